@@ -1,0 +1,89 @@
+"""The error tree.
+
+    BizopsError
+    ├── UsageError             the command line, or a combination of options, makes no sense
+    ├── TopologyError          the files have faults; carries all of them
+    ├── ProviderError          a live system failed us; carries its own words
+    │   ├── UnreachableError   no answer: refused, timed out, TLS failed, name unknown
+    │   ├── DeniedError        it answered, and refused the credentials or lacks a permission
+    │   ├── WrongSystemError   it is not what it claims to be, or not the cluster in `expect`
+    │   ├── RejectedError      it understood the request and refused it
+    │   └── RetryableError     it failed in a way that may pass: a conflict, a leader election
+    ├── IncompletePlanError    something could not be read, so nothing may be applied
+    ├── RefusedPlanError       the plan holds refusals
+    ├── StalePlanError         the live systems moved between consent and apply
+    └── LockHeldError          another apply holds the lock
+
+Every message is one line of plain words; a remedy, where there is one, stands in `remedy`.
+No message holds a secret: who builds one passes what a server said through `resource.Secret` values only.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class BizopsError(Exception):
+    """Anything that bizops says to a user on purpose.
+
+    `remedy` holds commands or settings to try, one a line; empty where there is none.
+    """
+
+    def __init__(self, message: str, *, remedy: str = "") -> None:
+        super().__init__(message)
+        self.remedy = remedy
+
+
+class UsageError(BizopsError):
+    """The command line, or a combination of options, makes no sense."""
+
+
+class TopologyError(BizopsError):
+    """The files have faults: `faults` holds one rendered text for each, in file order."""
+
+    def __init__(self, message: str, faults: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.faults = tuple(faults)
+
+
+class ProviderError(BizopsError):
+    """A live system failed us; the message carries the system's own words."""
+
+
+class UnreachableError(ProviderError):
+    """No answer: connection refused, timed out, TLS failed, host name unknown."""
+
+
+class DeniedError(ProviderError):
+    """The system answered and refused the credentials, or the user lacks a permission."""
+
+
+class WrongSystemError(ProviderError):
+    """The system is not what it claims to be, or not the cluster that `expect` names."""
+
+
+class RejectedError(ProviderError):
+    """The system understood the request and refused it."""
+
+
+class RetryableError(ProviderError):
+    """The system failed in a way that may pass by itself."""
+
+
+class IncompletePlanError(BizopsError):
+    """Something could not be read, so the plan must not be applied."""
+
+
+class RefusedPlanError(BizopsError):
+    """The plan holds refusals, so nothing is applied."""
+
+
+class StalePlanError(BizopsError):
+    """The live systems moved between consent and apply."""
+
+
+class LockHeldError(BizopsError):
+    """Another apply holds the lock; the message names its holder."""

@@ -1,0 +1,1 @@
+"""Each sub-package is one provider: it exposes `DEFINITION`, and nothing in the core names it."""

@@ -1,0 +1,90 @@
+"""Durations and sizes, as people write them and as the systems store them.
+
+A `Duration` is an int of milliseconds, a `Size` an int of bytes; both print as people write them,
+so a plan shows `1h -> 2h` while a provider writes plain numbers.
+"""
+
+from __future__ import annotations
+
+import re
+
+_MILLISECONDS = {
+    "ms": 1,
+    "s": 1_000,
+    "m": 60_000,
+    "h": 3_600_000,
+    "d": 86_400_000,
+    "w": 604_800_000,
+}
+_BYTES = {
+    "b": 1,
+    "kb": 1_000,
+    "mb": 1_000_000,
+    "gb": 1_000_000_000,
+    "tb": 1_000_000_000_000,
+    "kib": 1 << 10,
+    "mib": 1 << 20,
+    "gib": 1 << 30,
+    "tib": 1 << 40,
+}
+_DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)")
+_DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d|w))+\Z")
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]i?b|b)\Z", re.IGNORECASE)
+
+
+class Duration(int):
+    """Milliseconds. Prints as the one largest unit that divides it: `90s`, `1h`, `7d`."""
+
+    @classmethod
+    def parse(cls, text: str) -> Duration:
+        """Read `500ms 30s 1m30s 1h 7d 2w`; raises ValueError with a hint on anything else."""
+        if not _DURATION.match(text):
+            message = (
+                f"{text!r} is not a duration: write a number and a unit, such as 500ms 30s 1h 7d 2w"
+            )
+            raise ValueError(message)
+        total = sum(
+            float(number) * _MILLISECONDS[unit] for number, unit in _DURATION_PART.findall(text)
+        )
+        if total != int(total):
+            message = f"{text!r} is finer than a millisecond"
+            raise ValueError(message)
+        return cls(int(total))
+
+    def __str__(self) -> str:
+        """Give the largest unit that divides it; weeks are shown as days, as people count retention."""
+        for unit in ("d", "h", "m", "s"):
+            if self and self % _MILLISECONDS[unit] == 0:
+                return f"{int(self) // _MILLISECONDS[unit]}{unit}"
+        return f"{int(self)}ms"
+
+    __repr__ = __str__
+
+
+class Size(int):
+    """Bytes. Prints in the largest binary unit that divides it, else the largest decimal one, else as bytes."""
+
+    @classmethod
+    def parse(cls, text: str) -> Size:
+        """Read `64MiB 50mb 10b`; raises ValueError with a hint on anything else."""
+        found = _SIZE.match(text.strip())
+        if not found:
+            message = f"{text!r} is not a size: write a number and a unit, such as 64MiB 50mb 1GiB"
+            raise ValueError(message)
+        total = float(found[1]) * _BYTES[found[2].lower()]
+        if total != int(total):
+            message = f"{text!r} is not a whole number of bytes"
+            raise ValueError(message)
+        return cls(int(total))
+
+    def __str__(self) -> str:
+        """Give the largest unit that divides it."""
+        for unit, name in (
+            ("tib", "TiB"), ("gib", "GiB"), ("mib", "MiB"), ("kib", "KiB"),
+            ("tb", "TB"), ("gb", "GB"), ("mb", "MB"), ("kb", "kB"),
+        ):  # fmt: skip
+            if self and self % _BYTES[unit] == 0:
+                return f"{int(self) // _BYTES[unit]}{name}"
+        return f"{int(self)}B"
+
+    __repr__ = __str__
