@@ -6,9 +6,12 @@ and their order; reasons, effects and notes are for people.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any
+
+from bizops.resource import Secret
 
 if TYPE_CHECKING:
     from bizops.resource import Address, Observation, Path, Resource
@@ -103,6 +106,7 @@ class Change:
     A live object that is recreated because it dies with another has a `resource` made from its observation and
     `reason` says with what. `unmanaged` are differences that `lifecycle.ignore_changes` hides.
     `adopts` is True where our ownership mark is put on an object that has none, or another's.
+    `dies_with` is the address whose deletion takes this one along: it is not deleted, only created again.
     """
 
     address: Address
@@ -115,6 +119,7 @@ class Change:
     reason: str = ""
     unmanaged: tuple[FieldChange, ...] = ()
     adopts: bool = False
+    dies_with: Address | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,10 +155,12 @@ class System:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The whole answer as plain values, in the order in which it is carried out.
+    """The whole answer as plain values.
 
+    `changes` are sorted by system, in the order of `systems`, and address; `graph.steps` has the order of carrying out.
     `unmanaged` are live objects inside `owns` that nobody declares. `unreadable` are addresses we know nothing of.
-    `partial` is True where targets or exclusions leave something out. `digest` covers all that apply would do.
+    `partial` is True where targets or exclusions leave something out.
+    `population` counts, for each system, what is declared or owned there, selected or not.
     """
 
     topology: str
@@ -165,7 +172,34 @@ class Plan:
     warnings: tuple[str, ...] = ()
     systems: tuple[System, ...] = ()
     partial: bool = False
-    digest: str = ""
+    population: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """Sixteen hex digits over all that apply would do; counts, times and reasons do not enter.
+
+        A secret enters only as equal to or different from the other secrets of this plan.
+        """
+        seen: dict[Secret, int] = {}
+
+        def masked(value: object) -> str:
+            if isinstance(value, Secret):
+                return f"hidden {seen.setdefault(value, len(seen))}"
+            if isinstance(value, tuple):
+                return f"({','.join(masked(item) for item in value)})"
+            return f"{type(value).__name__} {value!r}"
+
+        lines = [self.topology]
+        for change in self.changes:
+            if change.action is not Action.NOOP:
+                lines.append(f"{change.action.name} {change.address} {change.adopts}")
+                lines += [f"{f.path} {masked(f.before)} {masked(f.after)}" for f in change.fields]
+                lines += [effect.kind.name for effect in change.effects]
+        lines += [f"{write.action.name} {write.provider} {write.identity}" for write in self.writes]
+        lines += [f"refused {refusal.address} {refusal.field}" for refusal in self.refusals]
+        lines += [f"unmanaged {observed.address}" for observed in self.unmanaged]
+        lines += [f"unreadable {observed.address}" for observed in self.unreadable]
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
     @property
     def is_complete(self) -> bool:

@@ -142,12 +142,13 @@ class Stake:
     """What goes when an address is deleted or replaced, asked for just before it is decided.
 
     `needs_consent` is True where data may be lost, or where we cannot know. `text` has the numbers:
-    `812 messages (0 consumers, 1 binding)`.
+    `812 messages (0 consumers, 1 binding)`. `remedies` are ways to do without the loss: `drain it and plan again`.
     """
 
     address: Address
     needs_consent: bool
     text: str
+    remedies: tuple[str, ...] = ()
 
 
 def no_derivation(changes: Sequence[Change], observations: Observations, scope: Scope) -> Derived:

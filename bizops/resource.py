@@ -153,6 +153,7 @@ class Observation:
     `owner` is None where objects of this kind carry no ownership mark; else the topology named on it, or "".
     `refined` gives, by path, what a declared value means right now (a tag resolved to a digest).
     `dependents` are live objects that die with this one, such as a queue's bindings.
+    `needs` are the addresses that this live object uses, so that deletes run in the right order.
     `counts` (messages, consumers, running tasks) and `notes` are for people: they never decide and never enter
     a digest. `raw` is the provider's own, handed back to it at apply.
     """
@@ -164,6 +165,7 @@ class Observation:
     owner: str | None = None
     refined: tuple[tuple[Path, Any], ...] = ()
     dependents: tuple[Resource, ...] = ()
+    needs: tuple[Address, ...] = field(default=(), compare=False)
     counts: tuple[tuple[str, int], ...] = field(default=(), compare=False)
     notes: tuple[str, ...] = field(default=(), compare=False)
     raw: Any = field(default=None, compare=False, repr=False)

@@ -1,0 +1,226 @@
+"""One thread per system: takes what is ready, writes it as a batch, watches it settle."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from bizops import errors, graph
+from bizops.change import Action, Outcome, Readiness, Status, Step
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bizops.applier.progress import Listener, Pace, Stop
+    from bizops.graph import Graph, Key
+    from bizops.provider import Provider
+
+
+class Board:
+    """What all workers share: which steps are taken, done or lost. Every method may be called from any thread."""
+
+    def __init__(self, steps: Graph, listener: Listener) -> None:
+        self._graph = steps
+        self._listener = listener
+        self._taken: set[Key] = set()
+        self._done: set[Key] = set()
+        self._outcomes: list[Outcome] = []
+        self.moved = threading.Condition()
+
+    def take(self, provider: str) -> list[Step]:
+        """Take every step of that provider that is ready; steps that only carry order are done on the way."""
+        with self.moved:
+            batch: list[Step] = []
+            again = True
+            while again:
+                again = False
+                for step in list(graph.ready(self._graph, self._done, self._taken)):
+                    if step.action is Action.NOOP:
+                        self._taken.add(step.key)
+                        self._done.add(step.key)
+                        again = True
+                    elif step.provider == provider:
+                        self._taken.add(step.key)
+                        batch.append(step)
+            if again or batch:
+                self.moved.notify_all()
+            return batch
+
+    def has_more(self, provider: str) -> bool:
+        """True where a step of that provider may still become ready."""
+        with self.moved:
+            return any(
+                step.provider == provider and key not in self._taken
+                for key, step in self._graph.steps.items()
+            )
+
+    def tell_started(self, step: Step) -> None:
+        """Pass on that a step is being written."""
+        with self.moved:
+            self._listener.started(step)
+
+    def tell_waiting(self, step: Step, detail: str, seconds: float) -> None:
+        """Pass on what a step waits for."""
+        with self.moved:
+            self._listener.waiting(step, detail, seconds)
+
+    def end(self, outcome: Outcome) -> None:
+        """Note how a step ended; one that did not succeed takes its dependents along."""
+        with self.moved:
+            self._note(outcome)
+            if outcome.status is Status.APPLIED:
+                self._done.add(outcome.step.key)
+            else:
+                self._skip(outcome)
+            self.moved.notify_all()
+
+    def finish(self) -> tuple[Outcome, ...]:
+        """Give every outcome; what was never taken is skipped."""
+        with self.moved:
+            for key, step in self._graph.steps.items():
+                if key not in self._taken and step.action is not Action.NOOP:
+                    self._taken.add(key)
+                    self._note(Outcome(step, Status.SKIPPED, "not started: the apply was stopped"))
+            return tuple(self._outcomes)
+
+    def _skip(self, outcome: Outcome) -> None:
+        for key in sorted(graph.dependents(self._graph, outcome.step.key)):
+            if key in self._taken:
+                continue
+            self._taken.add(key)
+            step = self._graph.steps[key]
+            if step.action is not Action.NOOP:
+                verb = "is not settled" if outcome.status is Status.RUNNING else "failed"
+                detail = f"it needs {outcome.step.key[0]}, which {verb}"
+                self._note(Outcome(step, Status.SKIPPED, detail))
+
+    def _note(self, outcome: Outcome) -> None:
+        self._outcomes.append(outcome)
+        self._listener.ended(outcome)
+
+
+@dataclass(slots=True, eq=False)
+class _Pending:
+    """A step between its first write and its end; `due` is when it is written again."""
+
+    step: Step
+    started: float
+    tried: int = 0
+    due: float | None = None
+    detail: str = ""
+    said: str = ""
+
+    def seconds(self) -> float:
+        return time.monotonic() - self.started
+
+
+class Worker:
+    """Works off the steps of one provider until none can become ready."""
+
+    def __init__(self, name: str, provider: Provider, board: Board, pace: Pace, stop: Stop) -> None:
+        self.name = name
+        self._provider = provider
+        self._board = board
+        self._pace = pace
+        self._stop = stop
+        self._pending: list[_Pending] = []
+
+    def work(self) -> None:
+        """Take, write and watch until done or stopped."""
+        wait = self._pace.first_look
+        while True:
+            batch = [] if self._stop.level else self._board.take(self.name)
+            if batch:
+                self._begin(batch)
+                wait = self._pace.first_look
+            self._write_again()
+            self._look()
+            if self._stop.level > 1:
+                self._give_up()
+            if not self._pending and (self._stop.level or not self._board.has_more(self.name)):
+                return
+            with self._board.moved:
+                self._board.moved.wait(wait if self._pending else self._pace.look)
+            wait = min(wait * 2, self._pace.look)
+
+    def _begin(self, batch: Sequence[Step]) -> None:
+        for step in batch:
+            self._board.tell_started(step)
+        self._write([_Pending(step, time.monotonic()) for step in batch])
+
+    def _write_again(self) -> None:
+        now = time.monotonic()
+        due = [item for item in self._pending if item.due is not None and item.due <= now]
+        if due:
+            self._pending = [item for item in self._pending if item.due is None or item.due > now]
+            self._write(due)
+
+    def _write(self, items: list[_Pending]) -> None:
+        for item, outcome in zip(items, self._outcomes(items), strict=True):
+            item.detail = outcome.detail
+            if outcome.status is Status.RETRY and item.tried + 1 < self._pace.tries:
+                item.due = time.monotonic() + self._pace.delay(item.tried)
+                item.tried += 1
+                self._pending.append(item)
+            elif outcome.status is Status.APPLIED:
+                item.due = None
+                self._pending.append(item)
+            else:
+                self._board.end(replace(outcome, status=Status.FAILED, seconds=item.seconds()))
+
+    def _outcomes(self, items: Sequence[_Pending]) -> Sequence[Outcome]:
+        steps = [item.step for item in items]
+        try:
+            return self._provider.apply(steps)
+        except errors.ProviderError as error:
+            return [Outcome(step, Status.RETRY, str(error)) for step in steps]
+        except Exception as error:  # noqa: BLE001 - a defect in one provider must not hang the others
+            detail = f"a defect in bizops, please report it: {type(error).__name__}: {error}"
+            return [Outcome(step, Status.FAILED, detail) for step in steps]
+
+    def _look(self) -> None:
+        """Ask once for everything that was written and has not settled."""
+        written = [item for item in self._pending if item.due is None]
+        if not written:
+            return
+        self._pending = [item for item in self._pending if item.due is not None]
+        for item, readiness in zip(written, self._readiness(written), strict=True):
+            ended = self._ended(item, readiness)
+            if ended is not None:
+                self._board.end(ended)
+                continue
+            self._pending.append(item)
+            if readiness.detail != item.said or item.seconds() > 1:
+                item.said = readiness.detail
+                self._board.tell_waiting(item.step, readiness.detail, item.seconds())
+
+    def _ended(self, item: _Pending, readiness: Readiness) -> Outcome | None:
+        seconds = item.seconds()
+        detail = "; ".join(part for part in (readiness.detail, item.detail) if part)
+        status = Status.APPLIED if readiness.settled else Status.FAILED
+        if not (readiness.settled or readiness.failed):
+            if seconds <= self._pace.settle_timeout:
+                return None
+            detail = f"not settled after {self._pace.settle_timeout:g} s: {readiness.detail}"
+        return Outcome(item.step, status, detail, readiness.lines, seconds)
+
+    def _readiness(self, items: Sequence[_Pending]) -> Sequence[Readiness]:
+        steps = [item.step for item in items]
+        try:
+            return self._provider.readiness(steps)
+        except errors.ProviderError as error:
+            return [Readiness(detail=str(error)) for _ in steps]
+        except Exception as error:  # noqa: BLE001 - as above
+            detail = f"a defect in bizops, please report it: {type(error).__name__}: {error}"
+            return [Readiness(failed=True, detail=detail) for _ in steps]
+
+    def _give_up(self) -> None:
+        for item in self._pending:
+            detail = f"written, still settling when we stopped: {item.said}"
+            if item.due is not None:
+                detail = f"not written: {item.detail}"
+            status = Status.FAILED if item.due is not None else Status.RUNNING
+            self._board.end(Outcome(item.step, status, detail, seconds=item.seconds()))
+        self._pending = []

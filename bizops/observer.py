@@ -1,0 +1,90 @@
+"""Asks each system what is live; the only caller of `observe` and `weigh`.
+
+The systems are read side by side. One that fails gives a reading that says so, never an empty one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bizops import errors
+from bizops.change import System
+from bizops.provider import Observations, Scope, Stake
+from bizops.resource import Presence, unreadable
+
+if TYPE_CHECKING:
+    from bizops.provider import Health, Provider
+    from bizops.resource import Address, Resource
+
+Connect = Callable[[], "Provider"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one system said, how many objects of it, and in how many seconds."""
+
+    observations: Observations
+    objects: int
+    seconds: float
+    error: errors.ProviderError | None = None
+
+
+def observe(
+    providers: Mapping[str, Connect], resources: Sequence[Resource], scopes: Mapping[str, Scope]
+) -> dict[str, Reading]:
+    """Read every system in `providers`, in their order. Raises nothing for a system that fails."""
+    with ThreadPoolExecutor(max_workers=max(1, len(providers))) as pool:
+        readings = pool.map(
+            lambda name: _read(name, providers[name], resources, scopes[name]), providers
+        )
+        return dict(zip(providers, readings, strict=True))
+
+
+def _read(name: str, connect: Connect, resources: Sequence[Resource], scope: Scope) -> Reading:
+    mine = tuple(resource for resource in resources if resource.address.provider == name)
+    started = time.monotonic()
+    try:
+        observations = connect().observe(mine, scope)
+    except errors.ProviderError as error:
+        lost = tuple(unreadable(resource.address, str(error)) for resource in mine)
+        system = System(name, "", problem=str(error), remedy=error.remedy)
+        return Reading(Observations(system, lost), 0, time.monotonic() - started, error)
+    objects = sum(o.presence is not Presence.UNREADABLE for o in observations.found)
+    return Reading(observations, objects, time.monotonic() - started)
+
+
+def weigh(providers: Mapping[str, Connect], addresses: Sequence[Address]) -> dict[Address, Stake]:
+    """Ask what goes with each address.
+
+    An address that cannot be weighed is left out, and the guard takes it for the worst.
+    """
+    asked: dict[str, list[Address]] = {}
+    for address in addresses:
+        asked.setdefault(address.provider, []).append(address)
+    stakes: dict[Address, Stake] = {}
+    for name, mine in asked.items():
+        try:
+            stakes.update((stake.address, stake) for stake in providers[name]().weigh(mine))
+        except errors.ProviderError:
+            continue
+    return stakes
+
+
+def status(
+    providers: Mapping[str, Connect], resources: Sequence[Resource], scopes: Mapping[str, Scope]
+) -> dict[str, Health | errors.ProviderError]:
+    """Ask every system for the health of what is declared; a system that fails gives its error."""
+
+    def ask(name: str) -> Health | errors.ProviderError:
+        mine = tuple(resource for resource in resources if resource.address.provider == name)
+        try:
+            return providers[name]().status(mine, scopes[name])
+        except errors.ProviderError as error:
+            return error
+
+    with ThreadPoolExecutor(max_workers=max(1, len(providers))) as pool:
+        return dict(zip(providers, pool.map(ask, providers), strict=True))

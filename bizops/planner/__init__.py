@@ -1,0 +1,226 @@
+"""Desired resources and observations in, a plan out; pure.
+
+Compares only what is declared. What cannot be read is never taken for absent, no difference is dropped, and the same
+input gives the same plan.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from bizops import provider
+from bizops.change import Action, Change, Effect, EffectKind, Plan, Refusal
+from bizops.planner.comparison import compare
+from bizops.planner.consequences import recreated
+from bizops.planner.selection import Choice, Selection, select
+from bizops.provider import Derived, Observations, Scope, is_match
+from bizops.resource import Address, Observation, Presence, Resource, unreadable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+__all__ = ["Choice", "Desired", "plan", "select"]
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """What the files declare: resources of all systems, and the scope of each system by provider name."""
+
+    topology: str
+    resources: tuple[Resource, ...]
+    scopes: Mapping[str, Scope]
+
+
+def plan(desired: Desired, observations: Mapping[str, Observations], choice: Choice) -> Plan:
+    """Give the plan. `observations` has one entry for each provider that was asked.
+
+    Raises UsageError where a target names nothing.
+    """
+    selection = select(desired.resources, choice)
+    selection, observations, warnings = _without_unread_needs(selection, observations)
+    found = {o.address: o for each in observations.values() for o in each.found}
+    lost = tuple(
+        found.get(r.address, unreadable(r.address, "its system was not asked"))
+        for r in selection.resources
+        if r.address not in found or found[r.address].presence is Presence.UNREADABLE
+    )
+    changes, refusals = _changes(desired, selection, found, choice)
+    unmanaged = _unmanaged(desired, observations, choice)
+    if choice.prune:
+        changes += [_deletion(observed) for observed in unmanaged]
+        unmanaged = []
+    changes = recreated(changes)
+    changes, left_out = _without_excluded_needs(changes, found, choice)
+    derived = [_derived(name, changes, observations[name], desired) for name in observations]
+    notes = [note for each in derived for note in each.notes]
+    rank = {name: position for position, name in enumerate(observations)}
+    return Plan(
+        desired.topology,
+        tuple(sorted(_noted(changes, notes), key=lambda c: (rank[c.address.provider], c.address))),
+        tuple(write for each in derived for write in each.writes),
+        tuple(refusals) + tuple(refusal for each in derived for refusal in each.refusals),
+        tuple(unmanaged),
+        lost,
+        (*warnings, *left_out, *_warnings(desired, observations, derived, choice)),
+        tuple(each.system for each in observations.values()),
+        choice.is_partial,
+        _population(desired, observations),
+    )
+
+
+def _population(
+    desired: Desired, observations: Mapping[str, Observations]
+) -> tuple[tuple[str, int], ...]:
+    addresses = {r.address for r in desired.resources if not r.external}
+    addresses |= {
+        observed.address
+        for each in observations.values()
+        for observed in each.found
+        if observed.presence is Presence.PRESENT
+    }
+    counted = Counter(address.provider for address in addresses)
+    return tuple(sorted(counted.items()))
+
+
+def _changes(
+    desired: Desired,
+    selection: Selection,
+    found: Mapping[Address, Observation],
+    choice: Choice,
+) -> tuple[list[Change], list[Refusal]]:
+    changes: list[Change] = []
+    refusals: list[Refusal] = []
+    for resource in selection.resources:
+        observed = found.get(resource.address)
+        if observed is None or observed.presence is Presence.UNREADABLE:
+            continue
+        kind = provider.definition(resource.address.provider).kind(resource.address.kind)
+        change, refused = compare(resource, observed, kind, desired.topology, choice)
+        if choice.destroy:
+            destroyed = _destruction(change, resource)
+            if destroyed is None:
+                continue
+            change, refused = destroyed, tuple(r for r in refused if not r.field)
+        changes.append(change)
+        refusals.extend(refused)
+    return changes, refusals
+
+
+def _destruction(change: Change, resource: Resource) -> Change | None:
+    """Turn a comparison into a deletion; nothing where it is not there, not ours to delete, or protected."""
+    gone = change.observed.presence is Presence.ABSENT
+    if gone or resource.external or resource.lifecycle.protect:
+        return None
+    return replace(change, action=Action.DELETE, fields=(), effects=(), unmanaged=(), adopts=False)
+
+
+def _deletion(observed: Observation) -> Change:
+    return Change(observed.address, Action.DELETE, None, observed, needs=observed.needs)
+
+
+def _unmanaged(
+    desired: Desired, observations: Mapping[str, Observations], choice: Choice
+) -> list[Observation]:
+    declared = {resource.address for resource in desired.resources}
+    return sorted(
+        (
+            observed
+            for each in observations.values()
+            for observed in each.found
+            if observed.address not in declared
+            and observed.presence is Presence.PRESENT
+            and choice.has(observed.address)
+        ),
+        key=lambda observed: observed.address,
+    )
+
+
+def _derived(
+    name: str, changes: Sequence[Change], observations: Observations, desired: Desired
+) -> Derived:
+    if observations.system.problem:
+        return Derived()
+    mine = tuple(
+        sorted((c for c in changes if c.address.provider == name), key=lambda c: c.address)
+    )
+    scope = desired.scopes.get(name, Scope(desired.topology))
+    return provider.definition(name).derive(mine, observations, scope)
+
+
+def _noted(changes: Iterable[Change], notes: Sequence[tuple[Address, str]]) -> Iterable[Change]:
+    by_address: dict[Address, list[Effect]] = {}
+    for address, text in notes:
+        by_address.setdefault(address, []).append(Effect(EffectKind.NOTE, text))
+    for change in changes:
+        extra = by_address.get(change.address, ())
+        yield replace(change, effects=(*change.effects, *extra)) if extra else change
+
+
+def _warnings(
+    desired: Desired,
+    observations: Mapping[str, Observations],
+    derived: Sequence[Derived],
+    choice: Choice,
+) -> tuple[str, ...]:
+    protected = [
+        f"{resource.address} is protected and stays"
+        for resource in desired.resources
+        if choice.destroy and resource.lifecycle.protect and choice.has(resource.address)
+    ]
+    return (
+        *(text for each in observations.values() for text in each.warnings),
+        *(text for each in derived for text in each.warnings),
+        *protected,
+    )
+
+
+def _without_unread_needs(
+    selection: Selection, observations: Mapping[str, Observations]
+) -> tuple[Selection, Mapping[str, Observations], tuple[str, ...]]:
+    """Let a targeted plan go on where only a pulled-in system cannot be read, and say so.
+
+    Nothing is written for what is merely needed, so not knowing it cannot do harm.
+    """
+    asked = {r.address.provider for r in selection.resources if r.address not in selection.pulled}
+    dropped = {
+        name
+        for name, each in observations.items()
+        if selection.pulled and each.system.problem and name not in asked
+    }
+    if not dropped:
+        return selection, observations, ()
+    kept = tuple(r for r in selection.resources if r.address.provider not in dropped)
+    missed = [r.address for r in selection.resources if r.address.provider in dropped]
+    warnings = tuple(f"{address} is needed by a target and was not read" for address in missed)
+    rest = {name: each for name, each in observations.items() if name not in dropped}
+    return replace(selection, resources=kept), rest, warnings
+
+
+def _without_excluded_needs(
+    changes: Sequence[Change], found: Mapping[Address, Observation], choice: Choice
+) -> tuple[list[Change], tuple[str, ...]]:
+    """Leave out creations whose need is excluded and absent: they could only fail."""
+    if not choice.excludes or choice.destroy:
+        return list(changes), ()
+    absent = {
+        address
+        for address, observed in found.items()
+        if observed.presence is Presence.ABSENT
+        and any(is_match(str(address), pattern) for pattern in choice.excludes)
+    }
+    left: dict[Address, Address] = {}
+    again = True
+    while again:
+        again = False
+        for change in changes:
+            for need in change.needs:
+                missing = need in left or need in absent
+                if change.action is Action.CREATE and change.address not in left and missing:
+                    left[change.address] = need
+                    again = True
+    texts = tuple(
+        f"{address} is left out as well: it needs {need}" for address, need in left.items()
+    )
+    return [change for change in changes if change.address not in left], texts

@@ -1,0 +1,122 @@
+"""One declared resource against one observation: the change it takes, and what stands in its way; pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from bizops import diff
+from bizops.change import Action, Change, Effect, EffectKind, FieldChange, Refusal
+from bizops.provider import Mutability, Transition, Verdict, is_match
+from bizops.resource import Presence
+
+if TYPE_CHECKING:
+    from bizops.planner.selection import Choice
+    from bizops.provider import Kind
+    from bizops.resource import Observation, Resource
+
+Compared = tuple[Change, tuple[Refusal, ...]]
+
+
+def compare(
+    resource: Resource, observed: Observation, kind: Kind, topology: str, choice: Choice
+) -> Compared:
+    """Give the change for one resource that could be read, with its refusals.
+
+    A refused change keeps its fields, so that a reader sees what it would have been.
+    """
+    if resource.external:
+        return _external(resource, observed)
+    if observed.presence is Presence.ABSENT:
+        return _with_effects(_creation(resource, observed), kind), ()
+    change, refusals = _update(resource, observed, kind)
+    adopted, ownership = _adoption(change, topology, choice)
+    return _with_effects(adopted, kind), (*ownership, *refusals)
+
+
+def _external(resource: Resource, observed: Observation) -> Compared:
+    change = Change(resource.address, Action.NOOP, resource, observed, needs=resource.needs)
+    if observed.presence is Presence.PRESENT:
+        return change, ()
+    why = "it is external, so it must exist already, and it does not"
+    remedies = ("create it where it belongs", "correct its name", "drop external: true")
+    return change, (Refusal(resource.address, "external", why, remedies),)
+
+
+def _creation(resource: Resource, observed: Observation) -> Change:
+    wanted = {**resource.spec.fields(), **dict(observed.refined)}
+    fields = tuple(FieldChange(path, None, wanted[path]) for path in sorted(wanted))
+    return Change(resource.address, Action.CREATE, resource, observed, fields, needs=resource.needs)
+
+
+def _update(resource: Resource, observed: Observation, kind: Kind) -> Compared:
+    live = dict(observed.fields)
+    wanted = {**resource.spec.fields(), **dict(observed.refined)}
+    found = diff.diff(wanted, live, kind.whole)
+    ignored = resource.lifecycle.ignore_changes
+    unmanaged = tuple(field for field in found if _is_ignored(field, ignored))
+    changed: list[FieldChange] = []
+    effects: list[Effect] = []
+    refusals: list[Refusal] = []
+    action = Action.NOOP
+    for field in found:
+        if field in unmanaged:
+            continue
+        verdict = kind.rule(field.path)(_transition(field, resource, observed))
+        forces = verdict.mutability is Mutability.REPLACE
+        changed.append(replace(field, reason=verdict.why, forces=forces))
+        effects += _effects(field, verdict)
+        if verdict.mutability is Mutability.NEVER:
+            refusals.append(Refusal(resource.address, field.name, verdict.why, verdict.remedies))
+        if forces:
+            action = Action.REPLACE
+        elif action is Action.NOOP:
+            action = Action.UPDATE
+    change = Change(
+        resource.address,
+        action,
+        resource,
+        observed,
+        tuple(changed),
+        tuple(effects),
+        resource.needs,
+        unmanaged=unmanaged,
+    )
+    return change, tuple(refusals)
+
+
+def _transition(field: FieldChange, resource: Resource, observed: Observation) -> Transition:
+    return Transition(field.path, field.before, field.after, field.origin, resource, observed)
+
+
+def _is_ignored(field: FieldChange, ignored: tuple[str, ...]) -> bool:
+    return any(field.name == path or field.name.startswith(f"{path}.") for path in ignored)
+
+
+def _effects(field: FieldChange, verdict: Verdict) -> list[Effect]:
+    data = (("field", field.name),)
+    effects = [Effect(EffectKind.WARNING, text, data) for text in verdict.warnings]
+    effects += [Effect(EffectKind.NOTE, text, data) for text in verdict.notes]
+    if verdict.mutability is Mutability.LOSES_DATA:
+        effects.append(Effect(EffectKind.DATA_LOSS, verdict.why, data))
+    return effects
+
+
+def _adoption(change: Change, topology: str, choice: Choice) -> tuple[Change, tuple[Refusal, ...]]:
+    """Refuse to write what is not ours; with consent, make taking it over part of the change."""
+    owner = change.observed.owner
+    if owner is None or owner == topology:
+        return change, ()
+    if any(is_match(str(change.address), pattern) for pattern in choice.adopt):
+        mark = FieldChange(("bizops.topology",), owner or None, topology)
+        action = Action.UPDATE if change.action is Action.NOOP else change.action
+        return replace(change, action=action, fields=(*change.fields, mark), adopts=True), ()
+    why = f"it belongs to topology {owner}" if owner else "it exists and carries no bizops label"
+    remedies = (f"--adopt {change.address}", "give yours another name")
+    return change, (Refusal(change.address, "", why, remedies),)
+
+
+def _with_effects(change: Change, kind: Kind) -> Change:
+    if change.action is Action.NOOP:
+        return change
+    return replace(change, effects=(*change.effects, *kind.effects(change)))
