@@ -1,0 +1,150 @@
+"""Containers of the parts: created, started, unpaused or made anew, whatever state they are in."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from docker.errors import APIError, NotFound
+from docker.types import Mount
+
+from stack.errors import StackError
+from stack.ports import describe_holder, is_free
+from stack.settings import LABEL
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+    from docker.models.containers import Container
+
+    from stack.images import Images
+    from stack.parts import Part
+    from stack.report import Step
+
+PART_LABEL = "bizops.stack.part"
+FINGERPRINT_LABEL = "bizops.stack.fingerprint"
+STOP_SECONDS = 10
+
+
+def find_container(client: DockerClient, part: Part) -> Container | None:
+    """Give the part's container in whatever state, or None.
+
+    Raises StackError when a container of that name was not made by the stack.
+    """
+    try:
+        container = client.containers.get(part.container)
+    except NotFound:
+        return None
+    if LABEL not in container.labels:
+        message = (
+            f"{part.name}: a container called {part.container} exists that the stack did not make"
+        )
+        raise StackError(message, "remove it, or set BIZOPS_STACK_PREFIX to use other names")
+    return container
+
+
+def ensure_container(
+    client: DockerClient, part: Part, network: tuple[str, str], images: Images, step: Step
+) -> None:
+    """See that the part's container runs as described, in ``network`` (name and id).
+
+    One that was made from another description, is dead or hangs on a network that is gone is
+    made anew; its data is in a volume. Raises StackError, for a used port with its holder.
+    """
+    container = find_container(client, part)
+    if container is not None and not _is_usable(container, part, network):
+        step.note("making its container anew")
+        container.remove(force=True)
+        container = None
+    try:
+        if container is None:
+            image = images.ensure(part.image, step)
+            _check_ports(client, part)
+            container = _create(client, part, network[0], image)
+        if container.status == "paused":
+            step.note("unpausing")
+            container.unpause()
+        elif container.status != "running":
+            _check_ports(client, part)
+            step.note("starting")
+            container.start()
+    except APIError as error:
+        message = f"{part.name}: the engine refused: {error.explanation}"
+        raise StackError(message, f"python -m stack logs {part.name}") from error
+
+
+def _is_usable(container: Container, part: Part, network: tuple[str, str]) -> bool:
+    attached = container.attrs["NetworkSettings"]["Networks"].get(network[0])
+    return (
+        container.labels.get(FINGERPRINT_LABEL) == part.fingerprint
+        and container.status in {"created", "running", "paused", "restarting", "exited"}
+        and attached is not None
+        and attached["NetworkID"] in {"", network[1]}
+    )
+
+
+def _check_ports(client: DockerClient, part: Part) -> None:
+    for port in part.ports.values():
+        if not is_free(port):
+            message = f"{part.name}: port {port} is in use by {describe_holder(client, port)}"
+            raise StackError(
+                message, "stop that, or choose another port (`python -m stack --help` lists them)"
+            )
+
+
+def _create(client: DockerClient, part: Part, network: str, image: str) -> Container:
+    key, _, value = part.label.partition("=")
+    container = client.containers.create(
+        image,
+        name=part.container,
+        hostname=part.container,
+        network=network,
+        entrypoint=list(part.command) or None,
+        environment=dict(part.environment),
+        user=part.user or None,
+        ports={f"{inner}/tcp": ("127.0.0.1", outer) for inner, outer in part.ports.items()},
+        mounts=[Mount(part.volume, part.volume_name, type="volume", labels={key: value})],
+        labels={key: value, PART_LABEL: part.name, FINGERPRINT_LABEL: part.fingerprint},
+    )
+    if part.files:
+        container.put_archive("/", _pack(part))
+    return container
+
+
+def _pack(part: Part) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for path, (text, mode) in part.files.items():
+            content = text.encode()
+            entry = tarfile.TarInfo(path.lstrip("/"))
+            entry.size, entry.mode = len(content), mode
+            archive.addfile(entry, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def remove_containers(client: DockerClient, label: str, step: Step) -> None:
+    """Stop and remove every container with the stack's label; their volumes stay.
+
+    All at once: a Kafka broker that is the last to go waits for the others in vain.
+    """
+    found = client.containers.list(all=True, filters={"label": label}, ignore_removed=True)
+    if not found:
+        return
+    step.note(f"stopping {', '.join(sorted(str(container.name) for container in found))}")
+    with ThreadPoolExecutor(len(found)) as pool:
+        list(pool.map(_remove, found))
+
+
+def _remove(container: Container) -> None:
+    if container.status == "paused":
+        container.unpause()
+    container.stop(timeout=STOP_SECONDS)
+    container.remove(force=True)
+
+
+def remove_volumes(client: DockerClient, label: str, step: Step) -> None:
+    """Remove every data volume with the stack's label."""
+    for volume in client.volumes.list(filters={"label": label}):
+        step.note(f"dropping the data of {volume.name}")
+        volume.remove()

@@ -1,0 +1,129 @@
+"""Bringing the whole stack up, down, and back to nothing."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from stack.containers import ensure_container, remove_containers, remove_volumes
+from stack.engine import connect, ensure_engine, stop_engine
+from stack.errors import StackError
+from stack.health import ask
+from stack.images import OWN, Images
+from stack.network import ensure_network, ensure_swarm, leave_swarm, remove_network
+from stack.parts import plan_parts
+from stack.placeholder import ensure_placeholder
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+    from stack.parts import Part
+    from stack.report import Report, Step
+    from stack.settings import Settings
+    from stack.state import State
+
+HEALTHY_SECONDS = 60.0
+POLL_SECONDS = 0.2
+
+
+class Start:
+    """One start of the stack: the parts that share an image go together, the others beside them."""
+
+    def __init__(self, settings: Settings, state: State, report: Report) -> None:
+        """Prepare a start with these settings."""
+        self._settings = settings
+        self._state = state
+        self._report = report
+
+    def start(self, extra: tuple[str, ...] = ()) -> None:
+        """Bring up engine, swarm, network and every part, healthy; raises StackError.
+
+        What is up already is left untouched.
+        """
+        parts = plan_parts(self._settings, extra)
+        with self._report.step("engine") as step:
+            client = ensure_engine(self._state, step)
+        with self._report.step("swarm") as step:
+            ensure_swarm(client, self._state, step)
+        with self._report.step("network") as step:
+            name = self._settings.network
+            self._network = (name, ensure_network(client, self._settings, step))
+        self._images = Images(connect(), self._state)
+        groups: dict[tuple[str, str], list[Part]] = {}
+        for part in parts:
+            groups.setdefault((part.image.reference, part.image.suite), []).append(part)
+        pool = ThreadPoolExecutor(len(groups))
+        started = [pool.submit(self._start_group, group) for group in groups.values()]
+        # A part that fails does not stop the others: what they built is there next time.
+        failures = [failure for future in started if (failure := future.exception())]
+        if failures:
+            raise failures[0]
+
+    def _start_group(self, parts: list[Part]) -> None:
+        client = connect()
+        for part in parts:
+            with self._report.step(part.name) as step:
+                ensure_container(client, part, self._network, self._images, step)
+        for part in parts:
+            with self._report.step(part.name) as step:
+                self._wait_healthy(client, part, step)
+        if parts[0].service == "registry":
+            with self._report.step("placeholder image") as step:
+                ensure_placeholder(self._settings, self._images, step)
+
+    def _wait_healthy(self, client: DockerClient, part: Part, step: Step) -> None:
+        began = time.monotonic()
+        while not (health := ask(part)).is_healthy:
+            if not step.last:
+                step.note("waiting until it serves")
+            condition = client.containers.get(part.container).status
+            seconds = time.monotonic() - began
+            if condition != "running" or seconds > HEALTHY_SECONDS:
+                log = self._state.logs / f"{part.name}.log"
+                log.write_bytes(client.containers.get(part.container).logs(tail=200))
+                message = (
+                    f"{part.name}: not healthy after {seconds:.0f} s, "
+                    f"its container is {condition}: {health.detail}"
+                )
+                raise StackError(message, "correct the cause; start again", log)
+            time.sleep(POLL_SECONDS)
+
+
+def stop(settings: Settings, state: State, report: Report) -> None:
+    """Undo what the stack did, keeping data; what it did not make stays as it is."""
+    _take_down(settings, state, report, is_reset=False, drops_images=False)
+
+
+def reset(settings: Settings, state: State, report: Report, *, drops_images: bool) -> None:
+    """Undo what the stack did and drop its data: volumes, its swarm, and if asked its images."""
+    _take_down(settings, state, report, is_reset=True, drops_images=drops_images)
+
+
+def _take_down(
+    settings: Settings, state: State, report: Report, *, is_reset: bool, drops_images: bool
+) -> None:
+    try:
+        client = connect()
+    except StackError:
+        report.say("engine: it does not run; nothing to stop")
+        return
+    with report.step("containers") as step:
+        remove_containers(client, settings.label, step)
+    if is_reset:
+        with report.step("volumes") as step:
+            remove_volumes(client, settings.label, step)
+    if drops_images:
+        with report.step("images") as step:
+            for image in client.images.list(filters={"reference": f"{OWN}/*"}):
+                step.note(f"removing {image.tags[0]}")
+                client.images.remove(str(image.id), force=True)
+    with report.step("swarm") as step:
+        leave_swarm(client, state, step, is_forced=is_reset)
+    with report.step("network") as step:
+        remove_network(client, settings, step)
+    with report.step("engine") as step:
+        stop_engine(state, step)
+    if state.record.packages:
+        packages = " ".join(state.record.packages)
+        report.say(f"engine: the installed packages stay; `apt-get purge {packages}` removes them")
