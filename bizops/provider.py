@@ -247,6 +247,9 @@ class Lease(Protocol):
     def release(self) -> None:
         """Give it back; nothing happens where it is not ours."""
 
+    def break_open(self) -> None:
+        """Free it whoever holds it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Health:

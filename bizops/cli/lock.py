@@ -1,0 +1,94 @@
+"""Holds the lease of a topology while it is applied: taken, renewed beside the work, given back."""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import os
+import socket
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bizops import errors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from bizops.applier import Stop
+    from bizops.provider import Lease
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Whether to lock, how many seconds to wait for another holder, and whom to tell while waiting."""
+
+    is_wanted: bool = True
+    timeout: float = 20.0
+    tell: Callable[[str], None] = lambda _text: None
+
+
+def holder() -> str:
+    """Give who we are, as another apply will read it: `alice@laptop:4711`."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # no name for this uid, as in many containers
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}:{os.getpid()}"
+
+
+@contextlib.contextmanager
+def held(lease: Lease | None, terms: Terms, stop: Stop) -> Iterator[None]:
+    """Hold the lease inside the block. Without one to hold, say so and go on.
+
+    Raises LockHeldError when another holder keeps it longer than `terms.timeout`. Where a renewal fails, `stop` is
+    asked to start nothing more: another apply may begin.
+    """
+    if not terms.is_wanted:
+        yield
+        return
+    if lease is None:
+        terms.tell("no lock: this topology has no RabbitMQ, so nothing keeps a second apply away")
+        yield
+        return
+    _take(lease, terms)
+    ended = threading.Event()
+    renewal = threading.Thread(target=_renew, args=(lease, stop, ended), daemon=True)
+    renewal.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        renewal.join(timeout=lease.seconds)
+        with contextlib.suppress(errors.ProviderError):  # it expires by itself
+            lease.release()
+
+
+def _take(lease: Lease, terms: Terms) -> None:
+    deadline = time.monotonic() + terms.timeout
+    told = ""
+    while True:
+        other = lease.take()
+        if not other:
+            return
+        if time.monotonic() >= deadline:
+            message = f"another apply holds the lock: {other}"
+            remedy = "wait for it, raise --lock-timeout, or free it with `bizops unlock`"
+            raise errors.LockHeldError(message, remedy=remedy)
+        if other != told:
+            terms.tell(f"waiting up to {terms.timeout:g} s for the lock that {other} holds")
+            told = other
+        time.sleep(min(0.5, max(0.0, deadline - time.monotonic())))
+
+
+def _renew(lease: Lease, stop: Stop, ended: threading.Event) -> None:
+    while not ended.wait(lease.seconds / 4):
+        try:
+            other = lease.take()
+        except errors.ProviderError as error:
+            stop.ask(1, f"the lock could not be renewed: {error}")
+            return
+        if other:
+            stop.ask(1, f"the lock was taken over by {other}")
+            return

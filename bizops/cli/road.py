@@ -1,0 +1,171 @@
+"""The one road of all commands: observe, plan, guard, and for some of them lock, apply and settle.
+
+plan, apply, drift and destroy cut it at different places. Nothing here prints or asks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING
+
+from bizops import applier, errors, graph, guard, observer, planner, provider
+from bizops.cli import lock
+from bizops.planner import Choice, Desired
+from bizops.provider import Options, Scope
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from bizops.applier import Listener, Pace, Stop
+    from bizops.change import ApplyResult, Plan
+    from bizops.observer import Reading
+    from bizops.provider import Health, Lease, Provider
+    from bizops.topology import Topology
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked of a plan: which part, with which consents, with which tags resolved again."""
+
+    choice: Choice = field(default_factory=Choice)
+    limits: guard.Limits = field(default_factory=guard.Limits)
+    refresh: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A guarded plan and the readings it rests on, by provider."""
+
+    plan: Plan
+    readings: Mapping[str, Reading]
+
+
+@dataclass(frozen=True, slots=True)
+class Carriage:
+    """How an apply is carried out, heard and stopped."""
+
+    listener: Listener
+    stop: Stop
+    pace: Pace
+    lock: lock.Terms
+
+
+class Road:
+    """One topology and its live systems; connects late, and once to each system."""
+
+    def __init__(self, topology: Topology, options: Options) -> None:
+        self._topology = topology
+        self._options = options
+        self._connected: dict[str, Provider] = {}
+
+    def plan(self, question: Question) -> Planned:
+        """Observe what the question is about and give the guarded plan; raises UsageError for a bad target."""
+        topology = self._topology
+        selection = planner.select(topology.resources, question.choice)
+        asked = self._asked(question.choice, {r.address.provider for r in selection.resources})
+        scopes = {name: self._scope(name, question) for name in asked}
+        readings = observer.observe(self._connections(asked), topology.resources, scopes)
+        desired = Desired(topology.name, topology.resources, scopes)
+        observations = {name: reading.observations for name, reading in readings.items()}
+        plan = planner.plan(desired, observations, question.choice)
+        stakes = observer.weigh(self._connections(asked), guard.at_stake(plan))
+        return Planned(guard.guard(plan, stakes, question.limits), readings)
+
+    def apply(self, planned: Planned, question: Question, carriage: Carriage) -> ApplyResult:
+        """Take the lock, plan again, and carry out the plan if it is still the one that was agreed to.
+
+        Raises IncompletePlanError, RefusedPlanError, LockHeldError, StalePlanError; ProviderError where the lock
+        cannot be reached.
+        """
+        _check(planned.plan)
+        with lock.held(self._lease(), carriage.lock, carriage.stop):
+            again = self.plan(question).plan
+            _check(again)
+            if again.digest != planned.plan.digest:
+                raise errors.StalePlanError(_moved(planned.plan, again))
+            names = {change.address.provider for change in again.changes}
+            names |= {write.provider for write in again.writes}
+            return applier.apply(
+                graph.steps(again, question.limits.allow_data_loss),
+                {name: self._provider(name) for name in sorted(names)},
+                pace=carriage.pace,
+                listener=carriage.listener,
+                stop=carriage.stop,
+            )
+
+    def status(self) -> dict[str, Health | errors.ProviderError]:
+        """Give the health of every system, or why it cannot be told."""
+        names = self._topology.scopes
+        scopes = {name: self._scope(name, Question()) for name in names}
+        return observer.status(self._connections(names), self._topology.resources, scopes)
+
+    def unlock(self) -> str:
+        """Free the lock whoever holds it, and give the holder's words; "" where nobody did."""
+        lease = self._lease()
+        if lease is None:
+            message = "this topology has no system that offers a lock"
+            raise errors.UsageError(message)
+        other = lease.take()
+        lease.break_open()
+        return other
+
+    def close(self) -> None:
+        """Give back every connection."""
+        for connected in self._connected.values():
+            connected.close()
+
+    def _asked(self, choice: Choice, selected: set[str]) -> tuple[str, ...]:
+        """Name the systems to read, in the topology's order: all of them, unless targets or exclusions say less."""
+        if not choice.is_partial:
+            return tuple(self._topology.scopes)
+        if not selected:
+            message = "no declared address matches --target and --exclude"
+            raise errors.UsageError(message)
+        return tuple(name for name in self._topology.scopes if name in selected)
+
+    def _scope(self, name: str, question: Question) -> Scope:
+        scope = self._topology.scopes[name]
+        return Scope(scope.topology, scope.owns, scope.settings, question.refresh)
+
+    def _connections(
+        self, names: Mapping[str, Scope] | tuple[str, ...]
+    ) -> dict[str, observer.Connect]:
+        return {name: partial(self._provider, name) for name in names}
+
+    def _provider(self, name: str) -> Provider:
+        if name not in self._connected:
+            definition = provider.definition(name)
+            connect: Callable[..., Provider] = definition.connect
+            self._connected[name] = connect(
+                self._topology.connections[name], self._topology.settings[name], self._options
+            )
+        return self._connected[name]
+
+    def _lease(self) -> Lease | None:
+        for name in self._topology.scopes:
+            lease = self._provider(name).lease(self._topology.name, lock.holder())
+            if lease is not None:
+                return lease
+        return None
+
+
+def _check(plan: Plan) -> None:
+    if not plan.is_complete:
+        message = "the plan is incomplete: what could not be read cannot be compared, so nothing is applied"
+        raise errors.IncompletePlanError(message)
+    if plan.refusals:
+        message = "nothing is applied while a change is refused"
+        raise errors.RefusedPlanError(message)
+
+
+def _moved(before: Plan, after: Plan) -> str:
+    """Say which addresses are planned otherwise than what was agreed to."""
+    was = {change.address: (change.action, change.fields) for change in before.changes}
+    now = {change.address: (change.action, change.fields) for change in after.changes}
+    moved = sorted(str(address) for address in {*was, *now} if was.get(address) != now.get(address))
+    what = ", ".join(moved[:5]) + (f" and {len(moved) - 5} more" if len(moved) > 5 else "")  # noqa: PLR2004
+    return (
+        f"the live systems moved since the plan was shown ({what or 'what is refused or unmanaged'}); "
+        "nothing was written, plan again"
+    )
