@@ -1,0 +1,78 @@
+# Two commands are all a fresh machine needs: `make demo` and `make test`.
+# Everything else is a step of one of them, under the verb that people use for it.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.PHONY: help demo test venv stack stack-status stack-logs stack-stop stack-reset \
+        lint types layers format unit integration golden docs bench soak pins clean
+
+help: ## List the verbs
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
+
+demo: venv stack ## Tell the whole story on the seed topology, against the real stack
+	@$(BIN)/python -m stack.demo
+
+test: venv lint types layers stack-tests ## Check everything, against the real stack
+	@$(BIN)/python -m pytest -q $(PYTEST)
+
+venv: $(READY) ## Make .venv with the pinned dependencies
+
+$(READY): constraints.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "bizops needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version). Try: make PYTHON=python3.12"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) \
+	  || { echo "no venv: on Debian, apt-get install python3-venv"; exit 1; }
+	@echo "installing the pinned dependencies into $(VENV)"
+	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r constraints.txt
+	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+stack: venv ## Start the real servers (nothing happens if they run)
+	@$(BIN)/python -m stack start
+
+.PHONY: stack-tests
+stack-tests: venv
+	@$(BIN)/python -m stack start --with rabbitmq-310
+
+stack-status stack-logs stack-stop stack-reset: stack-%: venv ## See, read, stop or wipe the servers
+	@$(BIN)/python -m stack $*
+
+lint: venv ## Lint, and check the format
+	@$(BIN)/ruff check -q . && $(BIN)/ruff format -q --check .
+
+types: venv ## Check types, strictly
+	@$(BIN)/mypy
+
+layers: venv ## Check that imports point down only
+	@$(BIN)/lint-imports --no-cache > $(VENV)/layers.log || { cat $(VENV)/layers.log; exit 1; }
+
+format: venv ## Format, and mend what can be mended
+	@$(BIN)/ruff check -q --fix .; $(BIN)/ruff format -q .
+
+unit: venv ## Run the tests that need no servers
+	@$(BIN)/python -m pytest -q -m 'not integration' $(PYTEST)
+
+integration: stack-tests ## Run the tests that need the servers
+	@$(BIN)/python -m pytest -q -m integration $(PYTEST)
+
+golden: venv ## Rewrite the golden files; read the difference before you commit it
+	@BIZOPS_GOLDEN=write $(BIN)/python -m pytest -q tests/unit tests/docs -k golden $(PYTEST)
+
+docs: venv ## Write docs/topology-reference.md from the models
+	@$(BIN)/python -m docs.reference
+
+bench: stack ## Measure, beside what the raw clients need in the same minute
+	@$(BIN)/python benchmarks/all.py
+
+soak: stack-tests ## Many more kills and random topologies than `make test` has time for
+	@SOAK=1 $(BIN)/python -m pytest -q tests/e2e $(PYTEST)
+
+pins: venv ## Pin the dependencies anew, with hashes
+	@$(BIN)/pip install -q --disable-pip-version-check pip-tools
+	@$(BIN)/pip-compile -q --strip-extras --allow-unsafe --extra dev --generate-hashes --no-emit-index-url \
+	  --no-emit-find-links --no-header -o constraints.txt pyproject.toml
+
+clean: ## Remove what was built in this checkout; the stack stays
+	@rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+from bizops import applier, graph
+from bizops.applier import Listener, Pace, Stop
+from bizops.change import ApplyResult, Outcome, Status, Step
+from bizops.testing import FakeProvider
+
+Make = Any
+QUICK = Pace(first_look=0.001, look=0.005, settle_timeout=5, backoff=0.001)
+
+
+def carried(live: FakeProvider, plan: Any, **options: Any) -> ApplyResult:
+    options.setdefault("pace", QUICK)
+    return applier.apply(graph.steps(plan), {"fake": live}, **options)
+
+
+def by_name(result: ApplyResult) -> dict[str, Status]:
+    return {o.step.change.address.name: o.status for o in result.outcomes if o.step.change}
+
+
+def test_a_failure_skips_its_dependents_and_nothing_else(thing: Make, planned: Make) -> None:
+    """The rest is done, and what is skipped names the need that failed."""
+    live = FakeProvider(fails={"b": ["disk full"]})
+    resources = (thing("a"), thing("b", needs=("a",)), thing("c", needs=("b",)), thing("d"))
+
+    result = carried(live, planned(live, *resources))
+
+    assert {
+        "a": Status.APPLIED,
+        "b": Status.FAILED,
+        "c": Status.SKIPPED,
+        "d": Status.APPLIED,
+    } == by_name(result)
+    skipped = next(o for o in result.outcomes if o.status is Status.SKIPPED)
+    assert "fake.thing/b" in skipped.detail
+    assert not result.is_ok
+
+
+def test_a_second_run_finishes_the_job(thing: Make, planned: Make) -> None:
+    """After a partial failure the same plan again does only what is left."""
+    live = FakeProvider(fails={"b": ["disk full"]})
+    resources = (thing("a"), thing("b", needs=("a",)))
+    carried(live, planned(live, *resources))
+    live.journal.clear()
+
+    assert carried(live, planned(live, *resources)).is_ok
+    assert [("CREATE", "b")] == live.journal
+    assert planned(live, *resources).is_empty
+
+
+def test_what_needs_nothing_of_each_other_is_one_batch(thing: Make, planned: Make) -> None:
+    """Five hundred independent things are one call."""
+    live = FakeProvider()
+
+    assert carried(live, planned(live, *(thing(f"t{index}") for index in range(500)))).is_ok
+    assert [500] == live.batches
+
+
+def test_a_step_waits_until_its_need_has_settled(thing: Make, planned: Make) -> None:
+    """Written is not enough: the need must have taken effect."""
+    live = FakeProvider(settles={"a": 3})
+    told: list[str] = []
+
+    class Told(Listener):
+        def ended(self, outcome: Outcome) -> None:
+            assert outcome.step.change is not None
+            told.append(outcome.step.change.address.name)
+
+    carried(live, planned(live, thing("b", needs=("a",)), thing("a")), listener=Told())
+
+    assert ["a", "b"] == told
+    assert live.settles["a"] == 0
+
+
+def test_a_transient_error_is_tried_again(thing: Make, planned: Make) -> None:
+    """RETRY is written again until it passes, and then counts as applied."""
+    transient = Outcome(None, Status.RETRY, "leader election")  # type: ignore[arg-type]
+    live = FakeProvider(fails={"a": [transient, transient]})
+
+    assert carried(live, planned(live, thing("a"))).is_ok
+    assert [("CREATE", "a")] * 3 == live.journal
+
+
+def test_a_transient_error_that_stays_is_a_failure_with_its_words(
+    thing: Make, planned: Make
+) -> None:
+    """Tries are bounded."""
+    transient = Outcome(None, Status.RETRY, "leader election")  # type: ignore[arg-type]
+    live = FakeProvider(fails={"a": [transient] * 99})
+
+    result = carried(live, planned(live, thing("a")))
+
+    assert [(Status.FAILED, "leader election")] == [(o.status, o.detail) for o in result.outcomes]
+    assert QUICK.tries == len(live.journal)
+
+
+def test_what_never_settles_fails_at_its_deadline(thing: Make, planned: Make) -> None:
+    """The deadline is per resource, and the outcome says what it still waited for."""
+    live = FakeProvider(settles={"a": 10**9})
+
+    result = carried(live, planned(live, thing("a")), pace=Pace(0.001, 0.005, settle_timeout=0.05))
+
+    assert Status.FAILED is result.outcomes[0].status
+    assert "not settled after" in result.outcomes[0].detail
+
+
+def test_a_defect_in_a_provider_ends_its_steps_and_hangs_nothing(
+    thing: Make, planned: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An exception that is not ours is told as a defect."""
+    live = FakeProvider()
+    plan = planned(live, thing("a"), thing("b", needs=("a",)))
+
+    def broken(_steps: Any) -> Any:
+        raise KeyError("oops")
+
+    monkeypatch.setattr(live, "apply", broken)
+    result = carried(live, plan)
+
+    assert {"a": Status.FAILED, "b": Status.SKIPPED} == by_name(result)
+    assert "a defect in bizops" in result.outcomes[0].detail
+
+
+class Interrupting(Listener):
+    """Asks to stop as soon as something is being written."""
+
+    def __init__(self, stop: Stop, level: int) -> None:
+        self._stop, self._level = stop, level
+
+    def started(self, step: Step) -> None:
+        """Ask once."""
+        del step
+        self._stop.ask(self._level, "asked")
+
+
+def test_the_first_interrupt_finishes_what_is_in_flight_and_starts_nothing_more(
+    thing: Make, planned: Make
+) -> None:
+    """What was begun settles; what was not is skipped, and said."""
+    stop = Stop()
+    live = FakeProvider(settles={"a": 3})
+
+    result = carried(
+        live,
+        planned(live, thing("a"), thing("b", needs=("a",))),
+        stop=stop,
+        listener=Interrupting(stop, 1),
+    )
+
+    assert {"a": Status.APPLIED, "b": Status.SKIPPED} == by_name(result)
+    assert result.interrupted
+    assert [("CREATE", "a")] == live.journal
+
+
+def test_the_second_interrupt_stops_waiting_and_says_what_still_runs(
+    thing: Make, planned: Make
+) -> None:
+    """What was written and has not settled is RUNNING, not failed and not done."""
+    stop = Stop()
+    live = FakeProvider(settles={"a": 10**9})
+
+    result = carried(
+        live,
+        planned(live, thing("a"), thing("b", needs=("a",))),
+        stop=stop,
+        listener=Interrupting(stop, 2),
+    )
+
+    assert {"a": Status.RUNNING, "b": Status.SKIPPED} == by_name(result)
+
+
+def test_an_apply_killed_anywhere_converges_on_the_next_run(thing: Make, planned: Make) -> None:
+    """Whatever prefix of the steps was carried out, planning again finishes exactly the rest."""
+    resources = [thing(f"t{i}", needs=(f"t{i - 1}",) if i else (), size=2) for i in range(6)]
+    for written in range(7):
+        live = FakeProvider({f"t{index}": {("size",): 2} for index in range(written)})
+
+        assert carried(live, planned(live, *resources)).is_ok
+        assert 6 - written == len(live.journal)
+        assert planned(live, *resources).is_empty
+
+
+def test_no_thread_is_left_behind(thing: Make, planned: Make) -> None:
+    """An apply ends its workers."""
+    live = FakeProvider()
+    carried(live, planned(live, thing("a")))
+
+    assert [] == [t.name for t in threading.enumerate() if t.name.startswith("apply-")]

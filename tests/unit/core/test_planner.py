@@ -1,0 +1,292 @@
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bizops import errors
+from bizops.change import Action, EffectKind
+from bizops.planner import Choice, Desired, plan
+from bizops.provider import Observations, Scope
+from bizops.resource import Lifecycle, Observation, Presence, Resource, Secret
+from bizops.testing import FakeProvider, Thing, fake_address
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bizops.change import Plan
+
+Make = Any
+
+
+def actions(planned: Plan) -> dict[str, Action]:
+    return {change.address.name: change.action for change in planned.changes}
+
+
+def test_the_action_follows_from_presence_and_from_what_may_change(
+    thing: Make, planned: Make
+) -> None:
+    """Absent is created, equal is left alone, and the table of the kind decides the rest."""
+    live = FakeProvider({
+        "same": {("size",): 1},
+        "grown": {("size",): 1},
+        "reshaped": {("shape",): "round"},
+    })  # fmt: skip
+
+    found = planned(
+        live,
+        thing("same", size=1),
+        thing("grown", size=2),
+        thing("reshaped", shape="square"),
+        thing("fresh", size=1),
+    )
+
+    assert {
+        "same": Action.NOOP,
+        "grown": Action.UPDATE,
+        "reshaped": Action.REPLACE,
+        "fresh": Action.CREATE,
+    } == actions(found)
+
+
+def test_a_change_that_can_never_be_made_is_refused_with_a_way_out(
+    thing: Make, planned: Make
+) -> None:
+    """No difference is dropped: what cannot change becomes a refusal that names the field."""
+    found = planned(FakeProvider({"t": {("root",): "a"}}), thing("t", root="b"))
+
+    assert [("root", "roots do not move")] == [(r.field, r.why) for r in found.refusals]
+    assert all(refusal.remedies for refusal in found.refusals)
+
+
+def test_a_failed_read_is_never_an_absence(thing: Make, planned: Make) -> None:
+    """What could not be read is not created, and the plan is incomplete."""
+    live = FakeProvider({"t": {("size",): 1}}, unread=frozenset({"t", "gone"}))
+
+    found = planned(live, thing("t", size=2), thing("gone", size=1))
+
+    assert {} == actions(found)
+    assert not found.is_complete
+    assert ["gone", "t"] == sorted(observed.address.name for observed in found.unreadable)
+
+
+def test_an_address_that_the_provider_forgets_is_unreadable(thing: Make) -> None:
+    """A provider that says nothing about an address has not said that it is absent."""
+    scope = Scope("shop")
+    resources = (thing("t", size=1),)
+    silent = Observations(FakeProvider().observe((), scope).system)
+
+    found = plan(Desired("shop", resources, {"fake": scope}), {"fake": silent}, Choice())
+
+    assert not found.is_complete
+    assert () == found.changes
+
+
+def test_ignored_changes_are_shown_and_not_planned(thing: Make, planned: Make) -> None:
+    """`ignore_changes` makes a field not managed after creation, and says so."""
+    ignored = Lifecycle(ignore_changes=("size",))
+
+    found = planned(FakeProvider({"t": {("size",): 1}}), thing("t", size=2, lifecycle=ignored))
+
+    assert {"t": Action.NOOP} == actions(found)
+    assert ["size"] == [field.name for field in found.changes[0].unmanaged]
+
+
+def test_ignored_fields_are_written_at_creation(thing: Make, planned: Make) -> None:
+    """A resource that is not there yet gets every declared field."""
+    ignored = Lifecycle(ignore_changes=("size",))
+
+    found = planned(FakeProvider(), thing("t", size=2, lifecycle=ignored))
+
+    assert ["size"] == [field.name for field in found.changes[0].fields]
+
+
+def test_what_is_owned_and_not_declared_is_unmanaged_until_pruned(
+    thing: Make, planned: Make
+) -> None:
+    """It is shown, and deleted only when asked."""
+    live = FakeProvider({"my-stray": {}, "theirs": {}})
+
+    shown = planned(live, thing("my-t"), owns=("my-*",))
+    pruned = planned(live, thing("my-t"), owns=("my-*",), prune=True)
+
+    assert ["my-stray"] == [observed.address.name for observed in shown.unmanaged]
+    assert {"my-t": Action.CREATE} == actions(shown)
+    assert {"my-t": Action.CREATE, "my-stray": Action.DELETE} == actions(pruned)
+
+
+def test_a_target_pulls_in_what_it_needs_and_nothing_else(thing: Make, planned: Make) -> None:
+    """The rest of the topology is left out, and the plan says that it is partial."""
+    resources = (thing("a"), thing("b", needs=("a",)), thing("c", needs=("b",)), thing("d"))
+
+    found = planned(FakeProvider(), *resources, targets=("fake.thing/b",))
+
+    assert {"a": Action.CREATE, "b": Action.CREATE} == actions(found)
+    assert found.is_complete
+    assert found.partial
+
+
+def test_a_misspelt_target_is_an_error_with_the_nearest_name(thing: Make, planned: Make) -> None:
+    """A target that names nothing would otherwise look like nothing to do."""
+    with pytest.raises(errors.UsageError, match=r"did you mean fake\.thing/orders"):
+        planned(FakeProvider(), thing("orders"), targets=("fake.thing/order",))
+
+
+def test_excluding_an_absent_need_leaves_out_what_needs_it(thing: Make, planned: Make) -> None:
+    """Creating something whose need is left out could only fail, so it is left out too, and said."""
+    resources = (thing("a"), thing("b", needs=("a",)), thing("c"))
+
+    found = planned(FakeProvider(), *resources, excludes=("fake.thing/a",))
+
+    assert {"c": Action.CREATE} == actions(found)
+    assert any("fake.thing/b is left out" in warning for warning in found.warnings)
+
+
+def test_excluding_a_need_that_is_there_leaves_its_users_in(thing: Make, planned: Make) -> None:
+    """What exists serves as a need without being part of the plan."""
+    resources = (thing("a", size=2), thing("b", needs=("a",)))
+
+    found = planned(FakeProvider({"a": {("size",): 1}}), *resources, excludes=("fake.thing/a",))
+
+    assert {"b": Action.CREATE} == actions(found)
+
+
+def test_what_dies_with_a_replaced_object_is_planned_again(thing: Make, planned: Make) -> None:
+    """A dependent is made again, also one that nobody declares."""
+    declared, foreign = thing("declared", needs=("t",)), thing("foreign", size=3)
+    live = FakeProvider(
+        {"t": {("shape",): "round"}, "declared": {}, "foreign": {("size",): 3}},
+        dependents={"t": (declared, foreign)},
+    )
+
+    found = planned(live, thing("t", shape="square"), declared)
+
+    assert {"t": Action.REPLACE, "declared": Action.REPLACE, "foreign": Action.REPLACE} == actions(
+        found
+    )
+    assert {fake_address("t")} == {c.dies_with for c in found.changes if c.address.name != "t"}
+
+
+def test_destroy_deletes_what_is_declared_except_external_and_protected(
+    thing: Make, planned: Make
+) -> None:
+    """Destroying is the same road with deletions at its end."""
+    live = FakeProvider({"a": {}, "ext": {}, "safe": {}, "stray": {}})
+    resources = (
+        thing("a"),
+        thing("ext", external=True),
+        thing("safe", lifecycle=Lifecycle(protect=True)),
+        thing("absent"),
+    )
+
+    found = planned(live, *resources, owns=("stray",), destroy=True)
+
+    assert {"a": Action.DELETE} == actions(found)
+    assert ["stray"] == [observed.address.name for observed in found.unmanaged]
+    assert any("protected" in warning for warning in found.warnings)
+
+
+def test_an_external_resource_must_exist_and_is_never_written(thing: Make, planned: Make) -> None:
+    """Absent, it is a refusal; present, it is nothing to do whatever its settings."""
+    resource = thing("net", external=True, size=5)
+
+    assert ["external"] == [r.field for r in planned(FakeProvider(), resource).refusals]
+    assert {"net": Action.NOOP} == actions(planned(FakeProvider({"net": {("size",): 1}}), resource))
+
+
+def _owned(owner: str) -> dict[str, Observations]:
+    found = Observation(fake_address("t"), Presence.PRESENT, owner=owner)
+    return {"fake": Observations(FakeProvider().observe((), Scope("shop")).system, (found,))}
+
+
+@pytest.mark.parametrize("owner", ["", "other"])
+def test_what_carries_no_mark_of_ours_is_refused_until_it_is_adopted(
+    owner: str, thing: Make
+) -> None:
+    """A name that happens to be taken is not ours to write."""
+    desired = Desired("shop", (thing("t"),), {"fake": Scope("shop")})
+
+    refused = plan(desired, _owned(owner), Choice())
+    adopted = plan(desired, _owned(owner), Choice(adopt=("fake.thing/t",)))
+
+    assert [fake_address("t")] == [refusal.address for refusal in refused.refusals]
+    assert ((), Action.UPDATE, True) == (
+        adopted.refusals,
+        adopted.changes[0].action,
+        adopted.changes[0].adopts,
+    )
+
+
+def test_what_carries_our_mark_is_ours(thing: Make) -> None:
+    """No refusal and no change for what we labelled ourselves."""
+    desired = Desired("shop", (thing("t"),), {"fake": Scope("shop")})
+
+    assert plan(desired, _owned("shop"), Choice()).is_empty
+
+
+def test_a_change_that_loses_data_says_so(thing: Make, planned: Make) -> None:
+    """The effect is what the guard looks at."""
+    found = planned(FakeProvider({"t": {("size",): 9}}), thing("t", size=1))
+
+    assert [EffectKind.DATA_LOSS] == [effect.kind for effect in found.changes[0].effects]
+
+
+def test_the_digest_covers_values_and_knows_secrets_only_as_equal_or_different(
+    thing: Make, planned: Make
+) -> None:
+    """Another value is another digest; another secret that differs likewise is the same one."""
+    live = FakeProvider({"t": {("size",): 1}})
+
+    assert planned(live, thing("t", size=2)).digest == planned(live, thing("t", size=2)).digest
+    assert planned(live, thing("t", size=2)).digest != planned(live, thing("t", size=3)).digest
+    digests = set()
+    for value in ("one", "two"):
+        wanted = thing("t")
+        object.__setattr__(wanted.spec, "tags", (("token", Secret(value)),))
+        digests.add(planned(live, wanted).digest)
+    assert len(digests) == 1
+
+
+THINGS = st.dictionaries(
+    st.sampled_from("abcdef"),
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "size": st.integers(0, 3),
+            "shape": st.sampled_from(["round", "square"]),
+            "tags": st.dictionaries(st.sampled_from("xyz"), st.sampled_from("12"), max_size=3),
+        },
+    ),
+)
+
+
+def _resources(things: dict[str, dict[str, Any]]) -> tuple[Resource, ...]:
+    return tuple(
+        Resource(
+            fake_address(name),
+            Thing(**{k: tuple(sorted(v.items())) if k == "tags" else v for k, v in spec.items()}),
+        )
+        for name, spec in sorted(things.items())
+    )
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(declared=THINGS, existing=THINGS)
+def test_planning_never_mutates_and_the_same_input_gives_the_same_plan(
+    declared: dict[str, Any], existing: dict[str, Any], planned: Callable[..., Plan]
+) -> None:
+    """Two plans of one input are equal, digest and all, and the live side is as it was."""
+    live = FakeProvider({r.address.name: r.spec.fields() for r in _resources(existing)})
+    before = copy.deepcopy(live.things)
+    resources = _resources(declared)
+
+    first = planned(live, *resources, owns=("*",))
+    second = planned(live, *reversed(resources), owns=("*",))
+
+    assert first == second
+    assert first.digest == second.digest
+    assert before == live.things
+    assert [] == live.journal
