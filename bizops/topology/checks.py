@@ -1,0 +1,158 @@
+"""What is wrong across resources: doubled addresses, names nobody may use, needs that lead nowhere or in a circle."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bizops.provider import is_match
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from bizops.resource import Address
+    from bizops.topology.faults import Faults
+    from bizops.topology.sections import Declaration, Section
+
+
+def unique(declarations: Iterable[Declaration], faults: Faults) -> dict[Address, Declaration]:
+    """Give the declarations by address; the second of an address is a fault that names the first."""
+    found: dict[Address, Declaration] = {}
+    for declaration in declarations:
+        address = declaration.resource.address
+        first = found.setdefault(address, declaration)
+        if first is not declaration:
+            place = f"{first.span.file}:{first.span.line}"
+            faults.add(declaration.span, f"is already declared at {place}", address=str(address))
+    return found
+
+
+def check_names(section: Section, declarations: Iterable[Declaration], faults: Faults) -> None:
+    """Note names that are never touched, that the system refuses, or that lie outside `owns`."""
+    owns = dict(section.owns)
+    for declaration in declarations:
+        resource, kind = declaration.resource, declaration.kind
+        if resource.external:
+            continue
+        name, address = resource.address.name, str(resource.address)
+        derived = resource.source.derived if resource.source else ""
+        if problem := kind.name_problem(name):
+            faults.add(declaration.span, problem, address=address, field=derived)
+        elif kind.protected(name):
+            problem = "this name belongs to the system, and is never touched"
+            faults.add(declaration.span, problem, address=address, field=derived)
+        elif kind.name in owns and not any(is_match(name, pattern) for pattern in owns[kind.name]):
+            patterns = ", ".join(owns[kind.name]) or "none"
+            faults.add(
+                declaration.span,
+                f"lies outside owns.{kind.plural} ({patterns})",
+                address=address,
+                field=derived,
+                hint=f"add a pattern that matches {name}",
+            )
+
+
+class Needs:
+    """Resolves what resources need and refer to; addresses as text are only ever compared, never taken apart."""
+
+    def __init__(
+        self, declared: Mapping[Address, Declaration], sections: Sequence[Section], faults: Faults
+    ) -> None:
+        self._by_text = {str(address): address for address in declared}
+        self._faulty = frozenset(address for section in sections for address in section.faulty)
+        self._settings = {section.definition.name: section.settings for section in sections}
+        self._faults = faults
+
+    def of(self, declaration: Declaration) -> set[Address]:
+        """Give the addresses that must be settled first; notes those that nobody declares."""
+        found = set()
+        for need in declaration.needs:
+            if address := self._resolved(need, declaration, ("needs", need), is_named=True):
+                found.add(address)
+        settings = self._settings[declaration.resource.address.provider]
+        for reference in declaration.kind.references(declaration.resource, settings):
+            address = self._by_text.get(reference.address)
+            if address is None and not reference.optional:
+                self._resolved(reference.address, declaration, reference.path, is_named=False)
+            elif address is not None:
+                found.add(address)
+        return found
+
+    def _resolved(
+        self, text: str, declaration: Declaration, path: tuple[str, ...], *, is_named: bool
+    ) -> Address | None:
+        address = self._by_text.get(text)
+        if address is not None or text in self._faulty:
+            return address
+        if not is_named and text.partition(".")[0] not in self._settings:
+            # The topology says nothing of that system, so it cannot say that this is missing there.
+            return None
+        self._faults.add(
+            declaration.place(path),
+            f"{text} is declared nowhere",
+            address=str(declaration.resource.address),
+            field="needs" if is_named else ".".join(path),
+            hint=self._faults.nearest(text, self._by_text),
+        )
+        return None
+
+
+def check_cycles(
+    declared: Mapping[Address, Declaration],
+    needs: Mapping[Address, Sequence[Address]],
+    faults: Faults,
+) -> None:
+    """Note each circle of needs once, from the resource that is declared first."""
+    state: dict[Address, bool] = {}
+    for start in sorted(needs, key=lambda address: (declared[address].span, address)):
+        if start in state:
+            continue
+        path: list[Address] = []
+        stack = [(start, iter(needs.get(start, ())))]
+        state[start] = True
+        path.append(start)
+        while stack:
+            address, rest = stack[-1]
+            need = next(rest, None)
+            if need is None:
+                stack.pop()
+                path.pop()
+                state[address] = False
+            elif need not in state:
+                state[need] = True
+                path.append(need)
+                stack.append((need, iter(needs.get(need, ()))))
+            elif state[need]:
+                _note_cycle(path[path.index(need) :], declared, faults)
+
+
+def _note_cycle(
+    loop: list[Address], declared: Mapping[Address, Declaration], faults: Faults
+) -> None:
+    first = loop.index(min(loop, key=lambda address: (declared[address].span, address)))
+    turned = [*loop[first:], *loop[:first], loop[first]]
+    declaration = declared[turned[0]]
+    faults.add(
+        declaration.place(("needs",)),
+        f"needs itself: {' -> '.join(map(str, turned))}",
+        address=str(turned[0]),
+        field="needs",
+    )
+
+
+def check_findings(
+    section: Section, declared: Mapping[Address, Declaration], faults: Faults
+) -> None:
+    """Ask the provider what is wrong across its resources, and note it at the field it names."""
+    if section.settings is None:
+        return
+    name = section.definition.name
+    resources = [
+        declaration.resource
+        for address, declaration in declared.items()
+        if address.provider == name
+    ]
+    for finding in section.definition.check(resources, section.settings):
+        declaration = declared.get(finding.address)
+        span = declaration.place(finding.path) if declaration else section.span
+        note = faults.warn if finding.is_warning else faults.add
+        note(span, finding.problem, address=str(finding.address), field=".".join(finding.path))

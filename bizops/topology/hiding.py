@@ -1,0 +1,132 @@
+"""What must never be shown, known by its position and by its value.
+
+By position: passwords, URL user info, and whatever stands under a name that says so. By value: every secret that
+reached a field. The shown line of a faulty file needs the first, because what is wrong there may be the name itself.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from bizops.topology.nodes import Listing, Mapping, Node, Scalar, Span, scalars
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+HIDDEN = "(hidden)"
+SHORTEST = 4
+"""Shorter values are hidden by position alone: replacing every `abc` would make a message unreadable."""
+
+_SENSITIVE = re.compile(r"pass|secret|token|key|credential", re.IGNORECASE)
+_OPEN = frozenset({"routing_key", "secrets", "secret", "secret_defaults"})
+_MISSPELT = ("password", "passwd", "passphrase", "secret", "token", "credential", "credentials")
+_USER_INFO = re.compile(r"(?<=://)[^/@\s\"'][^/\s\"']*(?=@)")
+_WORD = re.compile(r"[A-Za-z]+")
+
+
+def is_sensitive(name: str) -> bool:
+    """True where a value under this name is hidden: PASS, SECRET, TOKEN, KEY, CREDENTIAL, in any case.
+
+    `secrets` lists the names of secrets, and a routing key is no key to anything.
+    """
+    return name not in _OPEN and _SENSITIVE.search(name) is not None
+
+
+def resembles_sensitive(name: str) -> bool:
+    """True for a sensitive name and for one that looks like a slip of the hand: `pasword`."""
+    if is_sensitive(name):
+        return True
+    import difflib  # noqa: PLC0415 - only for showing faults
+
+    return name not in _OPEN and any(
+        difflib.get_close_matches(word.lower(), _MISSPELT, n=1, cutoff=0.7)
+        for word in _WORD.findall(name)
+    )
+
+
+class Secrets:
+    """The secret values that are known so far."""
+
+    def __init__(self) -> None:
+        self._values: set[str] = set()
+
+    @property
+    def values(self) -> frozenset[str]:
+        """All of them, for the filter that everything printed passes."""
+        return frozenset(self._values)
+
+    def add(self, value: str) -> None:
+        """Note a secret value, and as a URL would carry it."""
+        if value:
+            self._values |= {value, unquote(value)}
+
+    def add_user_info(self, text: str) -> None:
+        """Note the password in a URL, or the user where that is all there is (a token)."""
+        for found in _USER_INFO.findall(text):
+            user, _, password = found.partition(":")
+            self.add(password or user)
+            if password:
+                self.add(found)
+
+    def conceal(self, text: str) -> str:
+        """Replace every secret value and all URL user info in a text."""
+        text = _USER_INFO.sub(HIDDEN, text)
+        for value in sorted(self._values, key=len, reverse=True):
+            if len(value) >= SHORTEST:
+                text = text.replace(value, HIDDEN)
+        return text
+
+
+def hidden_spans(tree: Mapping) -> Iterator[Span]:
+    """Give the places of a file that hold secrets by their position."""
+    listed = {item.text for names in _under(tree, "sensitive") for item in scalars(names)}
+    yield from _hidden(tree, listed)
+
+
+def _under(node: Node, name: str) -> Iterator[Node]:
+    if isinstance(node, Mapping):
+        for key, entry in node.entries.items():
+            if key == name:
+                yield entry.value
+            yield from _under(entry.value, name)
+    elif isinstance(node, Listing):
+        for item in node.items:
+            yield from _under(item, name)
+
+
+def _hidden(node: Node, listed: set[str]) -> Iterator[Span]:
+    if isinstance(node, Mapping):
+        for name, entry in node.entries.items():
+            is_hidden = name in listed or resembles_sensitive(name)
+            if is_hidden and not isinstance(entry.value, Mapping):
+                yield from (scalar.span for scalar in scalars(entry.value))
+            else:
+                yield from _hidden(entry.value, listed)
+    elif isinstance(node, Listing):
+        for item in node.items:
+            yield from _hidden(item, listed)
+    elif _is_assignment(node, listed):
+        yield node.span
+
+
+def _is_assignment(scalar: Scalar, listed: set[str]) -> bool:
+    """True for an item such as `API_KEY=value`, as Compose writes an environment as a list."""
+    name, equals, _ = scalar.text.partition("=")
+    return bool(equals) and (name in listed or is_sensitive(name))
+
+
+def blank(line: str, *, cautious: bool) -> str:
+    """Hide what may be secret in a line of a file that could not be parsed.
+
+    Without a tree there are no positions, so all that follows a sensitive name goes; where `cautious`, all that
+    follows the first colon.
+    """
+    if cautious:
+        name, colon, rest = line.partition(":")
+        return f"{name}{colon} {HIDDEN}" if rest.strip() else line
+    for word in _WORD.finditer(line):
+        if resembles_sensitive(word[0]) and line[word.end() :].strip(" :"):
+            return f"{line[: word.end()]}: {HIDDEN}"
+    return line

@@ -1,0 +1,84 @@
+"""How several trees become one: files of a directory stand side by side, a later layer lies over an earlier one.
+
+Maps merge by key; lists and scalars are replaced whole; `null` removes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bizops.topology.nodes import Entry, Listing, Mapping, Scalar, is_null
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bizops.topology.faults import Faults
+
+_ENTRY_DEPTH = 3
+"""Section, kind, entry: from here on a key belongs to one file of a directory alone."""
+
+
+def lay(below: Mapping, above: Mapping) -> Mapping:
+    """Lay one map over another.
+
+    A `null` stays where it is written: it also opts out of a default that is filled in later.
+    """
+    entries = dict(below.entries)
+    for name, entry in above.entries.items():
+        under = entries.get(name)
+        if under and isinstance(under.value, Mapping) and isinstance(entry.value, Mapping):
+            # The place stays that of the first writing: there the resource is declared.
+            entries[name] = Entry(under.key, lay(under.value, entry.value))
+        else:
+            entries[name] = entry
+    return Mapping(below.span, entries)
+
+
+def without_removed(tree: Mapping, layers: Sequence[Mapping], depth: int = _ENTRY_DEPTH) -> Mapping:
+    """Take out what a later layer removed: a section, a kind, a resource.
+
+    A `null` that removes nothing stays, because there it is a slip: `auto_orders:` for `auto_orders: {}`.
+    """
+    entries = {}
+    for name, entry in tree.entries.items():
+        beneath = [layer.entries[name].value for layer in layers if name in layer.entries]
+        if is_null(entry.value) and any(not is_null(value) for value in beneath):
+            continue
+        if depth > 1 and isinstance(entry.value, Mapping):
+            maps = [value for value in beneath if isinstance(value, Mapping)]
+            entries[name] = Entry(entry.key, without_removed(entry.value, maps, depth - 1))
+        else:
+            entries[name] = entry
+    return Mapping(tree.span, entries)
+
+
+def join(trees: Sequence[Mapping], faults: Faults) -> Mapping:
+    """Put the files of one directory side by side; what two of them declare is a fault at the second."""
+    joined = trees[0]
+    for tree in trees[1:]:
+        joined = _joined(joined, tree, faults, ())
+    return joined
+
+
+def _joined(first: Mapping, second: Mapping, faults: Faults, path: tuple[str, ...]) -> Mapping:
+    entries = dict(first.entries)
+    for name, entry in second.entries.items():
+        here = (*path, name)
+        earlier = entries.get(name)
+        if earlier is None:
+            entries[name] = entry
+            continue
+        one, other = earlier.value, entry.value
+        if len(here) < _ENTRY_DEPTH and isinstance(one, Mapping) and isinstance(other, Mapping):
+            entries[name] = Entry(earlier.key, _joined(one, other, faults, here))
+        elif len(here) < _ENTRY_DEPTH and isinstance(one, Listing) and isinstance(other, Listing):
+            entries[name] = Entry(earlier.key, Listing(one.span, (*one.items, *other.items)))
+        elif not (
+            len(here) < _ENTRY_DEPTH
+            and isinstance(one, Scalar)
+            and isinstance(other, Scalar)
+            and one.text == other.text
+        ):
+            place = f"{earlier.key.file}:{earlier.key.line}"
+            faults.add(entry.key, f"{'.'.join(here)} is already declared at {place}")
+    return Mapping(first.span, entries)

@@ -1,0 +1,188 @@
+"""From a tree to a model, and from the model's complaints back to places in the file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from bizops.resource import Spec
+from bizops.topology.hiding import is_sensitive
+from bizops.topology.nodes import Mapping, Node, Scalar, Span, data, find, scalars
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from collections.abc import Mapping as Map
+
+    from pydantic_core import ErrorDetails
+
+    from bizops.topology.faults import Faults
+
+_Model = TypeVar("_Model", bound=Spec)
+
+_WORDS = {
+    "extra_forbidden": "unknown key",
+    "missing": "missing",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "int_parsing_size": "too many digits",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "string_type": "must be text",
+    "list_type": "must be a list",
+    "tuple_type": "must be a list",
+    "set_type": "must be a list",
+    "dict_type": "must be a map",
+    "mapping_type": "must be a map",
+    "model_type": "must be a map",
+    "model_attributes_type": "must be a map",
+    "greater_than": "must be more than {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than": "must be less than {lt}",
+    "less_than_equal": "must be at most {le}",
+    "literal_error": "must be {expected}",
+    "enum": "must be {expected}",
+    "string_too_short": "must have at least {min_length} characters",
+    "string_too_long": "must have at most {max_length} characters",
+    "too_short": "must have at least {min_length} items",
+    "too_long": "must have at most {max_length} items",
+}  # fmt: skip
+"""What pydantic's error types mean for who writes a topology; none of them repeats what was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a tree stands for: the address in front of every fault, and where to point at the whole of it.
+
+    `hints` maps a key that people write to what they mean. `is_hidden`: unknown keys may hold secrets here.
+    `borrowed` are the places of values that come from the defaults, whose address is `lender`.
+    """
+
+    span: Span
+    address: str
+    hints: Map[str, str] = field(default_factory=dict)
+    is_hidden: bool = False
+    borrowed: frozenset[Span] = frozenset()
+    lender: str = ""
+
+    def address_of(self, span: Span) -> str:
+        """Give whom to blame for a value: a default is wrong once, not for each entry that it fills."""
+        return self.lender if span in self.borrowed else self.address
+
+
+def spans(node: Node) -> frozenset[Span]:
+    """Give the places of all keys and values of a tree."""
+    found = {node.span}
+    if isinstance(node, Mapping):
+        for entry in node.entries.values():
+            found |= {entry.key, *spans(entry.value)}
+    elif not isinstance(node, Scalar):
+        for item in node.items:
+            found |= spans(item)
+    return frozenset(found)
+
+
+def validate(
+    model: type[_Model], node: Mapping, place: Place, faults: Faults, *, is_partial: bool = False
+) -> _Model | None:
+    """Give the model of a tree, or None after noting what is wrong.
+
+    What a template gave is taken as YAML would take it, and as text where the field wants text. `is_partial`: the
+    tree is only part of an entry, so nothing is judged but its keys.
+    """
+    try:
+        return model.model_validate(data(node))
+    except ValidationError as error:
+        details = error.errors(include_url=False)
+    if texts := frozenset(_templates(node, details)):
+        try:
+            return model.model_validate(data(node, texts))
+        except ValidationError as error:
+            details = error.errors(include_url=False)
+    if is_partial:
+        details = [detail for detail in details if detail["type"] == "extra_forbidden"]
+    for detail in details:
+        _note(model, node, place, detail, faults)
+    return None
+
+
+def _templates(node: Mapping, details: Iterable[ErrorDetails]) -> Iterable[Span]:
+    """Give the places of values that came out of a template as something else than text, and did not fit."""
+    for detail in details:
+        for scalar in scalars(find(node, detail["loc"]).node):
+            if scalar.is_interpolated and not isinstance(scalar.value(), str):
+                yield scalar.span
+
+
+def _note(
+    model: type[Spec], node: Mapping, place: Place, detail: ErrorDetails, faults: Faults
+) -> None:
+    """Turn one complaint of the model into a fault."""
+    location = detail["loc"]
+    found = find(node, location)
+    is_unknown, is_missing = detail["type"] == "extra_forbidden", detail["type"] == "missing"
+    path = [*found.path, str(location[-1])] if is_missing and location else list(found.path)
+    span = found.key if found.key and not isinstance(found.node, Scalar) else found.node.span
+    if is_unknown and found.key:
+        span = found.key
+    elif not path or (is_missing and len(path) == 1):
+        span = place.span
+    hint = ""
+    if is_unknown and path:
+        hint = _near_key(model, path, place, faults)
+    if place.is_hidden and is_unknown:
+        for scalar in scalars(found.node):
+            faults.hide(scalar.span)
+            faults.secrets.add(scalar.text)
+    address, name = place.address_of(span), ".".join(path)
+    faults.add(span, _problem(detail, path), address=address, field=name, hint=hint)
+
+
+def _problem(detail: ErrorDetails, path: list[str]) -> str:
+    """Say what is wrong in our words; at a sensitive place only what no validator can spoil."""
+    words = _WORDS.get(detail["type"])
+    if words is not None:
+        return words.format(**detail.get("ctx", {}))
+    if any(is_sensitive(segment) for segment in path):
+        return "not a value that this field takes"
+    message = detail["msg"]
+    for prefix in ("Value error, ", "Assertion failed, "):
+        message = message.removeprefix(prefix)
+    return message
+
+
+def _near_key(model: type[Spec], path: list[str], place: Place, faults: Faults) -> str:
+    """Give the key that was probably meant, in the provider's words where it has some."""
+    known = keys(model, path[:-1])
+    told = place.hints.get(".".join(path)) or place.hints.get(path[-1])
+    if told:
+        return f"did you mean {told}" if told.split()[0].rstrip("?.,:;") in known else told
+    return faults.nearest(path[-1], known)
+
+
+def keys(model: type[BaseModel], path: Iterable[str] = ()) -> frozenset[str]:
+    """Give the keys that a model knows, as the file spells them, at a path inside it."""
+    current: type[BaseModel] | None = model
+    for segment in path:
+        if current is None:
+            break
+        fields = {info.alias or name: info for name, info in current.model_fields.items()}
+        if segment in fields:
+            current = _inner(fields[segment].annotation)
+    if current is None:
+        return frozenset()
+    return frozenset(info.alias or name for name, info in current.model_fields.items())
+
+
+def _inner(annotation: Any) -> type[BaseModel] | None:  # noqa: ANN401 - annotations have no common type
+    """Give the model inside an annotation such as `tuple[Mount, ...] | None`."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for argument in get_args(annotation):
+        if inner := _inner(argument):
+            return inner
+    return None
