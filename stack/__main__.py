@@ -46,14 +46,20 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 def main(arguments: list[str]) -> int:
     """Do one command and give its exit code."""
     options = parse(arguments)
+    from docker.errors import DockerException  # noqa: PLC0415 - slow, and the help needs none
+
     try:
         settings = load_settings(os.environ)
         return _do(options, settings, open_state(os.environ))
     except StackError as error:
         print(error.render(), file=sys.stderr)
-        return 1
     except BrokenPipeError:
-        return 1
+        pass
+    except (DockerException, OSError) as error:
+        # What the steps do not expect, such as an engine that is killed meanwhile.
+        print(f"error: the Docker engine or this machine: {error}", file=sys.stderr)
+        print("  what to do: start again; see `python -m stack logs dockerd`", file=sys.stderr)
+    return 1
 
 
 def _do(options: argparse.Namespace, settings: Settings, state: State) -> int:
@@ -94,7 +100,7 @@ if __name__ == "__main__":
     try:
         code = main(sys.argv[1:])
     except KeyboardInterrupt:
-        print("interrupted; `python -m stack start` goes on from here", file=sys.stderr)
+        print("interrupted; what was begun goes on with the next start", file=sys.stderr)
         code = INTERRUPTED
     sys.stdout.flush()
     sys.stderr.flush()

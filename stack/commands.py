@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import subprocess
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from stack.errors import StackError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from stack.state import State
 
 APT_ENVIRONMENT = {"DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"}
 
@@ -41,12 +44,13 @@ def run_logged(
         raise StackError(message, remedy, log)
 
 
-def install_packages(packages: list[str], log: Path, step: str) -> None:
-    """Install Debian packages without their recommendations; raises StackError.
+def install_packages(packages: list[str], state: State, step: str) -> None:
+    """Install Debian packages without their recommendations, and record that; raises StackError.
 
     A failed refresh of the package lists alone is no failure: one broken third-party source
     must not stop an installation that works without it.
     """
+    log = state.logs / f"install-{packages[0]}.log"
     remedy = f"as root: apt-get install {' '.join(packages)}; then start again"
     try:
         run_logged(["apt-get", "update", "-q"], log, step, remedy)
@@ -63,3 +67,4 @@ def install_packages(packages: list[str], log: Path, step: str) -> None:
         step,
         remedy,
     )
+    state.write(replace(state.record, packages=(*state.record.packages, *packages)))

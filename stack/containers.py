@@ -11,7 +11,6 @@ from docker.errors import APIError, NotFound
 from docker.types import Mount
 
 from stack.errors import StackError
-from stack.ports import describe_holder, is_free
 from stack.settings import LABEL
 
 if TYPE_CHECKING:
@@ -50,23 +49,21 @@ def ensure_container(
     """See that the part's container runs as described, in ``network`` (name and id).
 
     One that was made from another description, is dead or hangs on a network that is gone is
-    made anew; its data is in a volume. Raises StackError, for a used port with its holder.
+    made anew; its data is in a volume. Raises StackError.
     """
     container = find_container(client, part)
     if container is not None and not _is_usable(container, part, network):
         step.note("making its container anew")
-        container.remove(force=True)
+        container.remove(v=True, force=True)
         container = None
     try:
         if container is None:
             image = images.ensure(part.image, step)
-            _check_ports(client, part)
             container = _create(client, part, network[0], image)
         if container.status == "paused":
             step.note("unpausing")
             container.unpause()
         elif container.status != "running":
-            _check_ports(client, part)
             step.note("starting")
             container.start()
     except APIError as error:
@@ -84,15 +81,6 @@ def _is_usable(container: Container, part: Part, network: tuple[str, str]) -> bo
     )
 
 
-def _check_ports(client: DockerClient, part: Part) -> None:
-    for port in part.ports.values():
-        if not is_free(port):
-            message = f"{part.name}: port {port} is in use by {describe_holder(client, port)}"
-            raise StackError(
-                message, "stop that, or choose another port (`python -m stack --help` lists them)"
-            )
-
-
 def _create(client: DockerClient, part: Part, network: str, image: str) -> Container:
     key, _, value = part.label.partition("=")
     container = client.containers.create(
@@ -100,7 +88,7 @@ def _create(client: DockerClient, part: Part, network: str, image: str) -> Conta
         name=part.container,
         hostname=part.container,
         network=network,
-        entrypoint=list(part.command) or None,
+        command=list(part.command) or None,
         environment=dict(part.environment),
         user=part.user or None,
         ports={f"{inner}/tcp": ("127.0.0.1", outer) for inner, outer in part.ports.items()},
@@ -140,7 +128,7 @@ def _remove(container: Container) -> None:
     if container.status == "paused":
         container.unpause()
     container.stop(timeout=STOP_SECONDS)
-    container.remove(force=True)
+    container.remove(v=True, force=True)
 
 
 def remove_volumes(client: DockerClient, label: str, step: Step) -> None:

@@ -18,6 +18,8 @@ from stack.commands import install_packages, run_logged
 from stack.errors import StackError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from docker import DockerClient
 
     from stack.report import Step
@@ -27,6 +29,7 @@ PID_FILE = Path("/var/run/docker.pid")
 READY_SECONDS = 60
 STOP_SECONDS = 30
 STEP = "engine"
+SWARM_TASK_LABEL = "com.docker.swarm.task"
 
 
 def connect(timeout: float = 120) -> DockerClient:
@@ -41,9 +44,10 @@ def connect(timeout: float = 120) -> DockerClient:
         raise StackError(message, "python -m stack start") from error
 
 
-def ensure_engine(state: State, step: Step) -> DockerClient:
+def ensure_engine(state: State, step: Step, before_install: Callable[[], None]) -> DockerClient:
     """Give a client of a running engine, starting and installing one where that is needed.
 
+    ``before_install`` is called when an engine is about to be installed, which takes a while.
     Raises StackError when there is no engine and this process may not bring one up.
     """
     try:
@@ -59,27 +63,28 @@ def ensure_engine(state: State, step: Step) -> DockerClient:
         message = f"{STEP}: nothing answers at DOCKER_HOST={os.environ['DOCKER_HOST']}"
         raise StackError(message, "start that engine, or unset DOCKER_HOST to use a local one")
     if shutil.which("dockerd") is None:
-        _install(state, step)
+        _install(state, step, before_install)
     if os.geteuid() != 0:
         message = f"{STEP}: it does not run, and only root can start it"
         raise StackError(message, "`sudo systemctl start docker`, or run this command as root")
     return _start(state, step)
 
 
-def _install(state: State, step: Step) -> None:
+def _install(state: State, step: Step, before_install: Callable[[], None]) -> None:
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
         message = f"{STEP}: there is no Docker engine, and only root on Debian can install one here"
         raise StackError(
-            message, "install Docker (on Debian as root: apt-get install docker.io), then start it"
+            message,
+            "install Docker (on Debian as root: apt-get install docker.io) and start it, "
+            "or name a running engine in DOCKER_HOST",
         )
+    before_install()
     step.note("installing Debian's docker.io")
-    log = state.logs / "engine-install.log"
     packages = ["docker.io"]
     if shutil.which("docker") is None and _is_package("docker-cli"):
         # Since trixie the command line is a package of its own.
         packages.append("docker-cli")
-    install_packages(packages, log, STEP)
-    state.write(replace(state.record, packages=(*state.record.packages, *packages)))
+    install_packages(packages, state, STEP)
 
 
 def _is_package(name: str) -> bool:
@@ -112,7 +117,7 @@ def _start(state: State, step: Step) -> DockerClient:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    state.write(replace(state.record, engine="dockerd"))
+    state.write(replace(state.record, engine="dockerd", pid=process.pid))
     return _wait(READY_SECONDS, process, log)
 
 
@@ -149,9 +154,20 @@ def _wait(seconds: float, process: subprocess.Popen[bytes] | None, log: Path) ->
         time.sleep(0.1)
 
 
-def stop_engine(state: State, step: Step) -> None:
-    """Stop the engine when the stack started it; leave any other as it is."""
+def stop_engine(client: DockerClient, state: State, step: Step) -> None:
+    """Stop the engine when the stack started it and only swarm tasks run in it.
+
+    Those come back by themselves with the next start; anybody else's containers would not.
+    """
     record = state.record
+    others = [
+        str(container.name)
+        for container in client.containers.list(ignore_removed=True)
+        if SWARM_TASK_LABEL not in container.labels
+    ]
+    if record.engine and others:
+        step.report.say(f"engine: it stays, because it runs {', '.join(sorted(others))}")
+        return
     if record.engine == "systemd":
         step.note("stopping the docker service")
         log = state.logs / "engine-stop.log"
@@ -159,13 +175,13 @@ def stop_engine(state: State, step: Step) -> None:
         run_logged(["systemctl", "stop", *units], log, STEP, "systemctl status docker")
     elif record.engine == "dockerd":
         pid = read_running_dockerd(PID_FILE)
-        if pid is not None:
+        if pid is not None and pid == record.pid:
             step.note(f"stopping dockerd (pid {pid})")
             os.kill(pid, signal.SIGTERM)
             deadline = time.monotonic() + STOP_SECONDS
             while read_running_dockerd(PID_FILE) is not None and time.monotonic() < deadline:
                 time.sleep(0.1)
-    state.write(replace(record, engine=""))
+    state.write(replace(record, engine="", pid=0))
 
 
 def _has_systemd() -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from docker.errors import APIError, DockerException, ImageNotFound
 
-from stack.debian import ensure_root_file_system, find_certificates
+from stack.debian import PACKAGES, find_certificates
 from stack.engine import connect
 from stack.errors import StackError
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from docker import DockerClient
 
+    from stack.debian import RootFileSystems
     from stack.parts import Image
     from stack.report import Step
     from stack.state import State
@@ -47,12 +48,13 @@ class Images:
     public name never means something that we made.
     """
 
-    def __init__(self, client: DockerClient, state: State) -> None:
-        """Work on the engine behind ``client``, with logs and cache in ``state``."""
+    def __init__(self, client: DockerClient, state: State, debian: RootFileSystems) -> None:
+        """Work on the engine behind ``client``, with logs in ``state``."""
         self._client = client
+        self._debian = debian
         self._state = state
         self._probe_guard = threading.Lock()
-        self._base_guards = {"trixie": threading.Lock(), "bookworm": threading.Lock()}
+        self._base_guards = {suite: threading.Lock() for suite in PACKAGES}
         self._has_registry: bool | None = None
 
     def ensure(self, image: Image, step: Step) -> str:
@@ -145,7 +147,7 @@ class Images:
         with self._base_guards[suite]:
             if self._has(base):
                 return
-            archive = ensure_root_file_system(self._state, suite, step)
+            archive = self._debian.ensure(suite, step)
             step.note(f"importing Debian {suite}")
             bare = f"{OWN}/debian:{suite}"
             with archive.open("rb") as content:

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from stack.containers import ensure_container, remove_containers, remove_volumes
+from stack.debian import TRIXIE, RootFileSystems
 from stack.engine import connect, ensure_engine, stop_engine
 from stack.errors import StackError
 from stack.health import ask
@@ -14,6 +15,7 @@ from stack.images import OWN, Images
 from stack.network import ensure_network, ensure_swarm, leave_swarm, remove_network
 from stack.parts import plan_parts
 from stack.placeholder import ensure_placeholder
+from stack.ports import check_ports
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -35,6 +37,7 @@ class Start:
         self._settings = settings
         self._state = state
         self._report = report
+        self._debian = RootFileSystems(state, report)
 
     def start(self, extra: tuple[str, ...] = ()) -> None:
         """Bring up engine, swarm, network and every part, healthy; raises StackError.
@@ -42,14 +45,15 @@ class Start:
         What is up already is left untouched.
         """
         parts = plan_parts(self._settings, extra)
-        with self._report.step("engine") as step:
-            client = ensure_engine(self._state, step)
-        with self._report.step("swarm") as step:
+        with self._report.step("engine", "answers") as step:
+            client = ensure_engine(self._state, step, lambda: self._debian.begin(TRIXIE, step))
+        check_ports(client, parts)
+        with self._report.step("swarm", "ready") as step:
             ensure_swarm(client, self._state, step)
-        with self._report.step("network") as step:
+        with self._report.step("network", "ready") as step:
             name = self._settings.network
             self._network = (name, ensure_network(client, self._settings, step))
-        self._images = Images(connect(), self._state)
+        self._images = Images(connect(), self._state, self._debian)
         groups: dict[tuple[str, str], list[Part]] = {}
         for part in parts:
             groups.setdefault((part.image.reference, part.image.suite), []).append(part)
@@ -57,19 +61,22 @@ class Start:
         started = [pool.submit(self._start_group, group) for group in groups.values()]
         # A part that fails does not stop the others: what they built is there next time.
         failures = [failure for future in started if (failure := future.exception())]
+        self._debian.finish()
+        for failure in failures[1:]:
+            self._report.say(failure.render() if isinstance(failure, StackError) else str(failure))
         if failures:
             raise failures[0]
 
     def _start_group(self, parts: list[Part]) -> None:
         client = connect()
         for part in parts:
-            with self._report.step(part.name) as step:
+            with self._report.step(part.name, "started") as step:
                 ensure_container(client, part, self._network, self._images, step)
         for part in parts:
-            with self._report.step(part.name) as step:
+            with self._report.step(part.name, "serves") as step:
                 self._wait_healthy(client, part, step)
         if parts[0].service == "registry":
-            with self._report.step("placeholder image") as step:
+            with self._report.step("placeholder image", "pushed") as step:
                 ensure_placeholder(self._settings, self._images, step)
 
     def _wait_healthy(self, client: DockerClient, part: Part, step: Step) -> None:
@@ -108,22 +115,22 @@ def _take_down(
     except StackError:
         report.say("engine: it does not run; nothing to stop")
         return
-    with report.step("containers") as step:
+    with report.step("containers", "stopped and removed") as step:
         remove_containers(client, settings.label, step)
     if is_reset:
-        with report.step("volumes") as step:
+        with report.step("volumes", "dropped") as step:
             remove_volumes(client, settings.label, step)
     if drops_images:
-        with report.step("images") as step:
+        with report.step("images", "removed") as step:
             for image in client.images.list(filters={"reference": f"{OWN}/*"}):
                 step.note(f"removing {image.tags[0]}")
                 client.images.remove(str(image.id), force=True)
-    with report.step("swarm") as step:
+    with report.step("swarm", "left") as step:
         leave_swarm(client, state, step, is_forced=is_reset)
-    with report.step("network") as step:
+    with report.step("network", "removed") as step:
         remove_network(client, settings, step)
-    with report.step("engine") as step:
-        stop_engine(state, step)
+    with report.step("engine", "stopped") as step:
+        stop_engine(client, state, step)
     if state.record.packages:
         packages = " ".join(state.record.packages)
         report.say(f"engine: the installed packages stay; `apt-get purge {packages}` removes them")

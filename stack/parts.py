@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stack.debian import BOOKWORM, TRIXIE
 from stack.errors import StackError
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class Image:
 
     reference: str
     recipe: str
-    suite: str = "trixie"
+    suite: str = TRIXIE
     is_pinned: bool = False
     arguments: Mapping[str, str] = field(default_factory=dict)
 
@@ -111,7 +112,7 @@ def base_image(settings: Settings) -> Image:
     return _image(settings.base_image, "python:3.13-slim", "base")
 
 
-def _image(pinned: str, reference: str, recipe: str, suite: str = "trixie") -> Image:
+def _image(pinned: str, reference: str, recipe: str, suite: str = TRIXIE) -> Image:
     return Image(pinned or reference, recipe, suite, is_pinned=bool(pinned))
 
 
@@ -133,7 +134,7 @@ def _rabbitmq(settings: Settings) -> Part:
 
 
 def _rabbitmq_310(settings: Settings) -> Part:
-    image = _image(settings.rabbitmq_310_image, "rabbitmq:3.10-management", "rabbitmq", "bookworm")
+    image = _image(settings.rabbitmq_310_image, "rabbitmq:3.10-management", "rabbitmq", BOOKWORM)
     return Part(
         name="rabbitmq-310",
         container=f"{settings.prefix}rabbitmq-310",
@@ -178,7 +179,7 @@ def _kafka(settings: Settings, number: int) -> Part:
             arguments={"KAFKA_VERSION": settings.kafka_version},
         ),
         ports={9092: ports[number - 1]},
-        volume="/var/lib/kafka",
+        volume="/var/lib/kafka/data",
         files={
             "/etc/kafka/server.properties": (properties, 0o644),
             "/etc/kafka/log4j2.properties": (_read("kafka/log4j2.properties"), 0o644),

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-import os
+import errno
 import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stack.errors import StackError
+
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from docker import DockerClient
 
+    from stack.parts import Part
+
 LISTENING = "0A"
+COMMAND_LENGTH = 80
 
 
 def is_free(port: int) -> bool:
@@ -19,17 +26,44 @@ def is_free(port: int) -> bool:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
+        except OSError as error:
+            return error.errno != errno.EADDRINUSE
     return True
 
 
-def describe_holder(client: DockerClient, port: int) -> str:
+def check_ports(client: DockerClient, parts: Iterable[Part]) -> None:
+    """See that every port is free or published by its own part already.
+
+    Raises StackError naming every other port with its holder, before anything is changed.
+    """
+    containers = _list_publishers(client)
+    faults = [
+        f"{part.name}: port {port} is in use by {describe_holder(port, containers)}"
+        for part in parts
+        for port in part.ports.values()
+        if containers.get(port) != part.container and not is_free(port)
+    ]
+    if faults:
+        raise StackError(
+            "; ".join(faults),
+            "stop what is there, or choose other ports (`python -m stack --help` lists them)",
+        )
+
+
+def _list_publishers(client: DockerClient) -> dict[int, str]:
+    """Give the name of the running container behind each published port."""
+    return {
+        entry["PublicPort"]: container["Names"][0].lstrip("/")
+        for container in client.api.containers()
+        for entry in container["Ports"]
+        if "PublicPort" in entry
+    }
+
+
+def describe_holder(port: int, containers: Mapping[int, str]) -> str:
     """Name who listens on a port: a container by its name, else a process by pid and command."""
-    for container in client.containers.list(ignore_removed=True):
-        for bindings in container.ports.values():
-            if any(binding["HostPort"] == str(port) for binding in bindings or ()):
-                return f"container {container.name}"
+    if port in containers:
+        return f"container {containers[port]}"
     pid = find_listener(port)
     if pid is None:
         return "a process of another user (as root, `ss -ltnp` names it)"
@@ -46,7 +80,7 @@ def find_listener(port: int, proc: Path = Path("/proc")) -> int | None:
             continue
         for descriptor in descriptors:
             try:
-                target = os.readlink(descriptor)
+                target = str(descriptor.readlink())
             except OSError:
                 continue
             if target in sockets:
@@ -75,4 +109,5 @@ def _read_command(pid: int) -> str:
         content = Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return "already gone"
-    return content.replace(b"\0", b" ").decode(errors="replace").strip()[:80] or "unnamed"
+    words = content.replace(b"\0", b" ").decode(errors="replace").split()
+    return " ".join(words)[:COMMAND_LENGTH] or "unnamed"

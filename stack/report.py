@@ -18,7 +18,7 @@ class Step:
     """One step in progress; ``note`` says what it is doing now."""
 
     def __init__(self, report: Report, name: str) -> None:
-        """Belong to ``report`` under ``name``."""
+        """Belong to ``report``, shown as ``name``."""
         self.report = report
         self.name = name
         self.began = time.monotonic()
@@ -61,8 +61,8 @@ class Report:
                 progress.update(step.task, description=f"{step.name}: {text}")
 
     @contextmanager
-    def step(self, name: str) -> Iterator[Step]:
-        """Run a step; says how long it took when it did anything and came to its end."""
+    def step(self, name: str, done: str) -> Iterator[Step]:
+        """Run a step; says that it is ``done``, and the seconds, when it noted anything at all."""
         step = Step(self, name)
         try:
             yield step
@@ -70,7 +70,7 @@ class Report:
             if step.task is not None and self._progress is not None:
                 self._progress.remove_task(step.task)
         if step.last:
-            self.say(f"{name}: done in {time.monotonic() - step.began:.1f} s")
+            self.say(f"{name}: {done} ({time.monotonic() - step.began:.1f} s)")
 
     def close(self) -> None:
         """End the live lines."""

@@ -21,12 +21,13 @@ class Record:
     """What the stack itself made on this machine, and so may undo.
 
     ``packages``: Debian packages it installed. ``engine``: how it started the engine
-    ("dockerd", "systemd" or ""). ``swarm``: id of the swarm it initialised, or "".
+    ("dockerd", "systemd" or ""), ``pid``: that dockerd's. ``swarm``: id of the swarm it initialised, or "".
     Containers, volumes and the network carry a label instead.
     """
 
     packages: tuple[str, ...] = ()
     engine: str = ""
+    pid: int = 0
     swarm: str = ""
 
 
@@ -50,7 +51,7 @@ class State:
         """What was written last; an empty record when there is none or it is damaged."""
         try:
             content = json.loads((self.root / "record.json").read_text(encoding="utf-8"))
-            return Record(tuple(content["packages"]), content["engine"], content["swarm"])
+            return Record(**{**content, "packages": tuple(content["packages"])})
         except (OSError, ValueError, KeyError, TypeError):
             return Record()
 
