@@ -1,0 +1,43 @@
+"""Turns plans, outcomes, healths and errors into text and JSON; prints nothing and reads no clock."""
+
+from __future__ import annotations
+
+from bizops.render.drift import drift_json, drift_text
+from bizops.render.error import error_json, error_text, unread_text
+from bizops.render.heading import Heading, Reading
+from bizops.render.health import health_json, health_text
+from bizops.render.outcome import is_shown, outcome_json, outcome_text, result_json, result_text
+from bizops.render.plan import plan_text
+from bizops.render.plan_json import plan_json
+from bizops.render.style import Style
+from bizops.render.tally import Tally, summary_line, tally
+from bizops.render.values import redact, redact_json
+from bizops.render.verdict import apply_verdict, drift_verdict, plan_verdict
+
+__all__ = [
+    "Heading",
+    "Reading",
+    "Style",
+    "Tally",
+    "apply_verdict",
+    "drift_json",
+    "drift_text",
+    "drift_verdict",
+    "error_json",
+    "error_text",
+    "health_json",
+    "health_text",
+    "is_shown",
+    "outcome_json",
+    "outcome_text",
+    "plan_json",
+    "plan_text",
+    "plan_verdict",
+    "redact",
+    "redact_json",
+    "result_json",
+    "result_text",
+    "summary_line",
+    "tally",
+    "unread_text",
+]

@@ -1,0 +1,37 @@
+"""Exit codes: 0 nothing to do or all done, 1 error or refusal, 2 differences, 3 incomplete.
+
+1 beats 3 beats 2. Usage errors are 1 as well, so that 2 means one thing only (Terraform's `-detailed-exitcode`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bizops.change import ApplyResult, Plan
+
+OK = 0
+ERROR = 1
+DIFFERENCES = 2
+INCOMPLETE = 3
+
+
+def plan_verdict(plan: Plan, *, detailed: bool) -> int:
+    """Give the exit code of `plan`; without `detailed` a plan that would change something is 0."""
+    if plan.refusals:
+        return ERROR
+    if not plan.is_complete:
+        return INCOMPLETE
+    return DIFFERENCES if detailed and not plan.is_empty else OK
+
+
+def drift_verdict(plan: Plan) -> int:
+    """Give the exit code of `drift`, where a refusal or an unmanaged object is a difference too."""
+    if not plan.is_complete:
+        return INCOMPLETE
+    return DIFFERENCES if plan.refusals or plan.unmanaged or not plan.is_empty else OK
+
+
+def apply_verdict(result: ApplyResult) -> int:
+    """Give the exit code of `apply` and `destroy`; signals have codes of their own."""
+    return OK if result.is_ok else ERROR

@@ -1,0 +1,214 @@
+"""What every output keeps, whatever the plan: no secret, the same bytes, a document that fits its schema."""
+
+from __future__ import annotations
+
+import json
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+import jsonschema
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bizops import errors, render
+from bizops.change import (
+    Action,
+    Change,
+    FieldChange,
+    Outcome,
+    Plan,
+    Refusal,
+    Status,
+    Step,
+)
+from bizops.quantity import Duration, Size
+from bizops.render.values import Values
+from bizops.resource import Address, Field, Observation, Presence, Resource, Secret, Spec
+
+if TYPE_CHECKING:
+    from bizops.render import Heading, Style
+
+SCHEMA = json.loads(resources.files("bizops.render").joinpath("plan.schema.json").read_text())
+MARK = "s3cr3t"
+secrets = st.text(max_size=12).map(lambda text: Secret(f"{MARK}{text}"))
+scalars = st.none() | st.booleans() | st.integers() | st.text(max_size=60) | secrets
+scalars |= st.integers(0, 10**12).map(Duration) | st.integers(0, 10**12).map(Size)
+values = scalars | st.lists(scalars, max_size=4).map(tuple)
+paths = st.lists(st.text(min_size=1, max_size=8), min_size=1, max_size=3).map(tuple)
+field_changes = st.builds(
+    FieldChange, path=paths, before=values, after=values, forces=st.booleans()
+)
+
+
+class Anything(Spec):
+    """A spec that says what it was made with."""
+
+    held: tuple[tuple[tuple[str, ...], Any], ...] = ()
+
+    def fields(self) -> dict[tuple[str, ...], Any]:
+        """Give it back."""
+        return dict(self.held)
+
+
+@st.composite
+def changes(draw: st.DrawFn) -> Change:
+    """Draw a change with anything in it."""
+    name = draw(st.text(min_size=1, max_size=12))
+    kind = draw(st.sampled_from(["rabbitmq.queue", "kafka.topic", "swarm.service"]))
+    system, _, noun = kind.partition(".")
+    address = Address(system, noun, (name,))
+    held = tuple(draw(st.dictionaries(paths, values, max_size=3)).items())
+    live = tuple(
+        (path, Field(value))
+        for path, value in draw(st.dictionaries(paths, values, max_size=3)).items()
+    )
+    notes = tuple(draw(st.lists(st.text(max_size=20), max_size=2)))
+    observed = Observation(
+        address,
+        Presence.PRESENT,
+        live,
+        notes=notes,
+        counts=(("messages", draw(st.integers(0, 3))),),
+    )
+    return Change(
+        address,
+        draw(st.sampled_from(Action)),
+        Resource(address, Anything(held=held)),
+        observed,
+        tuple(draw(st.lists(field_changes, max_size=3))),
+        unmanaged=tuple(draw(st.lists(field_changes, max_size=1))),
+    )
+
+
+@st.composite
+def drawn_plans(draw: st.DrawFn) -> Plan:
+    """Draw a plan with refusals for some of its addresses."""
+    found = tuple(draw(st.lists(changes(), max_size=5, unique_by=lambda change: change.address)))
+    refused = [change.address for change in found if draw(st.booleans())]
+    return Plan(
+        "any",
+        found,
+        refusals=tuple(Refusal(address, "", "no") for address in refused),
+        unmanaged=tuple(change.observed for change in found[:1]),
+    )
+
+
+@pytest.fixture(autouse=True)
+def summaries(monkeypatch: pytest.MonkeyPatch, definitions: None) -> None:
+    """Let a summary hold whatever a spec prints of itself, as a careless provider would."""
+    del definitions
+    from bizops import provider  # noqa: PLC0415 - patched by the fixture above
+
+    found = provider.definition
+
+    def definition(name: str) -> Any:
+        made = found(name)
+        for kind in made.kinds:
+            object.__setattr__(kind, "summary", repr)
+        return made
+
+    monkeypatch.setattr(provider, "definition", definition)
+
+
+def _outputs(plan: Plan, heading: Heading, style: Style) -> list[str]:
+    outcomes = [Outcome(Step(change.action, change), Status.APPLIED) for change in plan.changes]
+    return [
+        *(render.plan_text(plan, style, heading=heading, verbose=v) for v in (False, True)),
+        render.drift_text(plan, style, heading=heading),
+        json.dumps(render.plan_json(plan, heading=heading)),
+        json.dumps(render.drift_json(plan, heading=heading)),
+        *(render.outcome_text(outcome, style) for outcome in outcomes),
+        *(json.dumps(render.outcome_json(outcome)) for outcome in outcomes),
+        repr(plan),
+        repr(outcomes),
+    ]
+
+
+PROPERTY = settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+
+
+@PROPERTY
+@given(plan=drawn_plans())
+def test_no_output_ever_holds_a_secret(plan: Plan, heading: Heading, plain: Style) -> None:
+    """A hidden value appears in no text, no JSON and no repr."""
+    assert not any(MARK in text for text in _outputs(plan, heading, plain))
+
+
+@PROPERTY
+@given(plan=drawn_plans())
+def test_the_same_plan_gives_the_same_bytes(plan: Plan, heading: Heading, plain: Style) -> None:
+    """Nothing depends on a clock, on chance or on what was printed before."""
+    assert _outputs(plan, heading, plain) == _outputs(plan, heading, plain)
+
+
+@PROPERTY
+@given(plan=drawn_plans())
+def test_every_document_fits_the_schema_and_every_address_is_told(
+    plan: Plan, heading: Heading, plain: Style
+) -> None:
+    """The schema holds for any plan, and no change is left out of the text."""
+    jsonschema.validate(json.loads(json.dumps(render.plan_json(plan, heading=heading))), SCHEMA)
+    text = render.plan_text(plan, plain, heading=heading, verbose=True)
+    listed = sum(line.startswith(("  ", "-/")) and "/" in line for line in text.splitlines())
+    assert listed >= len(plan.changes)
+
+
+@pytest.mark.parametrize("name", ["full", "calm", "drifted", "unread", "odd"])
+def test_the_documents_of_the_screens_fit_the_schema(
+    name: str, plans: dict[str, Plan], heading: Heading
+) -> None:
+    """What the golden files hold is what the schema promises."""
+    document = json.loads(json.dumps(render.plan_json(plans[name], heading=heading)))
+    jsonschema.validate(document, SCHEMA)
+    for spoilt in (
+        {**document, "format_version": "2.0"},
+        {**document, "errored": True},
+        {key: value for key, value in document.items() if key != "summary"},
+    ):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(spoilt, SCHEMA)
+
+
+def test_a_failure_is_a_document_too() -> None:
+    """JSON stands alone on stdout, also where there is no plan."""
+    fault = errors.TopologyError("1 fault in 1 file", ["a.yaml:1:1: what"])
+    document = json.loads(json.dumps(render.error_json(fault)))
+    jsonschema.validate(document, SCHEMA)
+    assert document["error"]["faults"] == ["a.yaml:1:1: what"]
+
+
+def test_equal_hidden_values_have_equal_numbers_by_first_appearance() -> None:
+    """A reader sees that two hidden values are equal, and nothing else of them."""
+    shown = Values()
+    assert shown.text((Secret("b"), Secret("a"), Secret("b"))) == (
+        "[(hidden #1), (hidden #2), (hidden #1)]"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "secrets", "shown"),
+    [
+        ("url amqp://u:longer-secret@h", ["secret", "longer-secret"], "url amqp://u:(hidden)@h"),
+        ("a pw and pwd", ["pw"], "a (hidden) and pwd"),
+        ("1 to add, 4096 and true", ["1", "4096", "true", ""], "1 to add, 4096 and true"),
+        ('said "a\\"b1"', ['a"b1'], 'said "(hidden)"'),
+        ("multi\nline", ["multi\nline"], "(hidden)"),
+    ],
+)
+def test_the_filter_replaces_what_tells_something(
+    text: str, secrets: list[str], shown: str
+) -> None:
+    """The longest goes first, short ones go as words only, and what says nothing stays readable."""
+    assert render.redact(text, secrets) == shown
+
+
+def test_the_filter_keeps_a_document_valid() -> None:
+    """Numbers and keys stay as they are; texts are filtered at any depth."""
+    document = {"abcd": ["xx abcd", {"n": 12345678}], "n": None}
+    shown = render.redact_json(document, ["abcd", "12345678"])
+    assert shown == {"abcd": ["xx (hidden)", {"n": 12345678}], "n": None}

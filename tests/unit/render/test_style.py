@@ -1,0 +1,177 @@
+"""How a stream decides colour, width and glyphs; how numbers become words; exit codes; the lines of a running apply."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bizops import render
+from bizops.change import Action, ApplyResult, Change, Outcome, Plan, Refusal, Status, Step
+from bizops.render.progress import Lines, Screen, screen_lines
+from bizops.render.style import Style, count_text, duration_text, list_text
+from bizops.resource import Address, absent, unreadable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ADDRESS = Address("rabbitmq", "queue", ("q",))
+CREATION = Change(ADDRESS, Action.CREATE, None, absent(ADDRESS))
+STEP = Step(Action.CREATE, CREATION)
+
+
+class Terminal(io.TextIOWrapper):
+    """A stream that claims to be a terminal."""
+
+    def isatty(self) -> bool:
+        """Claim it."""
+        return True
+
+
+def _stream(encoding: str = "utf-8", *, is_terminal: bool = True) -> io.TextIOWrapper:
+    made = Terminal if is_terminal else io.TextIOWrapper
+    return made(io.BytesIO(), encoding=encoding)
+
+
+@pytest.mark.parametrize(
+    ("environ", "is_terminal", "colour"),
+    [
+        ({}, True, True),
+        ({}, False, False),
+        ({"NO_COLOR": "1"}, True, False),
+        ({"NO_COLOR": ""}, True, True),
+        ({"FORCE_COLOR": "1"}, False, True),
+        ({"FORCE_COLOR": "0"}, False, False),
+        ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, True, False),
+        ({"TERM": "dumb"}, True, False),
+        ({"TERM": "dumb", "FORCE_COLOR": "1"}, True, True),
+    ],
+)
+def test_colour_follows_the_environment(
+    environ: dict[str, str], *, is_terminal: bool, colour: bool
+) -> None:
+    """NO_COLOR beats FORCE_COLOR beats TERM=dumb beats being a terminal."""
+    assert Style.of(_stream(is_terminal=is_terminal), environ).colour is colour
+
+
+@pytest.mark.parametrize(
+    ("columns", "width"), [("72", 72), ("7", 40), ("0", 100), ("wide", 100), ("", 100)]
+)
+def test_width_comes_from_columns_where_it_is_a_number(columns: str, width: int) -> None:
+    """COLUMNS is respected within reason; a stream without a terminal is 100 wide."""
+    assert Style.of(_stream(), {"COLUMNS": columns}).width == width
+
+
+@pytest.mark.parametrize(
+    ("encoding", "unicode"), [("utf-8", True), ("ascii", False), ("latin-1", False)]
+)
+def test_glyphs_are_ascii_where_the_stream_is_not_utf8(encoding: str, *, unicode: bool) -> None:
+    """Every glyph has a stand-in that the stream can encode."""
+    style = Style.of(_stream(encoding), {})
+    assert style.unicode is unicode
+    assert style.glyph("⚠") == ("⚠" if unicode else "(!)")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.06, "0.06 s"),
+        (0.099, "0.1 s"),
+        (3, "3 s"),
+        (11.44, "11.4 s"),
+        (59.94, "59.9 s"),
+        (59.96, "1 min"),
+        (132.4, "2 min 12 s"),
+        (3600, "1 h 0 min"),
+    ],
+)
+def test_seconds_read_as_people_count_them(seconds: float, text: str) -> None:
+    """No minute has sixty seconds."""
+    assert duration_text(seconds) == text
+
+
+def test_numbers_agree_with_their_nouns() -> None:
+    """One message, two policies."""
+    assert [count_text(1, "messages"), count_text(0, "policies"), count_text(1, "policies")] == [
+        "1 message",
+        "0 policies",
+        "1 policy",
+    ]
+    assert [list_text("a"), list_text("ab"), list_text("abc")] == ["a", "a and b", "a, b and c"]
+
+
+REFUSAL = Refusal(ADDRESS, "", "no")
+LOST = unreadable(ADDRESS, "403")
+FULL = Plan("t", (CREATION,))
+
+
+@pytest.mark.parametrize(
+    ("plan", "plain", "detailed", "drift"),
+    [
+        (Plan("t"), 0, 0, 0),
+        (FULL, 0, 2, 2),
+        (replace(FULL, refusals=(REFUSAL,)), 1, 1, 2),
+        (replace(FULL, unreadable=(LOST,)), 3, 3, 3),
+        (replace(FULL, unreadable=(LOST,), refusals=(REFUSAL,)), 1, 1, 3),
+        (Plan("t", unmanaged=(LOST,)), 0, 0, 2),
+    ],
+)
+def test_exit_codes_rank_error_before_incomplete_before_differences(
+    plan: Plan, plain: int, detailed: int, drift: int
+) -> None:
+    """1 beats 3 beats 2; in drift a refusal is a difference."""
+    codes = (
+        render.plan_verdict(plan, detailed=False),
+        render.plan_verdict(plan, detailed=True),
+        render.drift_verdict(plan),
+    )
+    assert codes == (plain, detailed, drift)
+
+
+def test_an_interrupted_apply_says_what_is_left(plain: Style) -> None:
+    """Nothing is called done that is not."""
+    result = ApplyResult((Outcome(STEP, Status.RUNNING),), interrupted=True)
+    text = render.result_text(result, FULL, plain, 3)
+    assert text.splitlines() == [
+        "Apply: 0 added, 0 changed, 0 destroyed, 0 failed, 0 skipped, 1 settling in 3 s.",
+        "Interrupted: nothing more was started. Run it again to finish: only rabbitmq.queue/q is",
+        "left.",
+    ]
+    assert render.apply_verdict(result) == 1
+
+
+def test_what_runs_stands_above_the_bar(plain: Style, golden: Callable[[str, str], None]) -> None:
+    """Running steps show what they wait for and for how long; the hint says what Ctrl-C does."""
+    running = [(STEP, 41.0, "2/4 on the new spec, task 3 starting")] * 14
+    lines = screen_lines(running, plain, ended=(6, 8), limit=600, frame=3, is_stopping=False)
+    ascii_style = Style(colour=False, width=60, unicode=False)
+    few = screen_lines(running[:1], ascii_style, ended=(0, 0), limit=9, frame=1, is_stopping=True)
+    assert "\n".join(few).isascii()
+    golden("progress.txt", "\n".join([*lines, "", *few]))
+
+
+def test_plain_lines_come_one_for_each_resource(plain: Style) -> None:
+    """A log gets the outcome when it is there, and nothing for half of a replace."""
+    printed: list[str] = []
+    half = Step(Action.DELETE, replace(CREATION, action=Action.REPLACE))
+    with Lines(printed.append, plain) as lines:
+        lines.started(STEP)
+        lines.waiting(STEP, "soon", 0.1)
+        lines.ended(Outcome(half, Status.APPLIED))
+        lines.ended(Outcome(STEP, Status.APPLIED, seconds=0.2))
+    assert len(printed) == 1
+    assert "rabbitmq.queue/q" in printed[0]
+
+
+def test_the_screen_keeps_ended_lines_and_takes_the_rest_away(plain: Style) -> None:
+    """After the work only results are left on the terminal, each once."""
+    stream = _stream()
+    with Screen(stream, plain, total=1, limit=9) as screen:
+        screen.started(STEP)
+        screen.waiting(STEP, "soon", 0.1)
+        screen.interrupted()
+        screen.ended(Outcome(STEP, Status.APPLIED, "ready", seconds=0.2))
+    stream.seek(0)
+    assert stream.read().count("ready") == 1
