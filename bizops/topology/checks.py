@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from bizops.provider import is_match
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from bizops.provider import Kind
     from bizops.resource import Address
+    from bizops.topology.declarations import Declaration, Section
     from bizops.topology.faults import Faults
-    from bizops.topology.sections import Declaration, Section
+    from bizops.topology.nodes import Span
+
+
+class _Name(NamedTuple):
+    """A declared name with what is needed to blame it; `derived` is the setting that implied it."""
+
+    kind: Kind
+    text: str
+    address: str
+    span: Span
+    derived: str = ""
 
 
 def unique(declarations: Iterable[Declaration], faults: Faults) -> dict[Address, Declaration]:
@@ -28,27 +40,38 @@ def unique(declarations: Iterable[Declaration], faults: Faults) -> dict[Address,
 
 def check_names(section: Section, declarations: Iterable[Declaration], faults: Faults) -> None:
     """Note names that are never touched, that the system refuses, or that lie outside `owns`."""
-    owns = dict(section.owns)
-    for declaration in declarations:
-        resource, kind = declaration.resource, declaration.kind
-        if resource.external:
-            continue
-        name, address = resource.address.name, str(resource.address)
-        derived = resource.source.derived if resource.source else ""
-        if problem := kind.name_problem(name):
-            faults.add(declaration.span, problem, address=address, field=derived)
-        elif kind.protected(name):
-            problem = "this name belongs to the system, and is never touched"
-            faults.add(declaration.span, problem, address=address, field=derived)
-        elif kind.name in owns and not any(is_match(name, pattern) for pattern in owns[kind.name]):
-            patterns = ", ".join(owns[kind.name]) or "none"
-            faults.add(
-                declaration.span,
-                f"lies outside owns.{kind.plural} ({patterns})",
-                address=address,
-                field=derived,
-                hint=f"add a pattern that matches {name}",
-            )
+    names = [
+        _Name(
+            declaration.kind,
+            declaration.resource.address.name,
+            str(declaration.resource.address),
+            declaration.span,
+            declaration.resource.source.derived if declaration.resource.source else "",
+        )
+        for declaration in declarations
+        if not declaration.resource.external
+    ]
+    names += [
+        _Name(found.kind, found.name, found.address, found.span)
+        for found in section.misdeclared
+        if found.name
+    ]
+    for name in names:
+        _check_name(name, dict(section.owns), faults)
+
+
+def _check_name(name: _Name, owns: Mapping[str, Sequence[str]], faults: Faults) -> None:
+    kind, hint = name.kind, ""
+    problem = kind.name_problem(name.text)
+    if not problem and kind.protected(name.text):
+        problem = "this name belongs to the system, and is never touched"
+    elif not problem and kind.name in owns:
+        patterns = owns[kind.name]
+        if not any(is_match(name.text, pattern) for pattern in patterns):
+            problem = f"lies outside owns.{kind.plural} ({', '.join(patterns) or 'no pattern'})"
+            hint = f"add a pattern that matches {name.text}"
+    if problem:
+        faults.add(name.span, problem, address=name.address, field=name.derived, hint=hint)
 
 
 class Needs:
@@ -58,7 +81,9 @@ class Needs:
         self, declared: Mapping[Address, Declaration], sections: Sequence[Section], faults: Faults
     ) -> None:
         self._by_text = {str(address): address for address in declared}
-        self._faulty = frozenset(address for section in sections for address in section.faulty)
+        self._misdeclared = frozenset(
+            found.address for section in sections for found in section.misdeclared
+        )
         self._settings = {section.definition.name: section.settings for section in sections}
         self._faults = faults
 
@@ -81,7 +106,7 @@ class Needs:
         self, text: str, declaration: Declaration, path: tuple[str, ...], *, is_named: bool
     ) -> Address | None:
         address = self._by_text.get(text)
-        if address is not None or text in self._faulty:
+        if address is not None or text in self._misdeclared:
             return address
         if not is_named and text.partition(".")[0] not in self._settings:
             # The topology says nothing of that system, so it cannot say that this is missing there.

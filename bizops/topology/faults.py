@@ -84,6 +84,10 @@ class Faults:
         self._files.setdefault(span.file, len(self._files))
         self._faults.setdefault((span, field, problem), Fault(span, problem, address, field, hint))
 
+    def is_known(self, span: Span, field: str) -> bool:
+        """True where this place is already faulty as it is written, or this field of it."""
+        return any(known == span and name in {"", field} for known, name, _ in self._faults)
+
     def warn(self, span: Span, problem: str, *, address: str = "", field: str = "") -> None:
         """Note something that works but is probably not meant."""
         self._files.setdefault(span.file, len(self._files))

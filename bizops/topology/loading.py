@@ -10,18 +10,21 @@ from bizops import errors, provider
 from bizops.provider import Scope
 from bizops.resource import Address, Resource, Secret, Spec
 from bizops.topology import checks
+from bizops.topology.entries import implied, with_needs
 from bizops.topology.faults import Faults
 from bizops.topology.files import Files
 from bizops.topology.interpolation import Interpolation
 from bizops.topology.nodes import Entry, Scalar, Span, is_null
 from bizops.topology.nodes import Mapping as Tree
 from bizops.topology.overlay import lay, without_removed
-from bizops.topology.sections import Declaration, Section, expanded, section, with_needs
+from bizops.topology.sections import section
 from bizops.topology.validation import Place, validate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+    from bizops.topology.declarations import Declaration, Section
 
 VERSION = "1"
 """The version of the file format that is read, the value of `bizops:`."""
@@ -73,7 +76,7 @@ def load(
     for above in trees[1:]:
         tree = lay(tree, above)
     tree = Interpolation(seen, faults).mapping(without_removed(tree, trees))
-    loader = _Loader(tree, faults)
+    loader = _Loader(tree, faults, directory)
     topology = loader.topology(
         environment or "", tuple(file for layer in layers for file in layer.files)
     )
@@ -92,8 +95,9 @@ def _refuse(faults: Faults) -> NoReturn:
 class _Loader:
     """Turns one tree into a topology."""
 
-    def __init__(self, tree: Tree, faults: Faults) -> None:
+    def __init__(self, tree: Tree, faults: Faults, directory: Path) -> None:
         self._tree = tree
+        self._directory = directory
         self._faults = faults
         self._connections: dict[str, Spec] = {}
         self._origins: dict[str, str] = {}
@@ -159,7 +163,7 @@ class _Loader:
             if name in HEADER or name.startswith("x-"):
                 continue
             definition = self._definition(name, entry.key)
-            if definition and (read := section(definition, entry, self._faults)):
+            if definition and (read := section(definition, entry, self._faults, self._directory)):
                 found.append(read)
         return found
 
@@ -212,10 +216,10 @@ class _Loader:
         found: dict[Address, Declaration] = {}
         for each in sections:
             own = checks.unique(each.declarations, self._faults)
-            implied = expanded(each, self._faults)
-            checks.check_names(each, (*own.values(), *implied), self._faults)
+            derived = implied(each, self._faults)
+            checks.check_names(each, (*own.values(), *derived), self._faults)
             found |= own
-            found |= {declaration.resource.address: declaration for declaration in implied}
+            found |= {declaration.resource.address: declaration for declaration in derived}
         return found
 
     def _resources(

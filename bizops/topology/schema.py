@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bizops import provider
-from bizops.topology.sections import CommonSettings
+from bizops.topology.declarations import CommonSettings
 
 _TEMPLATE = {"type": "string", "pattern": r"\$\{"}
 _Schema = dict[str, Any]

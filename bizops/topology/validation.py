@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 _Model = TypeVar("_Model", bound=Spec)
 
+_WORD = re.compile(r"\w+")
 _WORDS = {
     "extra_forbidden": "unknown key",
     "missing": "missing",
@@ -59,15 +62,17 @@ class Place:
     """What a tree stands for: the address in front of every fault, and where to point at the whole of it.
 
     `hints` maps a key that people write to what they mean. `is_hidden`: unknown keys may hold secrets here.
-    `borrowed` are the places of values that come from the defaults, whose address is `lender`.
+    `borrowed` are the places of values that come from the defaults, whose address is `lender`. `root` is the folder
+    that file names start from; models find it in their validation context as `directory`.
     """
 
     span: Span
     address: str
-    hints: Map[str, str] = field(default_factory=dict)
+    hints: Map[str, str]
     is_hidden: bool = False
     borrowed: frozenset[Span] = frozenset()
     lender: str = ""
+    root: Path = Path()
 
     def address_of(self, span: Span) -> str:
         """Give whom to blame for a value: a default is wrong once, not for each entry that it fills."""
@@ -94,13 +99,14 @@ def validate(
     What a template gave is taken as YAML would take it, and as text where the field wants text. `is_partial`: the
     tree is only part of an entry, so nothing is judged but its keys.
     """
+    context = {"directory": place.root}
     try:
-        return model.model_validate(data(node))
+        return model.model_validate(data(node), context=context)
     except ValidationError as error:
         details = error.errors(include_url=False)
     if texts := frozenset(_templates(node, details)):
         try:
-            return model.model_validate(data(node, texts))
+            return model.model_validate(data(node, texts), context=context)
         except ValidationError as error:
             details = error.errors(include_url=False)
     if is_partial:
@@ -124,13 +130,16 @@ def _note(
     """Turn one complaint of the model into a fault."""
     location = detail["loc"]
     found = find(node, location)
-    is_unknown, is_missing = detail["type"] == "extra_forbidden", detail["type"] == "missing"
+    is_missing = detail["type"] == "missing"
+    is_unknown = detail["type"] == "extra_forbidden" or detail["msg"].startswith("unknown key")
     path = [*found.path, str(location[-1])] if is_missing and location else list(found.path)
     span = found.key if found.key and not isinstance(found.node, Scalar) else found.node.span
     if is_unknown and found.key:
         span = found.key
     elif not path or (is_missing and len(path) == 1):
         span = place.span
+    if faults.is_known(span, ".".join(path)):
+        return
     hint = ""
     if is_unknown and path:
         hint = _near_key(model, path, place, faults)
@@ -139,29 +148,35 @@ def _note(
             faults.hide(scalar.span)
             faults.secrets.add(scalar.text)
     address, name = place.address_of(span), ".".join(path)
-    faults.add(span, _problem(detail, path), address=address, field=name, hint=hint)
+    faults.add(span, _problem(detail, path, found.node), address=address, field=name, hint=hint)
 
 
-def _problem(detail: ErrorDetails, path: list[str]) -> str:
-    """Say what is wrong in our words; at a sensitive place only what no validator can spoil."""
+def _problem(detail: ErrorDetails, path: list[str], node: Node) -> str:
+    """Say what is wrong in our words, else in the model's; at a sensitive place only if they repeat nothing."""
     words = _WORDS.get(detail["type"])
     if words is not None:
         return words.format(**detail.get("ctx", {}))
-    if any(is_sensitive(segment) for segment in path):
-        return "not a value that this field takes"
     message = detail["msg"]
     for prefix in ("Value error, ", "Assertion failed, "):
         message = message.removeprefix(prefix)
+    if any(is_sensitive(segment) for segment in path) and _repeats(message, node):
+        return "not a value that this field takes"
     return message
+
+
+def _repeats(message: str, node: Node) -> bool:
+    """True where a message holds a word of the value it complains about."""
+    return any(word in message for scalar in scalars(node) for word in _WORD.findall(scalar.text))
 
 
 def _near_key(model: type[Spec], path: list[str], place: Place, faults: Faults) -> str:
     """Give the key that was probably meant, in the provider's words where it has some."""
     known = keys(model, path[:-1])
-    told = place.hints.get(".".join(path)) or place.hints.get(path[-1])
-    if told:
-        return f"did you mean {told}" if told.split()[0].rstrip("?.,:;") in known else told
-    return faults.nearest(path[-1], known)
+    told = place.hints.get(".".join(path)) or place.hints.get(path[-1], "")
+    if told and told.split()[0].rstrip("?.,:;") in known:
+        return f"did you mean {told}" if "?" in told else f"did you mean {told}?"
+    # One word alone is a key, here of another kind; more is advice that holds anywhere.
+    return told if " " in told else faults.nearest(path[-1], known)
 
 
 def keys(model: type[BaseModel], path: Iterable[str] = ()) -> frozenset[str]:

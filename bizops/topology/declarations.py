@@ -1,0 +1,82 @@
+"""What a section declares: resources beside the trees that declare them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from pydantic import Field
+
+from bizops.resource import Spec
+from bizops.topology.nodes import Mapping, Scalar, Span, find
+
+if TYPE_CHECKING:
+    from bizops.provider import Definition, Kind
+    from bizops.resource import Resource
+
+EMPTY = Mapping(Span(""), {})
+
+
+class LifecycleSettings(Spec):
+    """The `lifecycle` of an entry."""
+
+    protect: bool = Field(
+        default=False, description="Never delete or replace it, whatever is asked."
+    )
+    ignore_changes: tuple[str, ...] = Field(
+        default=(),
+        description="Fields that are written at creation and left alone afterwards.",
+        examples=[["deploy.replicas"]],
+    )
+
+
+class CommonSettings(Spec):
+    """What any entry may say, whatever its kind."""
+
+    needs: tuple[str, ...] = Field(
+        default=(),
+        description="Addresses that must be settled first; references are added by themselves.",
+        examples=[["kafka.topic/ai.errors"]],
+    )
+    lifecycle: LifecycleSettings = Field(
+        default=LifecycleSettings(), description="How it may be changed and deleted."
+    )
+
+
+class Declaration(NamedTuple):
+    """A resource beside the tree that declares it; `needs` are still text."""
+
+    resource: Resource
+    kind: Kind
+    node: Mapping
+    span: Span
+    needs: tuple[str, ...] = ()
+
+    def place(self, path: tuple[str, ...] = ()) -> Span:
+        """Give where a field is set, or where the resource begins."""
+        found = find(self.node, path)
+        if not found.path:
+            return self.span
+        return found.node.span if isinstance(found.node, Scalar) or not found.key else found.key
+
+
+class Misdeclared(NamedTuple):
+    """An entry with faults: its name is taken all the same, so that nothing else is blamed for its absence."""
+
+    address: str
+    kind: Kind
+    name: str
+    span: Span
+
+
+@dataclass(slots=True)
+class Section:
+    """All that one section declares; `settings` is None where they have faults."""
+
+    definition: Definition
+    node: Mapping
+    span: Span
+    settings: Spec | None = None
+    owns: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    declarations: list[Declaration] = field(default_factory=list)
+    misdeclared: list[Misdeclared] = field(default_factory=list)

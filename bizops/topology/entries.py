@@ -1,0 +1,190 @@
+"""Reads the entries of one kind: what an entry says over its defaults, and what it implies."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from bizops.resource import Address, Lifecycle, Resource, Source, Spec
+from bizops.topology.declarations import EMPTY, CommonSettings, Declaration, Misdeclared, Section
+from bizops.topology.nodes import Entry, Listing, Mapping, Node, Span, find, is_null
+from bizops.topology.overlay import lay
+from bizops.topology.validation import Place, keys, spans, validate
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bizops.provider import Kind
+    from bizops.topology.faults import Faults
+
+_COMMON = CommonSettings()
+
+
+class Entries:
+    """Reads the entries of one kind into its section."""
+
+    def __init__(self, found: Section, kind: Kind, faults: Faults, directory: Path) -> None:
+        self._found = found
+        self._kind = kind
+        self._faults = faults
+        self._directory = directory
+        self._lender = f"{found.definition.name}.{kind.name}_defaults"
+        self._defaults = self._read_defaults()
+        self._borrowed = spans(self._defaults) if self._defaults.entries else frozenset()
+
+    def _read_defaults(self) -> Mapping:
+        """Give `<kind>_defaults`; their keys are judged even where nothing uses them."""
+        entry = self._found.node.entries.get(f"{self._kind.name}_defaults")
+        if entry is None or is_null(entry.value):
+            return EMPTY
+        if not isinstance(entry.value, Mapping):
+            self._faults.add(entry.key, "must be a map of settings", address=self._lender)
+            return EMPTY
+        _, own = _split(entry.value)
+        place = Place(entry.key, self._lender, hints=self._found.definition.near_names)
+        validate(self._kind.spec, own, place, self._faults, is_partial=True)
+        return entry.value
+
+    def read(self) -> None:
+        """Read all entries, a map by name or a list."""
+        kind = self._kind
+        declared = self._found.node.entries.get(kind.plural)
+        if declared is None:
+            return
+        address = f"{self._found.definition.name}.{kind.plural}"
+        if kind.is_list:
+            if not isinstance(declared.value, Listing):
+                self._faults.add(declared.key, "must be a list", address=address)
+                return
+            for item in declared.value.items:
+                self._entry("", item.span, item)
+        elif not isinstance(declared.value, Mapping):
+            problem = "must be a map, NAME: {settings}"
+            hint = f"write {kind.plural}: {{}}" if is_null(declared.value) else ""
+            self._faults.add(declared.key, problem, address=address, hint=hint)
+        else:
+            for name, entry in declared.value.entries.items():
+                self._entry(name, entry.key, entry.value)
+
+    def _entry(self, name: str, span: Span, value: Node) -> None:
+        """Read one entry; one with faults is noted as misdeclared."""
+        provider, kind = self._found.definition.name, self._kind
+        address = str(Address(provider, kind.name, (name,))) if name else f"{provider}.{kind.name}"
+        declaration = None
+        if isinstance(value, Mapping):
+            declaration = self._declaration(name, address, Entry(span, value))
+        else:
+            is_removal = is_null(value)
+            problem = "null removes nothing here" if is_removal else "must be a map of settings"
+            hint = f"write {name}: {{}} for one with the defaults" if is_removal and name else ""
+            self._faults.add(span, problem, address=address, hint=hint)
+        if declaration is None:
+            self._found.misdeclared.append(Misdeclared(address, kind, name, span))
+        else:
+            self._found.declarations.append(declaration)
+
+    def _declaration(self, name: str, address: str, entry: Entry) -> Declaration | None:
+        span, value = entry
+        assert isinstance(value, Mapping)  # noqa: S101 - the caller looked
+        node = lay(self._defaults, value) if self._defaults.entries else value
+        common_node, own = _split(node)
+        hints = self._found.definition.near_names
+        place = Place(
+            span,
+            address,
+            hints,
+            borrowed=self._borrowed,
+            lender=self._lender,
+            root=self._root(span),
+        )
+        common: CommonSettings | None = _COMMON
+        if common_node.entries:
+            common = validate(CommonSettings, common_node, place, self._faults)
+            self._check_ignored(common or _COMMON, common_node, place)
+        spec = validate(self._kind.spec, own, place, self._faults)
+        if common is None or spec is None or self._found.settings is None:
+            return None
+        resource = self._resource(name, spec, common, place)
+        if resource is None:
+            return None
+        return Declaration(resource, self._kind, node, span, common.needs)
+
+    def _root(self, span: Span) -> Path:
+        """Give the folder of the file that declares an entry: file names in it start there, as in Compose."""
+        return (self._directory / span.file).parent
+
+    def _resource(
+        self, name: str, spec: Spec, common: CommonSettings, place: Place
+    ) -> Resource | None:
+        span, lifecycle = place.span, common.lifecycle
+        try:
+            address = self._kind.address(name, spec, self._found.settings)
+        except ValueError as error:
+            self._faults.add(span, str(error), address=place.address)
+            return None
+        return Resource(
+            address,
+            spec,
+            source=Source(span.file, span.line, span.column),
+            lifecycle=Lifecycle(lifecycle.protect, lifecycle.ignore_changes),
+            external=self._kind.is_external(spec),
+        )
+
+    def _check_ignored(self, common: CommonSettings, node: Mapping, place: Place) -> None:
+        """A misspelt path would ignore nothing, in silence."""
+        known = keys(self._kind.spec)
+        for number, path in enumerate(common.lifecycle.ignore_changes):
+            if path.split(".")[0] not in known:
+                span = find(node, ("lifecycle", "ignore_changes", number)).node.span
+                self._faults.add(
+                    span,
+                    f"there is no field {path}",
+                    address=place.address_of(span),
+                    field="lifecycle.ignore_changes",
+                    hint=self._faults.nearest(path.split(".")[0], known),
+                )
+
+
+def _split(node: Mapping) -> tuple[Mapping, Mapping]:
+    """Give what any entry may say, and what is the kind's own."""
+    common = {
+        name: entry for name, entry in node.entries.items() if name in CommonSettings.model_fields
+    }
+    if not common:
+        return EMPTY, node
+    own = {name: entry for name, entry in node.entries.items() if name not in common}
+    return Mapping(node.span, common), Mapping(node.span, own)
+
+
+def implied(found: Section, faults: Faults) -> list[Declaration]:
+    """Give what the declared resources imply; an explicit entry of the same address wins."""
+    known = {declaration.resource.address for declaration in found.declarations}
+    made: dict[Address, Declaration] = {}
+    waiting = deque(found.declarations)
+    while waiting:
+        parent = waiting.popleft()
+        for resource in parent.kind.expand(parent.resource, found.settings):
+            earlier = made.get(resource.address)
+            if resource.address in known:
+                continue
+            if earlier is None:
+                kind = found.definition.kind(resource.address.kind)
+                made[resource.address] = Declaration(resource, kind, EMPTY, parent.span)
+                waiting.append(made[resource.address])
+            elif earlier.resource.spec != resource.spec:
+                other = f"{earlier.span.file}:{earlier.span.line}"
+                faults.add(
+                    parent.span,
+                    f"implies {resource.address} with other settings than {other} does",
+                    address=str(parent.resource.address),
+                    hint=f"declare {resource.address} itself",
+                )
+    return list(made.values())
+
+
+def with_needs(declaration: Declaration, needs: set[Address]) -> Resource:
+    """Give the resource with all that it needs, sorted."""
+    resource = declaration.resource
+    found = (needs | set(resource.needs)) - {resource.address}
+    return replace(resource, needs=tuple(sorted(found))) if found else resource
