@@ -1,0 +1,219 @@
+"""The installed command against the real servers: a topology of its own for each test, and independent witnesses."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+ROOT = Path(__file__).parents[2]
+SEED = ROOT / "topology"
+PLACEHOLDER = "127.0.0.1:5000/bizops/placeholder"
+SECRET = "a-made-up-key-that-must-never-be-printed"
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What one command said."""
+
+    code: int
+    out: str
+    err: str
+
+    def json(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.out)
+        return found
+
+
+@dataclass
+class Shop:
+    """A topology file with a tag in every name, and the commands on it."""
+
+    tag: str
+    folder: Path
+    env: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def file(self) -> Path:
+        return self.folder / "topology.yaml"
+
+    def declare(self, text: str) -> None:
+        """Write the file; `TAG` in the text is this test's own tag."""
+        self.file.write_text(text.replace("TAG", self.tag))
+
+    def command(self, verb: str, *args: str) -> list[str]:
+        return [sys.executable, "-m", "bizops", verb, "-f", str(self.file), *args]
+
+    def environment(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("BIZOPS")}
+        return kept | {"NO_COLOR": "1", "COLUMNS": "120", "OPENAI_API_KEY": SECRET} | self.env
+
+    def run(self, verb: str, *args: str) -> Ran:
+        """Run to the end; no terminal, nothing on standard input."""
+        ran = subprocess.run(
+            self.command(verb, *args),
+            env=self.environment(),
+            cwd=self.folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=280,
+            check=False,
+        )
+        assert SECRET not in ran.stdout + ran.stderr
+        assert "Traceback" not in ran.stdout + ran.stderr
+        return Ran(ran.returncode, ran.stdout, ran.stderr)
+
+    def apply(self, *args: str) -> Ran:
+        """Apply without asking, and expect it to work."""
+        ran = self.run("apply", "--auto-approve", *args)
+        assert ran.code == 0, ran.out + ran.err
+        return ran
+
+    def start(self, verb: str, *args: str) -> subprocess.Popen[str]:
+        """Begin and do not wait."""
+        return subprocess.Popen(
+            self.command(verb, *args),
+            env=self.environment(),
+            cwd=self.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def destroy(self) -> Ran:
+        """Remove everything that the file declares or owns, data and all."""
+        return self.run(
+            "destroy", "--auto-approve", "--confirm", self.tag, "--prune", "--allow-data-loss", "*"
+        )
+
+
+def witness(*command: str) -> str:
+    """Ask a system itself, by its own tool; the test fails with that tool's words."""
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert ran.returncode == 0, f"{' '.join(command)}: {ran.stderr or ran.stdout}"
+    return ran.stdout
+
+
+@pytest.fixture(name="witness")
+def _witness() -> Callable[..., str]:
+    return witness
+
+
+@pytest.fixture
+def tag() -> str:
+    """Give a name that nobody else uses; at least three literal characters, as `owns` asks."""
+    return f"t{uuid.uuid4().hex[:8]}"
+
+
+@pytest.fixture
+def shop(tag: str, tmp_path: Path) -> Iterator[Shop]:
+    """Give an empty topology, and take down what it made in the end."""
+    made = Shop(tag, tmp_path)
+    yield made
+    if made.file.exists():
+        made.env = {}
+        gone = made.destroy()
+        assert gone.code == 0, gone.out + gone.err
+
+
+@pytest.fixture
+def seed(shop: Shop, tag: str) -> Shop:
+    """Give the topology that we run, with this test's tag in every name and the demonstration's placeholder."""
+    names = re.compile(
+        r"\b(?=auto_|hitl_|domain\.|ai\.|hitl\.|audit\.|analytics\.|agent-|dlx\b|"
+        r"rabbitmq_pass\b|openai_api_key\b|bizosaas-agents)"
+    )
+
+    def renamed(path: Path) -> str:
+        lines = path.read_text().splitlines(keepends=True)
+        return "".join(_tagged(line, tag, names) for line in lines)
+
+    shop.declare(
+        renamed(SEED / "bizosaas.yaml").replace(f"name: {tag}-bizosaas-agents", f"name: {tag}")
+    )
+    (shop.folder / "env").mkdir()
+    (shop.folder / "env" / "demo.yaml").write_text(renamed(SEED / "env" / "demo.yaml"))
+    shop.env = {"RABBITMQ_PASS": "guest", "BIZOPS_ENVIRONMENT": "demo"}
+    return shop
+
+
+def _tagged(line: str, tag: str, names: re.Pattern[str]) -> str:
+    """Put the tag before every name that is ours; comments, images and variables stay."""
+    if line.lstrip().startswith(("#", "image:")):
+        return line
+    return names.sub(lambda found: f"{tag}{_joint(line, found.end())}", line)
+
+
+def _joint(line: str, at: int) -> str:
+    """Join the tag to a name in that name's own style."""
+    rest = re.match(r"[a-z]+([_.-]?)", line[at:])
+    return (rest[1] if rest else "") or "-"
+
+
+@pytest.fixture
+def management() -> Callable[..., Any]:
+    """Ask the management API of the local stack, past bizops."""
+    import requests  # noqa: PLC0415 - only where it is used
+
+    def ask(method: str, path: str, body: Any = None) -> Any:
+        answer = requests.request(
+            method,
+            f"http://127.0.0.1:15672/api/{path}",
+            auth=("guest", "guest"),
+            json=body,
+            timeout=20,
+        )
+        answer.raise_for_status()
+        return answer.json() if answer.content else None
+
+    return ask
+
+
+@pytest.fixture
+def publish(management: Callable[..., Any]) -> Callable[[str, int], None]:
+    """Put messages on a queue, and wait until the broker counts them."""
+
+    def put(queue: str, number: int) -> None:
+        for index in range(number):
+            body = {
+                "properties": {"delivery_mode": 2},
+                "routing_key": queue,
+                "payload": f"message {index}",
+                "payload_encoding": "string",
+            }
+            assert management("POST", "exchanges/%2F/amq.default/publish", body)["routed"]
+
+    return put
+
+
+def counted(queue: str, expected: int) -> int:
+    """Give how many messages are ready, as soon as it is the expected number or after ten seconds."""
+    deadline = time.monotonic() + 10
+    while True:
+        listing = witness(
+            "docker", "exec", "rabbitmq", "rabbitmqctl", "-q", "list_queues", "name", "messages"
+        )
+        found = dict(line.split("\t") for line in listing.splitlines() if "\t" in line)
+        number = int(found[queue])
+        if number == expected or time.monotonic() > deadline:
+            return number
+        time.sleep(0.2)
+
+
+@pytest.fixture(name="counted")
+def _counted() -> Callable[[str, int], int]:
+    return counted

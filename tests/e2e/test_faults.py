@@ -1,0 +1,128 @@
+"""A broker that hangs during a plan and during an apply, and an apply that is asked to stop."""
+
+from __future__ import annotations
+
+import signal
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.integration
+
+OLD = "rabbitmq-310"
+TEXT = """\
+bizops: 1
+name: TAG
+connections: {rabbitmq: {url: "http://127.0.0.1:15673"}}
+rabbitmq:
+  owns: {queues: [TAG_*]}
+  exchanges: {TAG_dlx: {type: direct}}
+  queue_defaults: {dead_letter: {exchange: TAG_dlx}}
+  queues:
+%s
+kafka:
+  owns: {topics: ["TAG.*"]}
+  topics: {TAG.t: {partitions: 1, replication_factor: 1}}
+""" % "\n".join(f"    TAG_q{index:03}: {{message_ttl: 1h}}" for index in range(150))  # noqa: UP031
+
+
+@pytest.fixture
+def pause(witness: Any) -> Iterator[Any]:
+    """Pause the second RabbitMQ, which nobody else uses for long; always wake it in the end."""
+    paused = []
+
+    def put_to_sleep() -> None:
+        witness("docker", "pause", OLD)
+        paused.append(OLD)
+
+    def wake() -> None:
+        while paused:
+            witness("docker", "unpause", paused.pop())
+
+    put_to_sleep.wake = wake  # type: ignore[attr-defined]
+    yield put_to_sleep
+    wake()
+
+
+def test_a_broker_that_hangs_during_a_plan_is_one_clear_error(shop: Any, pause: Any) -> None:
+    """It is told within the time-out, the other system is still compared, and nothing is created."""
+    shop.declare(TEXT)
+    pause()
+
+    planned = shop.run("plan", "--timeout", "2")
+    drifted = shop.run("drift", "--timeout", "2")
+    pause.wake()
+
+    assert (3, 3) == (planned.code, drifted.code), planned.out + drifted.out
+    assert "127.0.0.1:15673" in planned.err
+    assert "+ rabbitmq" not in planned.out
+    assert f"+ kafka.topic/{shop.tag}.t" in planned.out
+    assert "NOT READ" in drifted.out
+
+
+def test_a_broker_that_hangs_during_an_apply_fails_that_part_and_a_second_run_finishes(
+    shop: Any, pause: Any
+) -> None:
+    """The apply ends by itself, exits 1, and says what is left."""
+    shop.declare(TEXT)
+    begun = shop.start("apply", "--auto-approve", "--timeout", "2", "--lock=false")
+    time.sleep(1.2)
+    pause()
+    out, err = begun.communicate(timeout=200)
+    pause.wake()
+
+    assert begun.returncode in {0, 1, 3}, out + err
+    if begun.returncode:
+        assert "127.0.0.1:15673" in out + err or "rabbitmq" in out + err
+
+    shop.apply("--lock=false")
+    assert shop.run("plan", "--detailed-exitcode").code == 0
+
+
+SLOW = """\
+bizops: 1
+name: TAG
+rabbitmq:
+  owns: {queues: [TAG_*]}
+  queues: {TAG_orders: {}}
+swarm:
+  services:
+    TAG-worker:
+      image: 127.0.0.1:5000/bizops/placeholder:1
+      command: [sleep, infinity]
+      stop_grace_period: 1s
+      needs: [rabbitmq.queue/TAG_orders]
+      deploy: {replicas: 1, update_config: {monitor: 20s}}
+    TAG-later:
+      image: 127.0.0.1:5000/bizops/placeholder:1
+      command: [sleep, infinity]
+      stop_grace_period: 1s
+      needs: [swarm.service/TAG-worker]
+      deploy: {replicas: 0}
+"""
+
+
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_stops_an_apply_in_order_and_it_says_what_is_left(
+    sent: signal.Signals, code: int, shop: Any, witness: Any
+) -> None:
+    """SIGINT finishes what is in flight, SIGTERM stops waiting; both start nothing more and free the lock."""
+    shop.declare(SLOW)
+    begun = shop.start("apply", "--auto-approve")
+    deadline = time.monotonic() + 30
+    while f"{shop.tag}-worker" not in witness("docker", "service", "ls", "--format", "{{.Name}}"):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    begun.send_signal(sent)
+    out, err = begun.communicate(timeout=100)
+
+    assert begun.returncode == code, out + err
+    assert f"{shop.tag}-later" in out + err
+    assert f"{shop.tag}-later" not in witness("docker", "service", "ls", "--format", "{{.Name}}")
+    assert "bizops.lock" not in witness(
+        "docker", "exec", "rabbitmq", "rabbitmqctl", "-q", "list_queues", "name"
+    )
