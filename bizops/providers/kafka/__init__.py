@@ -1,0 +1,70 @@
+"""Kafka: topics, over the admin protocol. Offline here; the client is imported on connecting."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bizops.provider import Definition, Kind, Options, Provider
+from bizops.providers.kafka import rules, view
+from bizops.providers.kafka.specs import Connection, Settings, TopicSpec
+from bizops.resource import Address
+
+__all__ = ["DEFINITION", "TOPIC"]
+
+
+def _address(name: str, spec: TopicSpec, settings: Settings) -> Address:
+    del spec, settings
+    return Address("kafka", "topic", (name,))
+
+
+def _summary(spec: TopicSpec) -> str:
+    counts = [
+        text
+        for value, text in (
+            (spec.partitions, f"{spec.partitions} partitions"),
+            (spec.replication_factor, f"replication factor {spec.replication_factor}"),
+        )
+        if value is not None
+    ]
+    return ", ".join([*counts, *(f"{key} {value}" for key, value in spec.configs)])
+
+
+def _connect(connection: Connection, settings: Any, options: Options) -> Provider:  # noqa: ANN401
+    del settings
+    from bizops.providers.kafka.provider import KafkaProvider  # noqa: PLC0415 - imports the client
+
+    return KafkaProvider(connection, options)
+
+
+TOPIC = Kind(
+    provider="kafka",
+    name="topic",
+    plural="topics",
+    spec=TopicSpec,
+    address=_address,
+    rules=rules.RULES,
+    summary=_summary,
+    holds_data=True,
+    protected=rules.is_protected,
+    name_problem=rules.name_problem,
+)
+
+DEFINITION = Definition(
+    name="kafka",
+    kinds=(TOPIC,),
+    connection=Connection,
+    settings=Settings,
+    connect=_connect,
+    check=rules.check,
+    derive=view.derive,
+    near_names={
+        "replicas": "replication_factor",
+        "replication": "replication_factor",
+        "rf": "replication_factor",
+        "partition": "partitions",
+        "config": "configs",
+        "retention": "configs: {retention.ms: 7d}",
+        "retention.ms": "configs: {retention.ms: 7d}",
+        "ttl": "configs: {retention.ms: 7d}",
+    },
+)

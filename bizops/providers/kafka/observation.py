@@ -1,0 +1,150 @@
+"""From what the cluster says of a topic to an observation; pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from confluent_kafka import KafkaError
+
+from bizops.providers.kafka import configs, words
+from bizops.resource import Address, Field, Observation, Path, Presence, absent, unreadable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from confluent_kafka.admin import ConfigEntry, TopicMetadata
+
+    from bizops.providers.kafka.specs import TopicSpec
+
+_ORIGINS = {
+    1: "topic config",
+    2: "broker config",
+    3: "cluster-wide broker config",
+    4: "static broker config",
+    5: "broker default",
+}
+_OVERRIDE = 1
+_ALWAYS = frozenset({"cleanup.policy"})
+"""Keys that rules look at whether declared or not."""
+
+
+def topic_address(name: str) -> Address:
+    """Give the address of a topic."""
+    return Address("kafka", "topic", (name,))
+
+
+def observation(
+    topic: TopicMetadata,
+    entries: Mapping[str, ConfigEntry] | KafkaError | None,
+    spec: TopicSpec | None,
+) -> Observation:
+    """Give the observation of a topic that the metadata lists.
+
+    `entries` are its configs, or why they could not be read. `spec` is None for a topic that nobody declares.
+    """
+    name = str(topic.topic)
+    if topic.error is not None:
+        return unreadable(topic_address(name), topic.error.str())
+    if isinstance(entries, KafkaError) and (
+        spec is None or spec.configs or not _is_denied(entries)
+    ):
+        return unreadable(topic_address(name), _why_not(entries, name))
+    fields: dict[Path, Field] = {
+        ("partitions",): Field(len(topic.partitions), "topic"),
+        ("replication_factor",): Field(_replication_factor(topic), "topic"),
+    }
+    notes = list(_leaderless(topic))
+    if isinstance(entries, KafkaError):
+        notes.append(f"its configs cannot be read: {_why_not(entries, name)}")
+    else:
+        fields.update(_config_fields(entries or {}, spec))
+        notes.extend(_config_notes(entries or {}, spec))
+    return Observation(
+        topic_address(name),
+        Presence.PRESENT,
+        tuple(sorted(fields.items())),
+        counts=(("partitions", len(topic.partitions)),),
+        notes=tuple(notes),
+    )
+
+
+def missing(name: str, error: KafkaError | None) -> Observation:
+    """Give the observation of a topic that the metadata does not list; `error` is what asking by name gave.
+
+    No error means that another broker knows it: it was created a moment ago.
+    """
+    if error is None:
+        return unreadable(topic_address(name), "not every broker knows it yet: plan again")
+    if error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+        return absent(topic_address(name))
+    return unreadable(topic_address(name), _why_not(error, name, "Describe"))
+
+
+def under_replicated(topic: TopicMetadata) -> int:
+    """Count the partitions with a replica that is not in sync."""
+    return sum(len(part.isrs) < len(part.replicas) for part in topic.partitions.values())
+
+
+def offline(topic: TopicMetadata) -> list[int]:
+    """Give the partitions without a leader, sorted."""
+    return sorted(number for number, part in topic.partitions.items() if part.leader < 0)
+
+
+def _replication_factor(topic: TopicMetadata) -> int | str:
+    """Look at every partition: while one is being moved it has more replicas than the others."""
+    counts = sorted({len(part.replicas) for part in topic.partitions.values()})
+    return counts[0] if len(counts) == 1 else " or ".join(map(str, counts))
+
+
+def _config_fields(entries: Mapping[str, ConfigEntry], spec: TopicSpec | None) -> dict[Path, Field]:
+    declared = dict(spec.configs) if spec else {}
+    fields: dict[Path, Field] = {}
+    for key, entry in entries.items():
+        if key in declared or key in _ALWAYS or _is_override(key, entry):
+            origin = _ORIGINS.get(_source(entry), "")
+            if entry.value is not None:
+                fields["configs", key] = Field(configs.observed(key, entry.value), origin)
+            elif entry.is_sensitive and key in declared:
+                fields["configs", key] = Field(declared[key], f"{origin}, hidden")
+    return fields
+
+
+def _config_notes(entries: Mapping[str, ConfigEntry], spec: TopicSpec | None) -> Iterator[str]:
+    if spec is None:
+        return
+    declared = dict(spec.configs)
+    for key, entry in sorted(entries.items()):
+        if key in declared:
+            if entry.value is None and entry.is_sensitive:
+                yield f"{key} is hidden by the broker and was not compared"
+        elif _is_override(key, entry) and entry.value is not None:
+            yield f"{key} = {configs.observed(key, entry.value)} is set live and declared nowhere"
+
+
+def _is_override(key: str, entry: ConfigEntry) -> bool:
+    return _source(entry) == _OVERRIDE and not configs.is_ignored(key)
+
+
+def _source(entry: ConfigEntry) -> int:
+    """Give the number of the source: the client gives it bare, its types promise an enum."""
+    return int(getattr(cast("Any", entry.source), "value", entry.source))
+
+
+def _leaderless(topic: TopicMetadata) -> Iterator[str]:
+    numbers = offline(topic)
+    if numbers:
+        shown = ", ".join(map(str, numbers))
+        yield f"partition{'s' if len(numbers) > 1 else ''} {shown} without a leader"
+
+
+def _is_denied(error: KafkaError) -> bool:
+    return error.code() in words.DENIED
+
+
+def _why_not(error: KafkaError, name: str, right: str = "DescribeConfigs") -> str:
+    if _is_denied(error):
+        return f"{error.str()}: needs {right} on topic {name}"
+    if error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+        return "it comes or goes right now: plan again"
+    text: Any = error.str()
+    return str(text)

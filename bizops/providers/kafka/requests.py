@@ -1,0 +1,139 @@
+"""The four writes of the admin protocol, in pieces that KRaft takes.
+
+A KRaft controller refuses a request that makes more than 10,000 records (one for each topic, partition and config):
+"excessively large batch" (KAFKA-17870). Each function gives None or the KafkaError of each topic.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import (
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewPartitions,
+    NewTopic,
+)
+
+from bizops.providers.kafka import configs
+from bizops.providers.kafka.client import settled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from concurrent.futures import Future
+
+    from bizops.providers.kafka.client import Client
+    from bizops.resource import Path
+
+    Ask = Callable[[list[str]], Mapping[Any, Future[Any]]]
+
+Answers = dict[str, KafkaError | None]
+
+RECORDS = 5_000
+"""How many records go into one request: half of what KRaft takes, so that a slow controller answers in time."""
+_BROKER_DEFAULT = -1
+
+
+def create(
+    client: Client, wanted: Mapping[str, Mapping[Path, Any]], *, validate_only: bool = False
+) -> Answers:
+    """Create topics from their settings by path; what is left out is the broker's default."""
+
+    def new(name: str) -> NewTopic:
+        fields = wanted[name]
+        return NewTopic(
+            name,
+            num_partitions=fields.get(("partitions",), _BROKER_DEFAULT),
+            replication_factor=fields.get(("replication_factor",), _BROKER_DEFAULT),
+            config={
+                path[1]: configs.stored(value)
+                for path, value in sorted(fields.items())
+                if path[0] == "configs"
+            },
+        )
+
+    weights = {
+        name: 1 + fields.get(("partitions",), 1) + sum(path[0] == "configs" for path in fields)
+        for name, fields in wanted.items()
+    }
+    return _in_pieces(
+        weights,
+        lambda names: client.admin().create_topics(
+            [new(name) for name in names],
+            operation_timeout=client.timeout,
+            request_timeout=client.timeout,
+            validate_only=validate_only,
+        ),
+    )
+
+
+def grow(client: Client, totals: Mapping[str, int], weights: Mapping[str, int]) -> Answers:
+    """Grow topics to a total number of partitions; `weights` are the numbers that are added."""
+    return _in_pieces(
+        weights,
+        lambda names: client.admin().create_partitions(
+            [NewPartitions(name, totals[name]) for name in names],
+            operation_timeout=client.timeout,
+            request_timeout=client.timeout,
+        ),
+    )
+
+
+def alter(
+    client: Client, wanted: Mapping[str, Mapping[str, Any]], *, validate_only: bool = False
+) -> Answers:
+    """Set config keys of topics; every other key stays as it is (IncrementalAlterConfigs)."""
+
+    def resource(name: str) -> ConfigResource:
+        entries = [
+            ConfigEntry(key, configs.stored(value), incremental_operation=AlterConfigOpType.SET)
+            for key, value in sorted(wanted[name].items())
+        ]
+        return ConfigResource(ConfigResource.Type.TOPIC, name, incremental_configs=entries)
+
+    def ask(names: list[str]) -> Mapping[Any, Future[Any]]:
+        answers = client.admin().incremental_alter_configs(
+            [resource(name) for name in names],
+            request_timeout=client.timeout,
+            validate_only=validate_only,
+        )
+        return {asked.name: future for asked, future in answers.items()}
+
+    return _in_pieces({name: len(pairs) for name, pairs in wanted.items()}, ask)
+
+
+def delete(client: Client, names: Sequence[str]) -> Answers:
+    """Delete topics with all that is in them."""
+    return _in_pieces(
+        dict.fromkeys(names, 5),
+        lambda piece: client.admin().delete_topics(
+            piece, operation_timeout=client.timeout, request_timeout=client.timeout
+        ),
+    )
+
+
+def pieces(weights: Mapping[str, int], limit: int) -> Iterator[list[str]]:
+    """Cut names into runs whose weights add up to the limit at most; one that is heavier goes alone."""
+    piece: list[str] = []
+    weight = 0
+    for name in sorted(weights):
+        if piece and weight + weights[name] > limit:
+            yield piece
+            piece, weight = [], 0
+        piece.append(name)
+        weight += weights[name]
+    if piece:
+        yield piece
+
+
+def _in_pieces(weights: Mapping[str, int], ask: Ask) -> Answers:
+    answers: Answers = {}
+    for piece in pieces(weights, RECORDS):
+        try:
+            answers.update(settled(ask(piece)))
+        except KafkaException as error:
+            cause: Any = error.args[0]
+            answers.update(dict.fromkeys(piece, cause))
+    return answers

@@ -1,0 +1,137 @@
+"""What librdkafka and the brokers say when something fails, turned into one error of ours.
+
+librdkafka reports the reason of a broken connection to callbacks and gives the caller only a timeout. Codes and texts
+are those of librdkafka 2.x and of the Kafka protocol.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from confluent_kafka import KafkaError
+
+from bizops import errors
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+_PREFIX = re.compile(r"(?:[a-z_]+://)?([^/\s]+)/(?:bootstrap|\d+): (.*)", re.DOTALL)
+_SUFFIX = re.compile(r" ?\(after \d+ms in state .*\)$|: increase receive\.message\.max\.bytes.*$")
+_NOT_KAFKA = re.compile(r"Invalid response size (-?\d+)")
+_TLS_RECORD = 0x15
+
+TRANSIENT = frozenset(
+    {
+        KafkaError._TRANSPORT,  # noqa: SLF001 - these are librdkafka's public codes
+        KafkaError._TIMED_OUT,  # noqa: SLF001
+        KafkaError._TIMED_OUT_QUEUE,  # noqa: SLF001
+        KafkaError._ALL_BROKERS_DOWN,  # noqa: SLF001
+        KafkaError._WAIT_COORD,  # noqa: SLF001
+        KafkaError._DESTROY,  # noqa: SLF001
+        KafkaError.BROKER_NOT_AVAILABLE,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.NOT_CONTROLLER,
+        KafkaError.NETWORK_EXCEPTION,
+        KafkaError.REQUEST_TIMED_OUT,
+        KafkaError.THROTTLING_QUOTA_EXCEEDED,
+        KafkaError.REASSIGNMENT_IN_PROGRESS,
+    }
+)
+DENIED = frozenset(
+    {
+        KafkaError.TOPIC_AUTHORIZATION_FAILED,
+        KafkaError.GROUP_AUTHORIZATION_FAILED,
+        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """Why one connection broke, in librdkafka's words, without the prefix and the timing."""
+
+    server: str
+    words: str
+    code: int
+
+    @property
+    def is_final(self) -> bool:
+        """True where waiting does not help: it will be the same next time."""
+        return self._rank() > 1
+
+    def error(self, seconds: float) -> errors.ProviderError:
+        """Give the error that says it."""
+        about = f"{self.server}: {self.words}"
+        rank = self._rank()
+        if rank == 5:  # noqa: PLR2004 - the ranks below
+            return errors.DeniedError(about, remedy=_SASL)
+        if rank == 4:  # noqa: PLR2004
+            return errors.WrongSystemError(f"{self.server} is not Kafka: {self._answered()}")
+        if rank == 3:  # noqa: PLR2004
+            return errors.UnreachableError(about, remedy=_TLS)
+        if rank == 0:
+            return errors.UnreachableError(
+                f"{self.server} accepts connections and does not answer as Kafka does ({seconds:g} s)",
+                remedy="check that the port is a broker's, and security.protocol",
+            )
+        return errors.UnreachableError(about)
+
+    def _rank(self) -> int:
+        """Order complaints by how much they tell: silence, refusal, unknown name, TLS, another protocol, SASL."""
+        if self.code == KafkaError._AUTHENTICATION:  # noqa: SLF001
+            return 5
+        if _NOT_KAFKA.search(self.words) or "not supported by broker" in self.words:
+            return 3 if self._is_tls() else 4
+        if "SSL" in self.words or "security.protocol" in self.words:
+            return 3
+        if self.code == KafkaError._RESOLVE:  # noqa: SLF001
+            return 2
+        return 0 if "timed out" in self.words else 1
+
+    def _is_tls(self) -> bool:
+        found = _NOT_KAFKA.search(self.words)
+        return found is not None and int(found[1]) >> 24 == _TLS_RECORD
+
+    def _answered(self) -> str:
+        """Show the first four bytes: librdkafka took them for a length."""
+        found = _NOT_KAFKA.search(self.words)
+        if not found:
+            return f"{self.words} (a controller's port?)"
+        text = (int(found[1]) & 0xFFFFFFFF).to_bytes(4, "big").decode("ascii", "replace")
+        return f"it answered {text!r}" if text.isprintable() else "it answered in another protocol"
+
+
+_SASL = "check security.protocol (SASL_SSL or SASL_PLAINTEXT), sasl.mechanism, sasl.username and sasl.password"
+_TLS = "check security.protocol (SSL, SASL_SSL or PLAINTEXT) and ssl.ca.location"
+
+
+def complaint(text: str, code: int) -> Complaint | None:
+    """Read one of librdkafka's messages; None where it is not about a connection to a server."""
+    found = _PREFIX.search(text)
+    if not found:
+        return None
+    return Complaint(found[1], _SUFFIX.sub("", found[2]).strip(), code)
+
+
+def unreachable(
+    servers: Collection[str], complaints: Sequence[Complaint], seconds: float
+) -> errors.ProviderError:
+    """Give the one error for a cluster that does not answer: the complaint that tells most."""
+    if not complaints:
+        return errors.UnreachableError(
+            f"no broker answered at {', '.join(sorted(servers))} in {seconds:g} s"
+        )
+    telling = max(complaints, key=lambda each: each._rank())  # noqa: SLF001 - same module
+    return telling.error(seconds)
+
+
+def failure(error: KafkaError, doing: str) -> errors.ProviderError:
+    """Give our error for a request that failed as a whole; `doing` says which: `reading configs`."""
+    words = f"{doing}: {error.str()}"
+    if error.code() in DENIED:
+        return errors.DeniedError(words)
+    if error.code() in TRANSIENT:
+        return errors.UnreachableError(words)
+    return errors.RejectedError(words)

@@ -1,0 +1,123 @@
+"""Carries out steps on topics and says what became of each. Names are the keys: a batch has one step a topic."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from confluent_kafka import KafkaError
+
+from bizops.change import Action, Outcome, Status
+from bizops.providers.kafka import requests, words
+from bizops.resource import Presence
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from bizops.change import Change, Step
+    from bizops.providers.kafka.client import Client
+    from bizops.providers.kafka.requests import Answers
+    from bizops.resource import Observation, Resource
+
+    Look = Callable[[Sequence[Resource]], Mapping[str, Observation]]
+
+_NO_CONSENT = "a topic goes with all its records: that takes --allow-data-loss for this address"
+_RIGHTS = {
+    Action.CREATE: "Create on the topic or the cluster",
+    Action.UPDATE: "Alter and AlterConfigs on the topic",
+    Action.DELETE: "Delete on the topic",
+}
+
+
+def apply(client: Client, steps: Sequence[Step], look: Look) -> list[Outcome]:
+    """Write all steps in bulk. `look` observes topics again: what exists already may be what is wanted."""
+    changes = {_change(step).address.name: _change(step) for step in steps}
+
+    def names(action: Action) -> list[str]:
+        return [_change(step).address.name for step in steps if step.action is action]
+
+    allowed = [_change(s).address.name for s in steps if s.action is Action.DELETE and s.consent]
+    updates = {name: changes[name] for name in names(Action.UPDATE)}
+    creates = {name: _wanted(changes[name]) for name in names(Action.CREATE)}
+    answers: Answers = requests.delete(client, allowed) | requests.create(client, creates)
+    grown = _grown(client, updates)
+    altered = _altered(client, updates)
+    answers |= {name: grown.get(name) or altered.get(name) for name in updates}
+    outcomes = [_outcome(step, answers) for step in steps]
+    doubtful = {name for name, error in answers.items() if error and error.code() in _MAY_BE_DONE}
+    if not doubtful:
+        return outcomes
+    seen = look([resource for name in sorted(doubtful) if (resource := changes[name].resource)])
+    return [
+        _compared(step, seen[name], altered.get(name))
+        if (name := _change(step).address.name) in doubtful
+        else outcome
+        for step, outcome in zip(steps, outcomes, strict=True)
+    ]
+
+
+_MAY_BE_DONE = frozenset({KafkaError.TOPIC_ALREADY_EXISTS, KafkaError.INVALID_PARTITIONS})
+"""Answers that an earlier try gives rise to, whose own answer was lost."""
+
+
+def _grown(client: Client, changes: Mapping[str, Change]) -> Answers:
+    fields = {
+        name: field
+        for name, change in changes.items()
+        for field in change.fields
+        if field.path == ("partitions",)
+    }
+    added = {name: max(1, field.after - field.before) for name, field in fields.items()}
+    return requests.grow(client, {name: field.after for name, field in fields.items()}, added)
+
+
+def _altered(client: Client, changes: Mapping[str, Change]) -> Answers:
+    pairs = {
+        name: {f.path[1]: f.after for f in change.fields if f.path[0] == "configs"}
+        for name, change in changes.items()
+    }
+    return requests.alter(client, {name: values for name, values in pairs.items() if values})
+
+
+def _outcome(step: Step, answers: Answers) -> Outcome:
+    if step.action is Action.DELETE and not step.consent:
+        return Outcome(step, Status.FAILED, _NO_CONSENT)
+    error = answers.get(_change(step).address.name)
+    if error is None:
+        return Outcome(step, Status.APPLIED)
+    if step.action is Action.DELETE and error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+        return Outcome(step, Status.APPLIED, "it was gone already")
+    if error.code() in words.DENIED:
+        return Outcome(step, Status.FAILED, f"{error.str()}: needs {_RIGHTS[step.action]}")
+    status = Status.RETRY if error.code() in words.TRANSIENT else Status.FAILED
+    return Outcome(step, status, error.str())
+
+
+def _compared(step: Step, observed: Observation, altered: KafkaError | None) -> Outcome:
+    """Judge a topic that is as it should be, or not: a killed run may have left it, or somebody else."""
+    if observed.presence is not Presence.PRESENT:
+        return Outcome(step, Status.RETRY, "it exists, and not every broker knows it yet")
+    if altered is not None:
+        return Outcome(step, Status.FAILED, altered.str())
+    live = dict(observed.fields)
+    wanted = _wanted(_change(step))
+    if step.action is Action.UPDATE:
+        wanted = {field.path: field.after for field in _change(step).fields}
+    differing = [
+        f"{'.'.join(path)} is {live[path].value if path in live else 'not set'}, not {value}"
+        for path, value in sorted(wanted.items())
+        if path not in live or live[path].value != value
+    ]
+    if differing:
+        text = f"somebody changed it meanwhile: {'; '.join(differing)}: plan again"
+        return Outcome(step, Status.FAILED, text)
+    return Outcome(step, Status.APPLIED, "it was so already")
+
+
+def _wanted(change: Change) -> dict[tuple[str, ...], Any]:
+    assert change.resource is not None  # noqa: S101 - a creation and an update have one
+    return change.resource.spec.fields()
+
+
+def _change(step: Step) -> Change:
+    assert step.change is not None  # noqa: S101 - this provider derives no writes
+    return step.change
