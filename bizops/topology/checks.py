@@ -158,7 +158,7 @@ def _note_cycle(
     declaration = declared[turned[0]]
     faults.add(
         declaration.place(("needs",)),
-        f"needs itself: {' -> '.join(map(str, turned))}",
+        f"a circle: {' -> '.join(map(str, turned))}",
         address=str(turned[0]),
         field="needs",
     )

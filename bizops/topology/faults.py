@@ -6,20 +6,19 @@ here alone.
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from bizops.topology.hiding import HIDDEN, Secrets, blank, hidden_spans
+from bizops.topology.nodes import lines_of, paths
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable, Iterator
 
     from bizops.topology.nodes import Mapping, Span
 
 WIDTH = 120
 """Characters of a line that are shown; a longer one is cut around the marker."""
-_BREAKS = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +54,7 @@ class Faults:
     def __init__(self) -> None:
         self.secrets = Secrets()
         self._faults: dict[tuple[Span, str, str], Fault] = {}
+        self._fields: dict[Span, set[str]] = {}
         self._warnings: list[Fault] = []
         self._files: dict[str, int] = {}
         self._texts: dict[str, str] = {}
@@ -82,11 +82,12 @@ class Faults:
     ) -> None:
         """Note a fault; one that a shared default repeats for each entry is noted once."""
         self._files.setdefault(span.file, len(self._files))
+        self._fields.setdefault(span, set()).add(field)
         self._faults.setdefault((span, field, problem), Fault(span, problem, address, field, hint))
 
     def is_known(self, span: Span, field: str) -> bool:
         """True where this place is already faulty as it is written, or this field of it."""
-        return any(known == span and name in {"", field} for known, name, _ in self._faults)
+        return not {"", field}.isdisjoint(self._fields.get(span, ()))
 
     def warn(self, span: Span, problem: str, *, address: str = "", field: str = "") -> None:
         """Note something that works but is probably not meant."""
@@ -113,10 +114,24 @@ class Faults:
 
     def render(self) -> tuple[str, ...]:
         """Give each fault as text: headline, the line with a marker, and the hint."""
-        spans = list(self._hidden)
+        spans = set(self._hidden)
         for tree in self._trees.values():
-            spans.extend(hidden_spans(tree))
-        return tuple(self._rendered(fault, spans) for fault in self._ordered(self._faults.values()))
+            spans.update(hidden_spans(tree))
+        named = self._named(self._faults.values())
+        return tuple(self._rendered(fault, spans) for fault in self._ordered(named))
+
+    def _named(self, faults: Iterable[Fault]) -> Iterator[Fault]:
+        """Give faults that were found before anyone knew what they belong to the path of what they stand at."""
+        known: dict[str, dict[Span, tuple[str, ...]]] = {}
+        for fault in faults:
+            tree = self._trees.get(fault.span.file)
+            if fault.address or fault.field or tree is None:
+                yield fault
+                continue
+            by_span = known.setdefault(fault.span.file, {})
+            if not by_span:
+                by_span.update(paths(tree))
+            yield replace(fault, field=".".join(by_span.get(fault.span, ())))
 
     def _ordered(self, faults: Iterable[Fault]) -> list[Fault]:
         return sorted(
@@ -129,7 +144,7 @@ class Faults:
         concealed = self.secrets.conceal(text)
         return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in concealed)
 
-    def _rendered(self, fault: Fault, spans: list[Span]) -> str:
+    def _rendered(self, fault: Fault, spans: Collection[Span]) -> str:
         lines = [self._safe(fault.headline)]
         if shown := self._line(fault.span, spans):
             number = str(fault.span.line)
@@ -139,10 +154,10 @@ class Faults:
             lines.append(f"  {self._safe(fault.hint)}")
         return "\n".join(lines)
 
-    def _line(self, span: Span, spans: list[Span]) -> _Shown | None:
+    def _line(self, span: Span, spans: Collection[Span]) -> _Shown | None:
         if span.file not in self._texts or not span.line:
             return None
-        lines = _BREAKS.split(self._texts[span.file])
+        lines = lines_of(self._texts[span.file])
         if span.line > len(lines):
             return None
         text = lines[span.line - 1]
@@ -175,7 +190,7 @@ class Faults:
         return _Shown((before + marked + after).rstrip(), len(before), max(1, len(marked)))
 
 
-def _masked(shown: _Shown, span: Span, spans: list[Span]) -> _Shown:
+def _masked(shown: _Shown, span: Span, spans: Collection[Span]) -> _Shown:
     """Replace the secret parts of a line, from the right, and move the marker along."""
     text, start, width = shown
     for secret in sorted(spans, key=lambda hidden: hidden.column, reverse=True):

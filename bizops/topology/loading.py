@@ -6,29 +6,28 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NoReturn
 
-from bizops import errors, provider
+from bizops import errors
 from bizops.provider import Scope
-from bizops.resource import Address, Resource, Secret, Spec
 from bizops.topology import checks
+from bizops.topology.connections import Connections, note_secrets
 from bizops.topology.entries import implied, with_needs
 from bizops.topology.faults import Faults
 from bizops.topology.files import Files
 from bizops.topology.interpolation import Interpolation
-from bizops.topology.nodes import Entry, Scalar, Span, is_null
 from bizops.topology.nodes import Mapping as Tree
+from bizops.topology.nodes import Scalar, Span, is_null
 from bizops.topology.overlay import lay, without_removed
-from bizops.topology.sections import section
-from bizops.topology.validation import Place, validate
+from bizops.topology.sections import HEADER, known_definition, section
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from bizops.resource import Address, Resource, Spec
     from bizops.topology.declarations import Declaration, Section
 
 VERSION = "1"
 """The version of the file format that is read, the value of `bizops:`."""
-HEADER = ("bizops", "name", "connections")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}\Z")
 
 
@@ -99,35 +98,34 @@ class _Loader:
         self._tree = tree
         self._directory = directory
         self._faults = faults
-        self._connections: dict[str, Spec] = {}
-        self._origins: dict[str, str] = {}
 
     def topology(self, environment: str, files: tuple[str, ...]) -> Topology | None:
         """Give the topology, or None after noting why there is none."""
         self._check_version()
         name = self._name()
         sections = self._sections()
-        self._read_connections(sections)
+        connections = Connections(self._faults)
+        connections.read(self._tree, sections)
         declarations = self._declarations(sections)
         resources = self._resources(sections, declarations)
         if name is None or self._faults:
             return None
         for resource in resources:
-            _note_secrets(resource.spec, self._faults)
+            note_secrets(resource.spec, self._faults)
         settings = {s.definition.name: s.settings for s in sections if s.settings is not None}
         return Topology(
             name=name,
             environment=environment,
             files=files,
             resources=resources,
-            connections=self._connections,
+            connections=connections.specs,
             settings=settings,
             scopes={
                 s.definition.name: Scope(name, tuple(sorted(s.owns)), s.settings) for s in sections
             },
             warnings=self._faults.warnings(),
             secrets=self._faults.secrets.values,
-            origins=self._origins,
+            origins=connections.origins,
         )
 
     def _scalar(self, name: str, advice: str) -> Scalar | None:
@@ -162,55 +160,10 @@ class _Loader:
         for name, entry in self._tree.entries.items():
             if name in HEADER or name.startswith("x-"):
                 continue
-            definition = self._definition(name, entry.key)
+            definition = known_definition(name, entry.key, self._faults)
             if definition and (read := section(definition, entry, self._faults, self._directory)):
                 found.append(read)
         return found
-
-    def _definition(self, name: str, span: Span, address: str = "") -> provider.Definition | None:
-        try:
-            return provider.definition(name)
-        except errors.UsageError:
-            known = provider.names()
-            near = self._faults.nearest(name, (*known, *(HEADER if not address else ())))
-            hint = near or f"known are {', '.join(known)}"
-            self._faults.add(span, "unknown key", address=address, field=name, hint=hint)
-            return None
-
-    def _read_connections(self, sections: Sequence[Section]) -> None:
-        by_name = {found.definition.name: found for found in sections}
-        entry = self._tree.entries.get("connections")
-        declared: dict[str, Entry] = {}
-        if entry is not None and isinstance(entry.value, Tree):
-            declared = entry.value.entries
-        elif entry is not None:
-            self._faults.add(entry.key, "must be a map of providers", field="connections")
-        for name, connection in declared.items():
-            if definition := self._definition(name, connection.key, "connections"):
-                self._read_connection(definition, connection)
-            if definition and name not in by_name:
-                self._connections.pop(name, None)
-                problem = "is not used: the topology has no such section"
-                self._faults.warn(connection.key, problem, address=f"connections.{name}")
-        for name, found in by_name.items():
-            if name not in declared:
-                node = Tree(found.span, {})
-                self._read_connection(found.definition, Entry(found.span, node))
-
-    def _read_connection(self, definition: provider.Definition, entry: Entry) -> None:
-        address = f"connections.{definition.name}"
-        if not isinstance(entry.value, Tree):
-            self._faults.add(entry.key, "must be a map of settings", address=address)
-            return
-        place = Place(entry.key, address, hints=definition.near_names, is_hidden=True)
-        spec = validate(definition.connection, entry.value, place, self._faults)
-        if spec is not None:
-            self._connections[definition.name] = spec
-            _note_secrets(spec, self._faults)
-        for name, setting in entry.value.entries.items():
-            if isinstance(setting.value, Scalar):
-                self._faults.secrets.add_user_info(setting.value.text)
-                self._origins[f"{address}.{name}"] = _origin(setting.value, f"{address}.{name}")
 
     def _declarations(self, sections: Sequence[Section]) -> dict[Address, Declaration]:
         found: dict[Address, Declaration] = {}
@@ -235,25 +188,3 @@ class _Loader:
         for each in sections:
             checks.check_findings(each, declared, self._faults)
         return tuple(resources.values())
-
-
-def _origin(scalar: Scalar, name: str) -> str:
-    """Say where a setting was written, and which variables gave its value."""
-    span = scalar.span
-    sources = [*scalar.variables, *(f"the default of {name}" for name in scalar.defaults)]
-    suffix = f", from {', '.join(sources)}" if sources else ""
-    return f"{span.file}:{span.line}:{span.column} {name}{suffix}"
-
-
-def _note_secrets(spec: Spec, faults: Faults) -> None:
-    """Note every secret value of a spec."""
-    for value in spec.fields().values():
-        _note_secret(value, faults)
-
-
-def _note_secret(value: object, faults: Faults) -> None:
-    if isinstance(value, Secret):
-        faults.secrets.add(value.reveal())
-    elif isinstance(value, tuple):
-        for inner in value:
-            _note_secret(inner, faults)

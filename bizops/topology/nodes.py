@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
+_BREAKS = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,39})\Z")
 _FLOAT = re.compile(r"-?(?:0|[1-9][0-9]{0,14})\.[0-9]{1,14}\Z")
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
@@ -22,6 +23,11 @@ _BOOLEANS = {
     "False": False,
     "FALSE": False,
 }
+
+
+def lines_of(text: str) -> list[str]:
+    """Give the lines of a file as YAML counts them."""
+    return _BREAKS.split(text)
 
 
 class Span(NamedTuple):
@@ -163,3 +169,15 @@ def scalars(node: Node) -> Iterator[Scalar]:
     else:
         for entry in node.entries.values():
             yield from scalars(entry.value)
+
+
+def paths(node: Node, path: tuple[str, ...] = ()) -> Iterator[tuple[Span, tuple[str, ...]]]:
+    """Give the place of every key and value with its path; items of a list have the path of the list."""
+    yield node.span, path
+    if isinstance(node, Mapping):
+        for name, entry in node.entries.items():
+            yield entry.key, (*path, name)
+            yield from paths(entry.value, (*path, name))
+    elif isinstance(node, Listing):
+        for item in node.items:
+            yield from paths(item, path)

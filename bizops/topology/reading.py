@@ -21,6 +21,7 @@ from yaml.events import (
     StreamEndEvent,
 )
 
+from bizops.topology import syntax
 from bizops.topology.nodes import Entry, Listing, Mapping, Node, Scalar, Span
 
 if TYPE_CHECKING:
@@ -68,13 +69,16 @@ def read(file: str, content: bytes, faults: Faults) -> Mapping | None:
         faults.add(Span(file), f"larger than {BYTES >> 20} MiB: no topology needs that much")
         return None
     try:
-        text = _decode(file, content, faults)
+        text = syntax.decoded(content)
         faults.show(file, text)
         tree = _Reader(file, text, faults).document()
-    except UnreadableError:
+    except UnicodeDecodeError as error:
+        faults.add(*syntax.encoding_fault(file, error))
         return None
     except yaml.YAMLError as error:
-        _note_syntax(file, text, error, faults)
+        faults.add(*syntax.syntax_fault(file, text, error))
+        return None
+    except UnreadableError:
         return None
     if not isinstance(tree, Mapping):
         found = "a list" if isinstance(tree, Listing) else "text"
@@ -82,46 +86,6 @@ def read(file: str, content: bytes, faults: Faults) -> Mapping | None:
         return None
     faults.learn(file, tree)
     return tree
-
-
-def _decode(file: str, content: bytes, faults: Faults) -> str:
-    """Read UTF-8, with or without a byte order mark."""
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        before = content[: error.start]
-        line = before.count(b"\n") + 1
-        column = len(before[before.rfind(b"\n") + 1 :].decode("utf-8-sig", "replace")) + 1
-        problem = f"byte 0x{content[error.start]:02x} is not UTF-8: save the file as UTF-8"
-        faults.add(Span(file, line, column), problem)
-        raise UnreadableError from None
-
-
-def _note_syntax(file: str, text: str, error: yaml.YAMLError, faults: Faults) -> None:
-    """Turn the parser's complaint into a fault; its own words stay where they help."""
-    if isinstance(error, yaml.reader.ReaderError):
-        before = text.encode()[: error.position].decode(errors="replace")
-        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
-        faults.add(
-            Span(file, line, column), "a control character: YAML allows none but tab and newline"
-        )
-        return
-    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    problem = str(getattr(error, "problem", None) or "not YAML")
-    span = Span(file, mark.line + 1, mark.column + 1) if mark else Span(file)
-    lines = text.splitlines()
-    line_text = lines[span.line - 1] if 0 < span.line <= len(lines) else ""
-    if "\t" in line_text[: span.column] and not line_text[: span.column - 1].strip():
-        faults.add(span, "a tab: YAML is indented with spaces only")
-        return
-    context = getattr(error, "context", None)
-    start = getattr(error, "context_mark", None)
-    where = (
-        f" {context}" + (f" that began in line {start.line + 1}" if start else "")
-        if context
-        else ""
-    )
-    faults.add(span, f"not YAML:{where}{',' if where else ''} {problem}")
 
 
 class _Reader:
@@ -134,11 +98,7 @@ class _Reader:
         self._anchors: dict[str, _Anchor | None] = {}
         self._values = 0
         self._deepest = 0
-        self._tabbed = frozenset(
-            number
-            for number, line in enumerate(text.split("\n"), start=1)
-            if "\t" in line[: len(line) - len(line.lstrip())]
-        ) if "\t" in text else frozenset()  # fmt: skip
+        self._tabbed = syntax.tabbed(text)
 
     def document(self) -> Node:
         """Give the tree of the only document."""
@@ -178,9 +138,9 @@ class _Reader:
             self._deepest = depth
             self._anchors[event.anchor] = None
         if event.tag not in _TAGS:
-            self._faults.add(
-                self._span(event), f"the tag {event.tag}: values have the type that their field has"
-            )
+            tag = event.tag.replace("tag:yaml.org,2002:", "!!")
+            problem = f"the tag {tag}: a value has the type that its field has"
+            self._faults.add(self._span(event), problem)
         node: Node
         if kind is ScalarEvent:
             node = self._scalar(event)
@@ -244,6 +204,7 @@ class _Reader:
                 )
             key = self._span(inner)
             if key.line in self._tabbed:
+                self._tabbed.remove(key.line)
                 self._faults.add(key, "a tab before this key: YAML is indented with spaces only")
             value = self._node(self._next(), depth + 1)
             name = inner.value
@@ -251,7 +212,7 @@ class _Reader:
                 merged.append(value)
             elif name in entries:
                 first = entries[name].key
-                self._faults.add(key, f"{name} is already set in line {first.line}")
+                self._faults.add(key, f"already set in line {first.line}", field=name)
             else:
                 entries[name] = Entry(key, value)
         for value in merged:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bizops import errors, provider
 from bizops.topology.declarations import Section
 from bizops.topology.entries import Entries
-from bizops.topology.nodes import Entry, Listing, Mapping, Node, Scalar, is_null
+from bizops.topology.nodes import Entry, Listing, Mapping, Node, Scalar, Span, is_null
 from bizops.topology.validation import Place, keys, validate
 
 if TYPE_CHECKING:
@@ -16,8 +17,22 @@ if TYPE_CHECKING:
     from bizops.resource import Spec
     from bizops.topology.faults import Faults
 
+HEADER = ("bizops", "name", "connections")
+"""The keys at the top that are no section."""
 _LITERALS = 3
 """Literal characters that an `owns` pattern begins with, so that it cannot claim everything."""
+
+
+def known_definition(name: str, span: Span, faults: Faults, address: str = "") -> Definition | None:
+    """Give a provider's definition, or None after noting that there is no such provider."""
+    try:
+        return provider.definition(name)
+    except errors.UsageError:
+        known = provider.names()
+        hint = faults.nearest(name, known if address else (*known, *HEADER))
+        hint = hint or f"known are {', '.join(known)}"
+        faults.add(span, "unknown key", address=address, field=name, hint=hint)
+        return None
 
 
 def section(

@@ -1,0 +1,97 @@
+"""Reads `connections`: how to reach each system, and where each of those settings comes from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from bizops.resource import Secret, Spec
+from bizops.topology.nodes import Entry, Mapping, Scalar
+from bizops.topology.sections import known_definition
+from bizops.topology.validation import Place, validate
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bizops.provider import Definition
+    from bizops.topology.declarations import Section
+    from bizops.topology.faults import Faults
+
+
+class Connections:
+    """The connection of each system; `origins` says of each setting where it was written and what gave its value."""
+
+    def __init__(self, faults: Faults) -> None:
+        self.specs: dict[str, Spec] = {}
+        self.origins: dict[str, str] = {}
+        self._faults = faults
+
+    def read(self, tree: Mapping, sections: Sequence[Section]) -> None:
+        """Read those that are written, and take the model's defaults for the other sections."""
+        by_name = {found.definition.name: found for found in sections}
+        entry = tree.entries.get("connections")
+        declared: dict[str, Entry] = {}
+        if entry is not None and isinstance(entry.value, Mapping):
+            declared = entry.value.entries
+        elif entry is not None:
+            self._faults.add(entry.key, "must be a map of providers", field="connections")
+        for name, connection in declared.items():
+            definition = known_definition(name, connection.key, self._faults, "connections")
+            if definition is None:
+                continue
+            self._read(definition, connection)
+            if name not in tree.entries:
+                self.specs.pop(name, None)
+                problem = f"is not used: the topology has no section {name}"
+                self._faults.warn(connection.key, problem, address=f"connections.{name}")
+        for name, found in by_name.items():
+            if name not in declared:
+                self._default(found)
+
+    def _read(self, definition: Definition, entry: Entry) -> None:
+        address = f"connections.{definition.name}"
+        if not isinstance(entry.value, Mapping):
+            self._faults.add(entry.key, "must be a map of settings", address=address)
+            return
+        # What is secret here must be known before a fault is shown.
+        for name, setting in entry.value.entries.items():
+            if isinstance(setting.value, Scalar):
+                self._faults.secrets.add_user_info(setting.value.text)
+                self.origins[f"{address}.{name}"] = _origin(setting.value, f"{address}.{name}")
+        place = Place(entry.key, address, definition.near_names, is_hidden=True)
+        spec = validate(definition.connection, entry.value, place, self._faults)
+        if spec is not None:
+            self.specs[definition.name] = spec
+            note_secrets(spec, self._faults)
+
+    def _default(self, found: Section) -> None:
+        """Take the model's defaults where nothing is said; not every system has some."""
+        name = found.definition.name
+        try:
+            self.specs[name] = found.definition.connection()
+        except ValidationError as error:
+            missing = ", ".join(f"{'.'.join(map(str, e['loc']))}: ..." for e in error.errors())
+            hint = f"write connections: {{{name}: {{{missing}}}}}"
+            self._faults.add(found.span, "missing", address=f"connections.{name}", hint=hint)
+
+
+def _origin(scalar: Scalar, name: str) -> str:
+    """Say where a setting was written, and which variables gave its value."""
+    span = scalar.span
+    sources = [*scalar.variables, *(f"the default of {name}" for name in scalar.defaults)]
+    suffix = f", from {', '.join(sources)}" if sources else ""
+    return f"{span.file}:{span.line}:{span.column} {name}{suffix}"
+
+
+def note_secrets(spec: Spec, faults: Faults) -> None:
+    """Note every secret value of a spec."""
+    waiting = list(spec.fields().values())
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, Secret):
+            faults.secrets.add(value.reveal())
+        elif isinstance(value, tuple):
+            waiting.extend(value)
+        elif isinstance(value, Spec):
+            waiting.extend(value.fields().values())
