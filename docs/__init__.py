@@ -1,0 +1,1 @@
+"""What makes and reads the documents; not part of the installed package."""
