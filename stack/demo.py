@@ -1,0 +1,225 @@
+"""`make demo`: the whole story of bizops on the seed topology, told against the real stack.
+
+Every command that is shown is really run, its output is what you see, and its exit code is checked: a story that
+goes another way ends with exit 1.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import urllib.request
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from stack.settings import Settings, load_settings
+from stack.state import open_state
+
+TOPOLOGY = "bizosaas-agents"
+MESSAGES = 100
+CHANGE = "rabbitmq: {queues: {auto_orders: {message_ttl: 2h}}}\n"
+
+
+class StoryError(Exception):
+    """The story went another way than it is told."""
+
+
+@dataclass
+class Story:
+    """Runs commands in front of the reader, from the root of the checkout."""
+
+    root: Path
+    management: str
+    env: dict[str, str] = field(default_factory=dict)
+    chapter: int = 0
+
+    def tell(self, title: str) -> None:
+        """Begin a chapter."""
+        self.chapter += 1
+        print(
+            f"\n\033[1m{self.chapter}. {title}\033[0m"
+            if _is_coloured()
+            else f"\n{self.chapter}. {title}"
+        )
+
+    def run(self, *command: str, expect: int = 0, shown: str = "") -> None:
+        """Show a command, run it, show what it says; raises StoryError where it ends otherwise than expected."""
+        print(f"\n$ {shown or ' '.join(command)}", flush=True)
+        program = [str(Path(sys.executable).with_name("bizops")), *command[1:]]
+        code = subprocess.run(
+            program if command[0] == "bizops" else command, cwd=self.root, env=self.env, check=False
+        ).returncode
+        if code != expect:
+            message = f"`{shown or ' '.join(command)}` exited {code}, expected {expect}"
+            raise StoryError(message)
+        if code:
+            print(f"(exit {code})")
+
+    def ask_management(self, method: str, path: str, body: object = None) -> dict[str, object]:
+        """Talk to RabbitMQ's management API, as a person with curl would."""
+        request = urllib.request.Request(  # noqa: S310 - always http on loopback
+            f"{self.management}/api/{path}", method=method, data=json.dumps(body).encode()
+        )
+        request.add_header("content-type", "application/json")
+        request.add_header("authorization", f"Basic {base64.b64encode(b'guest:guest').decode()}")
+        with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310 - as above
+            text = answer.read()
+        found: dict[str, object] = json.loads(text) if text else {}
+        return found
+
+
+def _is_coloured() -> bool:
+    return sys.stdout.isatty() and "NO_COLOR" not in os.environ
+
+
+def main() -> int:
+    """Tell the story; 0 where it went as told. Takes down what it made in any case."""
+    settings = load_settings(os.environ)
+    story = Story(
+        Path(__file__).parents[1],
+        f"http://127.0.0.1:{settings.rabbitmq_management_port}",
+        {
+            **os.environ,
+            "BIZOPS_ENVIRONMENT": "demo",
+            "RABBITMQ_MANAGEMENT_URL": f"http://127.0.0.1:{settings.rabbitmq_management_port}",
+            "KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{settings.kafka_1_port}",
+            "RABBITMQ_PASS": "guest",
+            "OPENAI_API_KEY": "unused-by-the-placeholder",
+            "PLACEHOLDER_IMAGE": f"127.0.0.1:{settings.registry_port}/bizops/placeholder:1",
+        },
+    )
+    begun = open_state(os.environ).root / "demo-begun"
+    try:
+        _prepare(story, begun)
+        _tell(story, settings)
+    except StoryError as error:
+        print(f"\nthe demonstration went another way: {error}", file=sys.stderr)
+        return 1
+    begun.unlink()
+    print("\nThat was all of it. The stack still runs: `make stack-status`, `make stack-stop`.")
+    return 0
+
+
+def _prepare(story: Story, begun: Path) -> None:
+    """Start from nothing: take down what an interrupted demonstration left, and never what is somebody's."""
+    if begun.exists():
+        print("An earlier demonstration was interrupted; taking down what it left.")
+        story.run(*DESTROY)
+    listed = subprocess.run(
+        ["docker", "service", "ls", "-q", "--filter", f"label=bizops.topology={TOPOLOGY}"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    if listed.strip():
+        message = f"{TOPOLOGY} is deployed here already, and not by this demonstration: take it down first"
+        raise StoryError(message)
+    begun.touch()
+
+
+DESTROY = (
+    "bizops", "destroy", "--auto-approve", "--confirm", TOPOLOGY, "--prune", "--allow-data-loss", "*",
+)  # fmt: skip
+
+
+def _tell(story: Story, settings: Settings) -> None:
+    story.tell(
+        "Nothing is there yet: the plan creates the seed topology, on three systems, as one graph"
+    )
+    story.run("bizops", "plan")
+
+    story.tell(
+        "Apply it. Queues before the workers that read them; done means running, not written"
+    )
+    story.run("bizops", "apply", "--auto-approve")
+
+    story.tell("A second plan has nothing to do, and the systems themselves agree")
+    story.run("bizops", "plan", "--detailed-exitcode")
+    _show_witnesses(story, settings)
+
+    story.tell(
+        f"Change a TTL while {MESSAGES} messages wait: in place, and every one of them is kept"
+    )
+    _publish(story)
+    with tempfile.TemporaryDirectory() as folder:
+        change = Path(folder) / "change.yaml"
+        change.write_text(CHANGE, encoding="utf-8")
+        files = ("-f", "topology/bizosaas.yaml", "-f", str(change))
+        print(f"\nchange.yaml says: {CHANGE.strip()}")
+        story.run(
+            "bizops",
+            "apply",
+            *files,
+            "--auto-approve",
+            shown="bizops apply -f topology -f change.yaml -y",
+        )
+    _show_queue(settings)
+
+    story.tell(
+        "Break things by hand: a binding, a stray queue, a scaled service, a topic's retention"
+    )
+    _break(story, settings)
+    story.run("bizops", "drift", expect=2)
+
+    story.tell(
+        "Apply repairs what is declared; the stray queue stays until it is named with --prune"
+    )
+    story.run("bizops", "apply", "--auto-approve")
+    story.run("bizops", "apply", "--auto-approve", "--prune")
+    story.run("bizops", "drift")
+
+    story.tell("Remove it all. Queues with messages and topics go only because they are named")
+    story.run(
+        *DESTROY, shown=f"bizops destroy -y --confirm {TOPOLOGY} --prune --allow-data-loss '*'"
+    )
+
+
+def _show_witnesses(story: Story, settings: Settings) -> None:
+    rabbitmq, kafka = f"{settings.prefix}rabbitmq", f"{settings.prefix}kafka-1"
+    listing = ("rabbitmqctl", "-q", "list_queues", "name", "arguments", "policy")
+    story.run("docker", "exec", rabbitmq, *listing)
+    story.run("docker", "exec", kafka, "kafka-topics", "--list")
+    story.run("docker", "service", "ls")
+
+
+def _publish(story: Story) -> None:
+    for number in range(MESSAGES):
+        body = {
+            "properties": {"delivery_mode": 2},
+            "routing_key": "auto_orders",
+            "payload": json.dumps({"id": f"test-order-{number:03}"}),
+            "payload_encoding": "string",
+        }
+        story.ask_management("POST", "exchanges/%2F/amq.default/publish", body)
+    print(f"\n{MESSAGES} messages are published to auto_orders")
+
+
+def _show_queue(settings: Settings) -> None:
+    listing = ("rabbitmqctl", "-q", "list_queues", "name", "messages", "policy")
+    container = f"{settings.prefix}rabbitmq"
+    found = subprocess.run(
+        ["docker", "exec", container, *listing], capture_output=True, text=True, check=True
+    ).stdout
+    line = next(line for line in found.splitlines() if line.startswith("auto_orders\t"))
+    print(f"\n$ docker exec {container} {' '.join(listing)} | grep auto_orders\n{line}")
+    if line.split("\t")[1] != str(MESSAGES):
+        message = f"auto_orders holds {line.split(chr(9))[1]} messages, not {MESSAGES}"
+        raise StoryError(message)
+
+
+def _break(story: Story, settings: Settings) -> None:
+    print("\n$ (management API) DELETE the binding dlx -> auto_seo.dlq; PUT a queue auto_stray")
+    story.ask_management("DELETE", "bindings/%2F/e/dlx/q/auto_seo.dlq/auto_seo")
+    story.ask_management("PUT", "queues/%2F/auto_stray", {"durable": True})
+    story.run("docker", "service", "scale", "agent-support=2")
+    topic = ("--entity-type", "topics", "--entity-name", "domain.orders")
+    change = ("--alter", "--add-config", "retention.ms=3600000")
+    story.run("docker", "exec", f"{settings.prefix}kafka-1", "kafka-configs", *topic, *change)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
