@@ -26,9 +26,11 @@ if TYPE_CHECKING:
     from stack.state import State
 
 PID_FILE = Path("/var/run/docker.pid")
+CONTAINERD_PID_FILE = Path("/var/run/docker/containerd/containerd.pid")
 READY_SECONDS = 60
 STOP_SECONDS = 30
 STEP = "engine"
+DEAD_STATES = {"Z", "X"}
 SWARM_TASK_LABEL = "com.docker.swarm.task"
 
 
@@ -100,13 +102,14 @@ def _start(state: State, step: Step) -> DockerClient:
         state.write(replace(state.record, engine="systemd"))
         return _wait(READY_SECONDS, None, log)
     log = state.logs / "dockerd.log"
-    running = read_running_dockerd(PID_FILE)
+    running = read_running(PID_FILE, "dockerd")
     if running is not None:
         step.note(f"waiting for dockerd (pid {running})")
         return _wait(READY_SECONDS, None, log)
-    if PID_FILE.exists():
-        step.note(f"removing the stale {PID_FILE}")
-        PID_FILE.unlink()
+    for pid_file, name in ((PID_FILE, "dockerd"), (CONTAINERD_PID_FILE, "containerd")):
+        if pid_file.exists() and read_running(pid_file, name) is None:
+            step.note(f"removing the stale {pid_file}")
+            pid_file.unlink()
     step.note("starting dockerd")
     with log.open("a", encoding="utf-8") as output:
         # A session of its own: the engine outlives this process and its terminal.
@@ -121,18 +124,21 @@ def _start(state: State, step: Step) -> DockerClient:
     return _wait(READY_SECONDS, process, log)
 
 
-def read_running_dockerd(pid_file: Path, proc: Path = Path("/proc")) -> int | None:
-    """Give the pid in ``pid_file`` when that process is a dockerd; None when the file is stale.
+def read_running(pid_file: Path, name: str, proc: Path = Path("/proc")) -> int | None:
+    """Give the pid in ``pid_file`` when that process runs as ``name``; None for a stale file.
 
-    After a hard stop the file stays, its number may meanwhile belong to any other process,
-    and dockerd refuses to start as long as that process lives.
+    After a hard stop the file stays, and its number may meanwhile belong to any other process,
+    or to the dead one as long as nobody has collected its exit code. dockerd 20.10 takes both
+    for itself, or for its containerd, and does not start.
     """
     try:
         pid = int(pid_file.read_text(encoding="ascii").strip())
-        name = (proc / str(pid) / "comm").read_text(encoding="utf-8").strip()
+        # pid (name) state ...: the name may hold spaces and parentheses of its own.
+        line = (proc / str(pid) / "stat").read_text(encoding="utf-8")
     except (OSError, ValueError):
         return None
-    return pid if name == "dockerd" else None
+    found, _, rest = line.partition("(")[2].rpartition(")")
+    return pid if found == name and rest.split()[0] not in DEAD_STATES else None
 
 
 def _wait(seconds: float, process: subprocess.Popen[bytes] | None, log: Path) -> DockerClient:
@@ -174,12 +180,12 @@ def stop_engine(client: DockerClient, state: State, step: Step) -> None:
         units = ["docker.service", "docker.socket"]
         run_logged(["systemctl", "stop", *units], log, STEP, "systemctl status docker")
     elif record.engine == "dockerd":
-        pid = read_running_dockerd(PID_FILE)
+        pid = read_running(PID_FILE, "dockerd")
         if pid is not None and pid == record.pid:
             step.note(f"stopping dockerd (pid {pid})")
             os.kill(pid, signal.SIGTERM)
             deadline = time.monotonic() + STOP_SECONDS
-            while read_running_dockerd(PID_FILE) is not None and time.monotonic() < deadline:
+            while read_running(PID_FILE, "dockerd") is not None and time.monotonic() < deadline:
                 time.sleep(0.1)
     state.write(replace(record, engine="", pid=0))
 

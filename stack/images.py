@@ -27,12 +27,15 @@ if TYPE_CHECKING:
     from stack.state import State
 
 OWN = "bizops-stack"
+BASES = (f"{OWN}/base", f"{OWN}/debian")
+BUILT_LABEL = "bizops.stack.image=built"
 PROBE_SECONDS = 5
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 CHUNK_BYTES = 1 << 20
 BASE_DOCKERFILE = """\
 ARG BASE
 FROM ${BASE}
+LABEL bizops.stack.image=built
 COPY certificates/ /usr/local/share/ca-certificates/
 RUN mkdir -p /usr/share/man/man1 && update-ca-certificates
 ENV PIP_CERT=/etc/ssl/certs/ca-certificates.crt REQUESTS_CA_BUNDLE=/etc/ssl/certs/ca-certificates.crt
@@ -101,6 +104,19 @@ class Images:
         """Push an image to the registry in its name; raises StackError with the log."""
         lines = self._client.api.push(name, stream=True, decode=True)
         _follow(lines, self._state.logs / "push.log", f"push of {name}")
+
+    def remove_built(self, tags: Iterable[str], step: Step) -> None:
+        """Remove every image that was built here, and the given tags; one in use stays."""
+        own = (tag for image in self._client.images.list(name=f"{OWN}/*") for tag in image.tags)
+        # The base images last: the engine keeps what others are built on.
+        for tag in sorted([*own, *tags], key=lambda tag: (tag.startswith(BASES), tag)):
+            if self._has(tag):
+                step.note(f"removing {tag}")
+                self._client.images.prune(filters={"dangling": True, "label": BUILT_LABEL})
+                try:
+                    self._client.images.remove(tag)
+                except APIError as error:
+                    step.report.say(f"images: {tag} stays: {error.explanation}")
 
     def _has(self, name: str) -> bool:
         try:

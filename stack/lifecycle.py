@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -11,10 +12,10 @@ from stack.debian import TRIXIE, RootFileSystems
 from stack.engine import connect, ensure_engine, stop_engine
 from stack.errors import StackError
 from stack.health import ask
-from stack.images import OWN, Images
+from stack.images import Images
 from stack.network import ensure_network, ensure_swarm, leave_swarm, remove_network
 from stack.parts import plan_parts
-from stack.placeholder import ensure_placeholder
+from stack.placeholder import ensure_placeholder, placeholder_names
 from stack.ports import check_ports
 
 if TYPE_CHECKING:
@@ -113,7 +114,10 @@ def _take_down(
     try:
         client = connect()
     except StackError:
-        report.say("engine: it does not run; nothing to stop")
+        if is_reset and shutil.which("dockerd") is not None:
+            message = "reset: the engine does not run, so its data cannot be dropped"
+            raise StackError(message, "start first, then reset") from None
+        report.say("engine: it does not run; nothing to undo")
         return
     with report.step("containers", "stopped and removed") as step:
         remove_containers(client, settings.label, step)
@@ -122,9 +126,9 @@ def _take_down(
             remove_volumes(client, settings.label, step)
     if drops_images:
         with report.step("images", "removed") as step:
-            for image in client.images.list(filters={"reference": f"{OWN}/*"}):
-                step.note(f"removing {image.tags[0]}")
-                client.images.remove(str(image.id), force=True)
+            images = Images(client, state, RootFileSystems(state, report))
+            images.remove_built(placeholder_names(settings), step)
+            shutil.rmtree(state.cache)
     with report.step("swarm", "left") as step:
         leave_swarm(client, state, step, is_forced=is_reset)
     with report.step("network", "removed") as step:

@@ -17,6 +17,12 @@ VERSIONS = ("1", "2")
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 
 
+def placeholder_names(settings: Settings) -> list[str]:
+    """Give the names under which the engine pulls the versions, in their order."""
+    registry = f"127.0.0.1:{settings.registry_port}"
+    return [f"{registry}/{REPOSITORY}:{version}" for version in VERSIONS]
+
+
 def ensure_placeholder(settings: Settings, images: Images, step: Step) -> None:
     """See that the registry has every version, each with a digest of its own; raises StackError."""
     missing = [version for version in VERSIONS if not _is_pushed(settings.registry_port, version)]
@@ -24,8 +30,9 @@ def ensure_placeholder(settings: Settings, images: Images, step: Step) -> None:
         return
     base = images.ensure(base_image(settings), step)
     recipe = {"Dockerfile": (RECIPES / "placeholder" / "Dockerfile").read_bytes()}
+    names = dict(zip(VERSIONS, placeholder_names(settings), strict=True))
     for version in missing:
-        name = f"127.0.0.1:{settings.registry_port}/{REPOSITORY}:{version}"
+        name = names[version]
         step.note(f"pushing {name}")
         images.build(name, recipe, {"BASE": base, "VERSION": version}, "image-placeholder")
         images.push(name)
