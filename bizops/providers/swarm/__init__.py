@@ -1,0 +1,102 @@
+"""The Docker Swarm provider: networks, secrets and services."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bizops.provider import Definition, Kind, Options
+from bizops.providers.swarm import effects, rules
+from bizops.providers.swarm.advice import NEAR_NAMES
+from bizops.providers.swarm.connection import Connection, Settings
+from bizops.providers.swarm.network import Network
+from bizops.providers.swarm.secret import Secret
+from bizops.providers.swarm.service import Service
+from bizops.resource import Address
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bizops.provider import Provider
+
+__all__ = ["DEFINITION"]
+
+
+def _address(kind: str) -> Callable[[str, Any, Any], Address]:
+    return lambda name, _spec, _settings: Address("swarm", kind, (name,))
+
+
+def _connect(connection: Connection, settings: Settings, options: Options) -> Provider:
+    from bizops.providers.swarm.provider import Swarm  # noqa: PLC0415 - only a live run needs it
+
+    return Swarm(connection, settings, options)
+
+
+def _service_summary(spec: Service) -> str:
+    replicas = spec.deploy.replicas if spec.deploy else None
+    mode = (spec.deploy.mode if spec.deploy else None) or "replicated"
+    tasks = 1 if replicas is None else replicas
+    many = (
+        f"{tasks} {'replica' if tasks == 1 else 'replicas'}"
+        if mode.startswith("replicated")
+        else mode
+    )
+    command = f", runs {' '.join(spec.command)}" if spec.command else ""
+    return f"{many} of {spec.image}{command}"
+
+
+def _network_summary(spec: Network) -> str:
+    words = [spec.driver or "overlay"]
+    words += [name for name in ("attachable", "internal") if getattr(spec, name)]
+    return ", ".join(words)
+
+
+def _secret_summary(spec: Secret) -> str:
+    source = f"environment variable {spec.environment}" if spec.environment else f"file {spec.file}"
+    return f"from {source}"
+
+
+DEFINITION = Definition(
+    name="swarm",
+    kinds=(
+        Kind(
+            "swarm",
+            "network",
+            "networks",
+            Network,
+            _address("network"),
+            {"": rules.of_network},
+            _network_summary,
+            name_problem=rules.network_name_problem,
+            is_external=lambda spec: bool(spec.external),
+        ),
+        Kind(
+            "swarm",
+            "secret",
+            "secrets",
+            Secret,
+            _address("secret"),
+            {"": rules.in_place},
+            _secret_summary,
+            name_problem=rules.secret_name_problem,
+            is_external=lambda spec: bool(spec.external),
+        ),
+        Kind(
+            "swarm",
+            "service",
+            "services",
+            Service,
+            _address("service"),
+            {"": rules.in_place, "deploy.mode": rules.by_replacing},
+            _service_summary,
+            whole=frozenset({"environment", "logging"}),
+            references=rules.references,
+            effects=effects.of_service,
+            name_problem=rules.service_name_problem,
+        ),
+    ),
+    connection=Connection,
+    settings=Settings,
+    connect=_connect,
+    check=rules.check,
+    near_names=NEAR_NAMES,
+)

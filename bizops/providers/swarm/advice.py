@@ -1,0 +1,70 @@
+"""Keys that people write from habit, and what they mean here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+NEAR_NAMES: Mapping[str, str] = {
+    # Compose keys that have no meaning in a swarm.
+    "build": "a swarm runs images that exist: build and push it first, then name it in image",
+    "container_name": "tasks are named by Swarm, SERVICE.SLOT.ID: the service's name is its key",
+    "depends_on": "needs: [swarm.service/OTHER] orders what bizops does; a worker waits for its servers itself",
+    "restart": "deploy.restart_policy: {condition: any | on-failure | none} takes the place of restart",
+    "links": "services on one network reach each other by name: no links are needed",
+    "expose": "services on one network reach every port of each other: nothing is to be exposed",
+    "network_mode": "networks: [NAME]; the host's own is networks: [host], declared external",
+    "privileged": "Swarm runs nothing privileged: name what is needed in cap_add",
+    "devices": "Swarm passes no devices to tasks; generic resources of the nodes are their way",
+    "security_opt": "Swarm has no security_opt for tasks",
+    "pid": "Swarm tasks have a process namespace of their own",
+    "ipc": "Swarm tasks have an IPC namespace of their own",
+    "cgroup_parent": "Swarm places the control groups of tasks itself",
+    "userns_mode": "user namespaces are set up for the whole engine",
+    "volumes_from": "a volume is named in the volumes of each service that mounts it",
+    "platform": "deploy.placement.constraints: [node.platform.arch==x86_64] chooses the nodes",
+    "pull_policy": "the digest of a tag is pinned when the service is written: --refresh-images looks for a newer one",
+    "profiles": "--target and --exclude choose among services",
+    "extends": "service_defaults holds what services share",
+    "configs": "configs that exist already are named in a service: configs: [NAME]",
+    # Other words for what is there.
+    "env": "environment",
+    "envs": "environment",
+    "cmd": "command",
+    "args": "command (what follows the program)",
+    "network": "networks",
+    "secret": "secrets",
+    "volume": "volumes",
+    "mounts": "volumes",
+    "port": "ports",
+    "publish": "ports",
+    "health_check": "healthcheck",
+    "health": "healthcheck",
+    "grace_period": "stop_grace_period",
+    "stop_timeout": "stop_grace_period",
+    "workdir": "working_dir",
+    "replicas": "deploy.replicas: the number of tasks stands under deploy",
+    "scale": "deploy.replicas: the number of tasks stands under deploy",
+    "mode": "deploy.mode: it stands under deploy",
+    "update_config": "deploy.update_config: it stands under deploy",
+    "rollback_config": "deploy.rollback_config: it stands under deploy",
+    "restart_policy": "deploy.restart_policy: it stands under deploy",
+    "placement": "deploy.placement: it stands under deploy",
+    "constraints": "deploy.placement.constraints: [node.role==worker]",
+    "resources": "deploy.resources: it stands under deploy",
+    "limits": "deploy.resources.limits",
+    "reservations": "deploy.resources.reservations",
+    "cpus": "deploy.resources.limits.cpus",
+    "memory": "deploy.resources.limits.memory",
+    "mem_limit": "deploy.resources.limits.memory",
+    "mem_reservation": "deploy.resources.reservations.memory",
+    "pids_limit": "deploy.resources.limits.pids",
+    "endpoint_mode": "deploy.endpoint_mode: it stands under deploy",
+    "log_driver": "logging.driver",
+    "log_opt": "logging.options",
+    "cluster": "expect: {cluster_id: ...}",
+    "subnet": "ipam: {config: [{subnet: 10.20.0.0/22}]}",
+    "url": "host",
+}

@@ -1,0 +1,146 @@
+"""What a change of a service does to its tasks; pure.
+
+Swarm replaces tasks where the task template or the endpoint spec differs, and for nothing else: replicas, service
+labels and update settings restart nothing (swarmkit `manager/orchestrator/task.go`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bizops.change import Action, Effect, EffectKind
+from bizops.providers.swarm.special import mode_of
+from bizops.providers.swarm.write import shape_of
+from bizops.quantity import Duration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from bizops.change import Change, FieldChange
+    from bizops.providers.swarm.shapes import RawSpec
+    from bizops.resource import Path
+
+_CONSTRAINTS = ("deploy", "placement", "constraints")
+_REPLICAS = ("deploy", "replicas")
+_MONITOR = Duration(5000)
+
+
+def of_service(change: Change) -> Iterable[Effect]:
+    """Give what a reader must know of a change of a service before saying yes."""
+    if change.action is Action.CREATE:
+        return _creation(change)
+    if change.action is Action.REPLACE:
+        return _replacement(change)
+    return _update(change)
+
+
+def forcing(fields: Iterable[FieldChange]) -> tuple[str, ...]:
+    """Give the declared names of the fields that make Swarm replace tasks, each first segment once."""
+    found: dict[str, None] = {}
+    for field in fields:
+        if restarts(field.path):
+            found[_name(field.path)] = None
+    return tuple(found)
+
+
+def restarts(path: Path) -> bool:
+    """True where a change at this path makes Swarm replace tasks."""
+    return path[0] != "bizops.topology" and shape_of(path).restarts
+
+
+def _name(path: Path) -> str:
+    return ".".join(path[:2]) if path[0] == "deploy" else path[0]
+
+
+def _creation(change: Change) -> Iterator[Effect]:
+    wanted = {field.path: field.after for field in change.fields}
+    if str(wanted.get(("deploy", "mode"), "")).startswith("global"):
+        yield Effect(EffectKind.NOTE, "starts one task on each node")
+        return
+    tasks = int(wanted.get(_REPLICAS, 1))
+    yield Effect(EffectKind.NOTE, f"starts {_tasks(tasks)}", (("starts", tasks),))
+
+
+def _replacement(change: Change) -> Iterator[Effect]:
+    forced = " and ".join(field.name for field in change.fields if field.forces)
+    text = f"RESTARTS every task: the service is removed and created anew (forced by {forced})"
+    yield Effect(EffectKind.RESTART, text, (("forced_by", (forced,)),))
+
+
+def _update(change: Change) -> Iterator[Effect]:
+    spec: RawSpec = (change.observed.raw or {}).get("Spec") or {}
+    forced = forcing(change.fields)
+    before, after = _replicas(spec, change)
+    if forced and not _only_constraints(change):
+        yield _restart(spec, change, forced, before)
+    elif forced:
+        text = "restarts only tasks on nodes that no longer fit (deploy.placement)"
+        yield Effect(EffectKind.NOTE, text)
+    scaling = _scaling(before, after)
+    if not forced:
+        text = f"restarts nothing, {scaling}" if scaling else "restarts nothing"
+        yield Effect(EffectKind.NOTE, text, (("starts", max(0, after - before)),))
+    elif scaling:
+        yield Effect(EffectKind.NOTE, scaling, (("starts", max(0, after - before)),))
+
+
+def _only_constraints(change: Change) -> bool:
+    return all(field.path == _CONSTRAINTS for field in change.fields if restarts(field.path))
+
+
+def _replicas(spec: RawSpec, change: Change) -> tuple[int, int]:
+    mode, options = mode_of(spec)
+    if mode != "replicated":
+        tasks = dict(change.observed.counts).get("desired", 0)
+        return tasks, tasks
+    before = int(options.get("Replicas", 1))
+    wanted = {field.path: field.after for field in change.fields}
+    after = wanted.get(_REPLICAS)
+    return before, before if after is None else int(after)
+
+
+def _scaling(before: int, after: int) -> str:
+    if after > before:
+        return f"starts {_tasks(after - before)}"
+    return f"stops {_tasks(before - after)}" if after < before else ""
+
+
+def _restart(spec: RawSpec, change: Change, forced: tuple[str, ...], tasks: int) -> Effect:
+    """Say how many tasks are replaced, in what steps, and how long that takes at least."""
+    data = (("forced_by", forced), ("of", tasks), ("tasks", tasks))
+    names = " and ".join(forced)
+    if tasks == 0:
+        return Effect(
+            EffectKind.NOTE, f"restarts nothing: it has no tasks (forced by {names})", data
+        )
+    config = {**(spec.get("UpdateConfig") or {"Parallelism": 1})}
+    wanted = {
+        f.path[-1]: f.after for f in change.fields if f.path[:2] == ("deploy", "update_config")
+    }
+    at_once = int(wanted.get("parallelism", config.get("Parallelism", 0))) or tasks
+    order = wanted.get("order", config.get("Order", "stop-first"))
+    delay = _span(wanted.get("delay"), config.get("Delay"), Duration(0))
+    monitor = _span(wanted.get("monitor"), config.get("Monitor"), _MONITOR)
+    steps = -(-tasks // at_once)
+    least = Duration((steps - 1) * delay + monitor)
+    pace = {1: "one at a time", tasks: "all at once"}.get(at_once, f"{at_once} at a time")
+    if tasks == 1:
+        pace = "one task"
+    text = f"RESTARTS {tasks} of {_tasks(tasks)} (forced by {names}), {pace}, {order}, {_about(least)} at least"
+    return Effect(EffectKind.RESTART, text, data)
+
+
+def _span(declared: Duration | None, raw: int | None, default: Duration) -> Duration:
+    if declared is not None:
+        return declared
+    return Duration(raw // 1_000_000) if raw else default
+
+
+def _tasks(number: int) -> str:
+    return "1 task" if number == 1 else f"{number} tasks"
+
+
+def _about(span: Duration) -> str:
+    """Print a lower bound as people say it: seconds up to two minutes, then minutes."""
+    seconds = max(1, int(span) // 1000)
+    return f"{seconds} s" if seconds < 120 else f"{seconds // 60} min"  # noqa: PLR2004

@@ -1,0 +1,112 @@
+"""Why a service did not come up: the failing task's error and the last lines of its log."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from bizops import errors
+from bizops.providers.swarm import settle
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from bizops.providers.swarm.client import Engine
+
+_LINES = 5
+_SECONDS = 3.0
+_LONGEST_LINE = 400
+_HEADER = 8
+"""Bytes before each piece of output: its stream, three zeros, its length."""
+
+
+def lines(engine: Engine, service: Mapping[str, Any]) -> tuple[str, ...]:
+    """Give lines for people; what cannot be found out is left out, for the failure itself is known already."""
+    try:
+        tasks = engine.get("/tasks", filters={"service": {service["ID"]: True}})
+        failed = settle.last_failure(tasks)
+        if failed is None:
+            return _stuck(tasks)
+        said = _log(engine, failed)
+        nodes = {node["ID"]: node["Description"]["Hostname"] for node in engine.get("/nodes")}
+    except errors.ProviderError:
+        return ()
+    head = _what_happened(service, failed, nodes)
+    shown = [f"  {line}" for line in said]
+    end = "; its last lines:" if len(said) > 1 else "; its last line:" if said else ""
+    return (f"{head}{end}", *shown, *_aftermath(service, tasks))
+
+
+def _stuck(tasks: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    said = {(task.get("Status") or {}).get("Err", "") for task in tasks} - {""}
+    return tuple(sorted(said))
+
+
+def _what_happened(
+    service: Mapping[str, Any], task: Mapping[str, Any], nodes: Mapping[str, str]
+) -> str:
+    """Say which task, where, and how it ended."""
+    status = task.get("Status") or {}
+    name = f"{service['Spec']['Name']}.{task.get('Slot') or nodes.get(task.get('NodeID', ''), '?')}"
+    node = nodes.get(task.get("NodeID", ""), "")
+    place = f" on {node}" if node else ""
+    error = status.get("Err", "")
+    code = (status.get("ContainerStatus") or {}).get("ExitCode")
+    if status.get("State") == "rejected":
+        return f"task {name}{place} was rejected: {error}"
+    if code and "non-zero exit" in error:
+        return f"task {name}{place} exited {code}{_lived(task)}"
+    return f"task {name}{place} failed: {error}"
+
+
+def _lived(task: Mapping[str, Any]) -> str:
+    """Give ` after 4 s`, from the task's creation to its end."""
+    ended = _moment((task.get("Status") or {}).get("Timestamp", ""))
+    began = _moment(task.get("CreatedAt", ""))
+    if began is None or ended is None or ended < began:
+        return ""
+    return f" after {(ended - began).total_seconds():.0f} s"
+
+
+def _moment(text: str) -> datetime | None:
+    """Read the engine's time; its nanoseconds are more than Python takes."""
+    try:
+        return datetime.fromisoformat(text[:19] + "+00:00")
+    except ValueError:
+        return None
+
+
+def _aftermath(service: Mapping[str, Any], tasks: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    state = (service.get("UpdateStatus") or {}).get("State", "")
+    if not state.startswith("rollback"):
+        return ()
+    running = sum(
+        task.get("DesiredState") == "running"
+        and (task.get("Status") or {}).get("State") == "running"
+        for task in tasks
+    )
+    return (f"{running}/{settle.desired_tasks(service, tasks)} run the old spec now",)
+
+
+def _log(engine: Engine, task: Mapping[str, Any]) -> list[str]:
+    """Give the last lines that a task wrote; none where its log driver does not tell."""
+    try:
+        raw = engine.content(
+            f"/tasks/{task['ID']}/logs", _SECONDS, stdout="1", stderr="1", tail=str(_LINES)
+        )
+    except errors.ProviderError:
+        return []
+    text = _joined(raw).decode(errors="replace")
+    return [line[:_LONGEST_LINE] for line in text.splitlines() if line.strip()][-_LINES:]
+
+
+def _joined(raw: bytes) -> bytes:
+    """Take the headers out of the stream; one without headers comes from a terminal and stays as it is."""
+    if raw[:1] not in {b"\x00", b"\x01", b"\x02"} or raw[1:4] != b"\x00\x00\x00":
+        return raw
+    pieces = []
+    while len(raw) >= _HEADER:
+        length = int.from_bytes(raw[4:_HEADER], "big")
+        pieces.append(raw[_HEADER : _HEADER + length])
+        raw = raw[_HEADER + length :]
+    return b"".join(pieces)

@@ -1,0 +1,93 @@
+"""How the declared services are doing, for people; pure."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from bizops.provider import Health
+from bizops.providers.swarm import observe, settle
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from bizops.providers.swarm.inventory import Inventory, Raw
+    from bizops.resource import Resource
+
+COLUMNS = ("SERVICE", "TASKS", "IMAGE", "UPDATE", "LAST ERROR")
+_UPDATES = {
+    "updating": "updating",
+    "completed": "",
+    "paused": "paused",
+    "rollback_started": "rolling back",
+    "rollback_completed": "rolled back",
+    "rollback_paused": "rollback paused",
+}
+_WRONG = frozenset({"paused", "rollback_started", "rollback_completed", "rollback_paused"})
+
+
+def is_short(raw: Raw) -> bool:
+    """True where tasks are missing, or the last update did not end well: worth a look at the tasks."""
+    status = raw.get("ServiceStatus") or {}
+    state = (raw.get("UpdateStatus") or {}).get("State", "")
+    return status.get("RunningTasks", 0) < _wanted(raw) or state in _WRONG
+
+
+def of(services: Sequence[Resource], found: Inventory, tasks: Sequence[Raw]) -> Health:
+    """Give one row for each service, in the order given."""
+    rows = []
+    for resource in services:
+        raw = found.services.get(observe.engine_name(resource))
+        cells, problem = _row(
+            resource, raw, [t for t in tasks if raw and t["ServiceID"] == raw["ID"]]
+        )
+        rows.append((resource.address, cells, problem))
+    return Health(COLUMNS, tuple(rows), "DEGRADED" if any(row[2] for row in rows) else "ok")
+
+
+def _row(resource: Resource, raw: Raw | None, tasks: Sequence[Raw]) -> tuple[tuple[str, ...], str]:
+    name = resource.address.name
+    if raw is None:
+        return (name, "-", "-", "", ""), "it does not exist"
+    running, wanted = (raw.get("ServiceStatus") or {}).get("RunningTasks", 0), _wanted(raw)
+    update = raw.get("UpdateStatus") or {}
+    state = update.get("State", "")
+    image = observe.tag_of(raw["Spec"]["TaskTemplate"].get("ContainerSpec", {}).get("Image", ""))
+    failed = settle.last_failure(tasks) if is_short(raw) else None
+    problem = ""
+    if state in _WRONG:
+        problem = f"its last update is {_UPDATES[state]}"
+    elif running < wanted:
+        problem = f"{wanted - running} of {wanted} tasks do not run"
+    cells = (
+        name,
+        f"{running}/{wanted}",
+        image,
+        _told(state, update),
+        str((failed.get("Status") or {}).get("Err", "")) if failed else "",
+    )
+    return cells, problem
+
+
+def _wanted(raw: Raw) -> int:
+    return settle.desired_tasks(raw, ())
+
+
+def _told(state: str, update: Mapping[str, Any]) -> str:
+    words = _UPDATES.get(state, state)
+    when = update.get("CompletedAt") or update.get("StartedAt")
+    if not words or not when:
+        return words
+    try:
+        moment = datetime.fromisoformat(str(when)[:19] + "+00:00")
+    except ValueError:
+        return words
+    minutes = int((datetime.now(UTC) - moment).total_seconds() // 60)
+    return f"{words} {_ago(minutes)}"
+
+
+def _ago(minutes: int) -> str:
+    for size, unit in ((1440, "d"), (60, "h")):
+        if minutes >= size:
+            return f"{minutes // size} {unit} ago"
+    return f"{minutes} min ago" if minutes > 0 else "just now"

@@ -1,0 +1,44 @@
+"""A live service in the words of the topology file; pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bizops.providers.swarm import images
+from bizops.providers.swarm.table import SHAPES
+from bizops.resource import Field, Path, Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from bizops.providers.swarm.service import Service
+    from bizops.providers.swarm.shapes import Names, RawSpec
+
+ORIGIN = "spec"
+
+
+def settings(spec: RawSpec, names: Names) -> dict[Path, Any]:
+    """Give every setting that we manage, by path, with the engine's defaults filled in."""
+    return {path: value for shape in SHAPES for path, value in shape.observed(spec, names)}
+
+
+def fields(
+    spec: RawSpec, names: Names, declared: Service | None, *, pinned: bool = False
+) -> tuple[tuple[Path, Field], ...]:
+    """Give the settings in a form that compares with a declaration.
+
+    The digest of the image stays only where the declaration has one, or where `pinned` says that tags were resolved:
+    `repo:tag` equals `repo:tag@any`. Values that the declaration lists as sensitive are hidden.
+    """
+    found = settings(spec, names)
+    if not pinned and not (declared and declared.image and "@" in declared.image):
+        found["image",] = images.without_digest(found["image",])
+    _hide(found, declared.sensitive or () if declared else ())
+    return tuple(sorted((path, Field(value, ORIGIN)) for path, value in found.items()))
+
+
+def _hide(found: dict[Path, Any], sensitive: Collection[str]) -> None:
+    for name in sensitive:
+        value = found.get(("environment", name))
+        if isinstance(value, str):
+            found["environment", name] = Secret(value)

@@ -1,0 +1,127 @@
+"""Networks: what a topology may say of them, and what the engine tells. A network cannot be changed, only replaced."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field, model_validator
+
+from bizops.providers.swarm.deploy import Labels  # noqa: TC001 - pydantic reads the annotations
+from bizops.providers.swarm.values import Block, Entry, Text, TextMap, Truth
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from bizops.resource import Path
+
+
+class Pool(Block):
+    """One range of addresses."""
+
+    subnet: Text = Field(description="Range in CIDR notation.", examples=["10.20.0.0/22"])
+    gateway: Text | None = Field(default=None, description="Address of the gateway.")
+    ip_range: Text | None = Field(
+        default=None, description="Part of the range that containers get."
+    )
+
+    def entry(self) -> Entry:
+        """Give it as one comparable item."""
+        raw = {"Subnet": self.subnet, "Gateway": self.gateway, "IPRange": self.ip_range}
+        kept = {key: value for key, value in raw.items() if value}
+        text = self.subnet
+        text += f" gateway={self.gateway}" if self.gateway else ""
+        return Entry(text + (f" range={self.ip_range}" if self.ip_range else ""), kept)
+
+
+class AddressManagement(Block):
+    """Who hands out addresses, and from which ranges."""
+
+    driver: Text | None = Field(default=None, description="IPAM driver, `default` where left out.")
+    config: tuple[Pool, ...] | None = Field(default=None, description="Ranges of addresses.")
+
+
+class Network(Block):
+    """An overlay network, or one that exists before us."""
+
+    external: Truth = Field(
+        default=False,
+        description="It must exist already; it is never created, labelled or deleted.",
+    )
+    name: Text | None = Field(
+        default=None, description="Its name in the engine; the key where left out."
+    )
+    driver: Text | None = Field(
+        default=None, description="Network driver; created as overlay where left out."
+    )
+    driver_opts: TextMap | None = Field(default=None, description="Options of the driver.")
+    attachable: Truth | None = Field(
+        default=None, description="Containers outside of Swarm may join it."
+    )
+    internal: Truth | None = Field(default=None, description="No way out of it.")
+    enable_ipv6: Truth | None = Field(default=None, description="Addresses of both kinds.")
+    ipam: AddressManagement | None = Field(default=None, description="Ranges of addresses.")
+    labels: Labels | None = Field(default=None, description="Labels of the network.")
+
+    @model_validator(mode="after")
+    def _leaves_an_external_one_alone(self) -> Network:
+        others = sorted(self.model_fields_set - {"external", "name"})
+        if self.external and others:
+            message = f"an external network is not ours to set up: remove {', '.join(others)}"
+            raise ValueError(message)
+        return self
+
+    def fields(self) -> dict[Path, Any]:
+        """Give every managed setting by its path."""
+        found = {
+            path: v for path, v in super().fields().items() if path[0] not in {"external", "name"}
+        }
+        if self.ipam and self.ipam.config is not None:
+            found["ipam", "config"] = tuple(sorted(pool.entry() for pool in self.ipam.config))
+        return found
+
+
+def observed(raw: Mapping[str, Any], declared: Network | None) -> Iterator[tuple[Path, Any]]:
+    """Read a live network. The engine fills in the gateway of a pool; it is compared only where it is declared."""
+    yield ("driver",), raw.get("Driver", "")
+    yield ("attachable",), bool(raw.get("Attachable"))
+    yield ("internal",), bool(raw.get("Internal"))
+    yield ("enable_ipv6",), bool(raw.get("EnableIPv6"))
+    ipam = raw.get("IPAM") or {}
+    yield ("ipam", "driver"), ipam.get("Driver") or "default"
+    pools = (
+        {pool.subnet: pool for pool in (declared.ipam.config or ())}
+        if declared and declared.ipam
+        else {}
+    )
+    yield ("ipam", "config"), tuple(sorted(_pool(pool, pools) for pool in ipam.get("Config") or ()))
+    for key, value in (raw.get("Labels") or {}).items():
+        if not key.startswith("bizops."):
+            yield ("labels", key), value
+    for key, value in (raw.get("Options") or {}).items():
+        yield ("driver_opts", key), value
+
+
+def _pool(raw: Mapping[str, Any], declared: Mapping[str, Pool]) -> Entry:
+    subnet = raw.get("Subnet", "")
+    wanted = declared.get(subnet)
+    gateway = raw.get("Gateway") if wanted is None or wanted.gateway else None
+    return Pool(subnet=subnet, gateway=gateway or None, ip_range=raw.get("IPRange") or None).entry()
+
+
+def written(name: str, spec: Network, labels: Mapping[str, str]) -> dict[str, Any]:
+    """Give the body of a creation: an overlay of the whole swarm, unless another driver is named."""
+    body: dict[str, Any] = {
+        "Name": name,
+        "Driver": spec.driver or "overlay",
+        "CheckDuplicate": True,
+        "Scope": "swarm",
+        "Labels": dict(sorted({**dict(spec.labels or ()), **labels}.items())),
+        "Options": dict(spec.driver_opts or ()),
+        "Attachable": bool(spec.attachable),
+        "Internal": bool(spec.internal),
+        "EnableIPv6": bool(spec.enable_ipv6),
+    }
+    if spec.ipam:
+        pools = [pool.entry().raw for pool in spec.ipam.config or ()]
+        body["IPAM"] = {"Driver": spec.ipam.driver or "default", "Config": pools}
+    return body

@@ -1,0 +1,243 @@
+"""From an inventory to observations; pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bizops.provider import Scope, is_match
+from bizops.providers.swarm import images, inventory, live
+from bizops.providers.swarm import network as networks
+from bizops.providers.swarm.network import Network
+from bizops.providers.swarm.service import Service
+from bizops.resource import Address, Field, Observation, Presence, Resource, absent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from bizops.providers.swarm.inventory import Inventory, Raw
+    from bizops.providers.swarm.registry import Resolved
+    from bizops.resource import Path
+
+PROVIDER = "swarm"
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """The resources of one run, and what their keys are called in the engine."""
+
+    resources: tuple[Resource, ...]
+    secrets: Mapping[str, str]
+    networks: Mapping[str, str]
+
+    @classmethod
+    def of(cls, resources: Sequence[Resource]) -> Declared:
+        """Look at the resources once."""
+        called = {r.address: engine_name(r) for r in resources}
+        return cls(
+            tuple(resources),
+            {a.name: name for a, name in called.items() if a.kind == "secret" and name != a.name},
+            {a.name: name for a, name in called.items() if a.kind == "network" and name != a.name},
+        )
+
+    def renamed(self, spec: Service) -> dict[Path, Any]:
+        """Give the settings of a service that name something which the engine knows by another name."""
+        found: dict[Path, Any] = {}
+        if self.secrets and any(r.source in self.secrets for r in spec.secrets or ()):
+            found.update(spec.file_fields(self.secrets, {}))
+        if self.networks and any(name in self.networks for name, _ in spec.networks or ()):
+            attached = [(self.networks.get(name, name), how) for name, how in spec.networks or ()]
+            found["networks",] = tuple(sorted(name for name, _ in attached))
+            for name, how in attached:
+                if how.aliases is not None:
+                    found["networks", name, "aliases"] = how.aliases
+        return found
+
+
+def engine_name(resource: Resource) -> str:
+    """Give what the engine calls a resource: its `name`, or its key."""
+    return getattr(resource.spec, "name", None) or resource.address.name
+
+
+def to_resolve(resources: Sequence[Resource], scope: Scope) -> set[str]:
+    """Give the declared tags that this run is to resolve."""
+    return {
+        resource.spec.image
+        for resource in resources
+        if isinstance(resource.spec, Service)
+        and resource.spec.image
+        and _refreshes(resource, scope)
+    }
+
+
+def _refreshes(resource: Resource, scope: Scope) -> bool:
+    return any(is_match(str(resource.address), pattern) for pattern in scope.refresh)
+
+
+def observations(
+    declared: Declared, found: Inventory, scope: Scope, resolved: Mapping[str, Resolved]
+) -> Iterator[Observation]:
+    """Give one observation for each declared resource, then one for each live object with our label."""
+    users = inventory.network_users(found.services)
+    for resource in declared.resources:
+        name = engine_name(resource)
+        if isinstance(resource.spec, Service):
+            raw = found.services.get(name)
+            yield _service(resource, raw, declared, found, scope, resolved)
+        elif isinstance(resource.spec, Network):
+            raw = found.networks.get(name)
+            yield _network(resource.address, raw, users, resource.spec)
+        else:
+            yield _secret(resource.address, found.secrets.get(name))
+    yield from _undeclared(declared, found, scope, users)
+
+
+def _undeclared(
+    declared: Declared, found: Inventory, scope: Scope, users: Mapping[str, tuple[str, ...]]
+) -> Iterator[Observation]:
+    known = {(r.address.kind, engine_name(r)) for r in declared.resources}
+    for name, raw in sorted(found.services.items()):
+        if ("service", name) not in known and _is_ours(raw["Spec"], scope):
+            yield _live_service(Address(PROVIDER, "service", (name,)), raw, found, None)
+    for name, raw in sorted(found.networks.items()):
+        if ("network", name) not in known and _is_ours(raw, scope):
+            yield _network(Address(PROVIDER, "network", (name,)), raw, users, None)
+    for name, raw in sorted(found.secrets.items()):
+        if ("secret", name) not in known and _is_ours(raw["Spec"], scope):
+            yield _secret(Address(PROVIDER, "secret", (name,)), raw)
+
+
+def _is_ours(labelled: Mapping[str, Any], scope: Scope) -> bool:
+    return bool(scope.topology) and inventory.owner(labelled.get("Labels")) == scope.topology
+
+
+def _service(  # noqa: PLR0913, PLR0917 - everything that one service's picture is made of
+    resource: Resource,
+    raw: Raw | None,
+    declared: Declared,
+    found: Inventory,
+    scope: Scope,
+    resolved: Mapping[str, Resolved],
+) -> Observation:
+    spec = resource.spec
+    assert isinstance(spec, Service)  # noqa: S101 - the caller looked
+    refined = declared.renamed(spec)
+    image = resolved.get(spec.image or "") if _refreshes(resource, scope) else None
+    if image and not image.problem:
+        refined["image",] = image.reference
+    sorted_refined = tuple(sorted(refined.items()))
+    if raw is None:
+        return Observation(resource.address, Presence.ABSENT, refined=sorted_refined)
+    return _live_service(
+        resource.address, raw, found, spec, refined=sorted_refined, pinned=("image",) in refined
+    )
+
+
+def _live_service(  # noqa: PLR0913 - as above
+    address: Address,
+    raw: Raw,
+    found: Inventory,
+    spec: Service | None,
+    *,
+    refined: tuple[tuple[Path, Any], ...] = (),
+    pinned: bool = False,
+) -> Observation:
+    status = raw.get("ServiceStatus") or {}
+    return Observation(
+        address,
+        Presence.PRESENT,
+        live.fields(raw["Spec"], found.names, spec, pinned=pinned),
+        owner=inventory.owner(raw["Spec"].get("Labels")),
+        refined=refined,
+        counts=(
+            ("desired", status.get("DesiredTasks", 0)),
+            ("running", status.get("RunningTasks", 0)),
+        ),
+        notes=tuple(_update_notes(raw)),
+        raw=raw,
+        needs=() if spec else _uses(raw, found),
+    )
+
+
+def _update_notes(raw: Raw) -> Iterator[str]:
+    """Tell where the last update did not end well: the spec alone does not show it."""
+    update = raw.get("UpdateStatus") or {}
+    words = {
+        "updating": "an update is under way",
+        "paused": "its last update is paused: not every task runs this spec",
+        "rollback_started": "Swarm is rolling it back",
+        "rollback_completed": "Swarm rolled its last update back",
+        "rollback_paused": "its rollback is paused: not every task runs this spec",
+    }.get(update.get("State", ""))
+    if words:
+        said = update.get("Message", "")
+        yield f"{words} ({said})" if said else words
+
+
+def _uses(raw: Raw, found: Inventory) -> tuple[Address, ...]:
+    """Give the addresses that a live service uses, so that they are deleted after it."""
+    settings = live.settings(raw["Spec"], found.names)
+    secrets = {str(entry.raw.get("SecretName", "")) for entry in settings["secrets",]}
+    used = [Address(PROVIDER, "network", (name,)) for name in settings["networks",]]
+    return tuple(sorted([*used, *(Address(PROVIDER, "secret", (name,)) for name in secrets)]))
+
+
+def _network(
+    address: Address, raw: Raw | None, users: Mapping[str, tuple[str, ...]], spec: Network | None
+) -> Observation:
+    if raw is None:
+        return absent(address)
+    fields = tuple(sorted((p, Field(v, live.ORIGIN)) for p, v in networks.observed(raw, spec)))
+    on_it = users.get(raw.get("Id", ""), ())
+    return Observation(
+        address,
+        Presence.PRESENT,
+        fields,
+        owner=inventory.owner(raw.get("Labels")),
+        counts=(("services", len(on_it)),),
+        raw={**raw, "users": on_it},
+    )
+
+
+def _secret(address: Address, raw: Raw | None) -> Observation:
+    if raw is None:
+        return absent(address)
+    return Observation(
+        address, Presence.PRESENT, owner=inventory.owner(raw["Spec"].get("Labels")), raw=raw
+    )
+
+
+def warnings(
+    declared: Declared, found: Inventory, resolved: Mapping[str, Resolved]
+) -> Iterator[str]:
+    """Give what a reader should know before anything is written."""
+    for name, image in sorted(resolved.items()):
+        if image.problem:
+            yield f"{name}: its digest could not be found out, so it is compared by tag: {image.problem}"
+    for resource in declared.resources:
+        name = engine_name(resource)
+        if isinstance(resource.spec, Service):
+            yield from _service_warnings(resource, found.services.get(name), found)
+        elif isinstance(resource.spec, Network) and resource.spec.external:
+            raw = found.networks.get(name)
+            if raw and raw.get("Scope") != "swarm" and name not in {"host", "bridge", "none"}:
+                yield f"{resource.address}: it is a network of one node only: no service can join it"
+
+
+def _service_warnings(resource: Resource, raw: Raw | None, found: Inventory) -> Iterator[str]:
+    spec = resource.spec
+    assert isinstance(spec, Service)  # noqa: S101 - the caller looked
+    for reference in spec.configs or ():
+        if reference.source not in found.names.configs:
+            yield f"{resource.address}: configs: there is no config {reference.source} in the swarm"
+    for note in _update_notes(raw) if raw else ():
+        yield f"{resource.address}: {note}"
+
+
+def tag_of(reference: str) -> str:
+    """Give the short name of an image's version: its tag, or the beginning of its digest."""
+    try:
+        image = images.parse(reference)
+    except ValueError:
+        return reference
+    return image.tag or image.digest.removeprefix("sha256:")[:8]

@@ -1,0 +1,168 @@
+"""What may change in place, what a declaration refers to, and what is wrong with it offline; pure."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from bizops.provider import IN_PLACE, Finding, Mutability, Reference, Transition, Verdict
+from bizops.providers.swarm import environment, secret
+from bizops.providers.swarm.network import Network
+from bizops.providers.swarm.secret import Secret
+from bizops.providers.swarm.service import Service
+from bizops.resource import Address, Resource
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+_LONGEST_SERVICE = 63
+_LONGEST_SECRET = 64
+_SERVICE = re.compile(r"[a-zA-Z0-9](?:[-_]*[A-Za-z0-9]+)*\Z")
+_SECRET = re.compile(r"[a-zA-Z0-9]+(?:[a-zA-Z0-9-_.]*[a-zA-Z0-9])?\Z")
+_NETWORK = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*\Z")
+
+
+def in_place(transition: Transition) -> Verdict:
+    """Everything about a service but its mode can be changed in place."""
+    del transition
+    return IN_PLACE
+
+
+def by_replacing(transition: Transition) -> Verdict:
+    """The mode of a service is fixed (swarmkit `controlapi/service.go`: "service mode change is not allowed")."""
+    del transition
+    return Verdict(Mutability.REPLACE, why="fixed when the service is created; its tasks stop")
+
+
+def of_network(transition: Transition) -> Verdict:
+    """The engine has no update of networks, and removes none that a service is attached to."""
+    users = (transition.observed.raw or {}).get("users") or ()
+    if not users:
+        return Verdict(Mutability.REPLACE, why="fixed when the network is created")
+    return Verdict(
+        Mutability.NEVER,
+        why=f"a network cannot be changed, nor removed while {_listed(users)} use it",
+        remedies=(
+            "declare a network of another name and move the services to it",
+            f"keep {'.'.join(transition.path)} as it is",
+        ),
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    few = ", ".join(names[:3])
+    return few if len(names) <= 3 else f"{few} and {len(names) - 3} more"  # noqa: PLR2004
+
+
+def service_name_problem(name: str) -> str:
+    """Say why Swarm would refuse a service's name, or "": it becomes a host name (swarmkit `controlapi/common.go`)."""
+    if len(name) > _LONGEST_SERVICE:
+        return (
+            f"a service's name has at most {_LONGEST_SERVICE} characters, and this has {len(name)}"
+        )
+    if not _SERVICE.match(name):
+        return "a service's name is letters and digits, with - and _ between them"
+    return ""
+
+
+def secret_name_problem(name: str) -> str:
+    """Say why Swarm would refuse a secret's name, or "" (swarmkit `controlapi/common.go`)."""
+    if len(name) > _LONGEST_SECRET:
+        return f"a secret's name has at most {_LONGEST_SECRET} characters, and this has {len(name)}"
+    if not _SECRET.match(name):
+        return "a secret's name is letters and digits, with - _ and . between them"
+    return ""
+
+
+def network_name_problem(name: str) -> str:
+    """Say why the engine would refuse a network's name, or ""."""
+    if not _NETWORK.match(name):
+        return "a network's name begins with a letter or digit, and goes on with those, - _ and ."
+    return ""
+
+
+def references(resource: Resource, settings: Any) -> Iterator[Reference]:  # noqa: ANN401 - the contract's signature
+    """Give what a service uses: its secrets and networks, and the queue that its worker consumes."""
+    del settings
+    spec = resource.spec
+    assert isinstance(spec, Service)  # noqa: S101 - the kind says so
+    for reference in spec.secrets or ():
+        yield Reference(str(Address("swarm", "secret", (reference.source,))), ("secrets",))
+    for name, _ in spec.networks or ():
+        yield Reference(str(Address("swarm", "network", (name,))), ("networks",))
+    queue = (spec.variables() or {}).get("QUEUE_NAME")
+    if queue and not environment.is_hidden("QUEUE_NAME", queue, spec.sensitive or ()):
+        address = Address("rabbitmq", "queue", (queue,))
+        yield Reference(str(address), ("environment", "QUEUE_NAME"))
+
+
+def check(resources: Sequence[Resource], settings: Any) -> Iterator[Finding]:  # noqa: ANN401 - the contract's signature
+    """Find what is wrong without asking the engine."""
+    del settings
+    for resource in resources:
+        spec = resource.spec
+        if isinstance(spec, Service):
+            yield from _service(resource.address, spec)
+        elif isinstance(spec, Secret):
+            yield from _secret(resource, spec)
+        if isinstance(spec, (Secret, Network)) and spec.name:
+            problem = (
+                secret_name_problem(spec.name)
+                if isinstance(spec, Secret)
+                else network_name_problem(spec.name)
+            )
+            if problem:
+                yield Finding(resource.address, ("name",), problem)
+    yield from _published_twice(resources)
+
+
+def _service(address: Address, spec: Service) -> Iterator[Finding]:
+    if spec.image is None:
+        yield Finding(address, ("image",), "missing: a service needs an image")
+    variables = spec.variables() or {}
+    for name, value in sorted(variables.items()):
+        if host := environment.loopback(name, value):
+            problem = (
+                f"{host} is the container itself: write the server's name on the overlay network"
+            )
+            yield Finding(address, ("environment", name), problem)
+        if environment.is_exposed(name, value, spec.sensitive or ()):
+            problem = "`docker service inspect` shows this value to anyone: put it in secrets"
+            yield Finding(address, ("environment", name), problem, is_warning=True)
+    for key, targets in (
+        ("volumes", [mount.target for mount in (*(spec.volumes or ()), *(spec.tmpfs or ()))]),
+        ("secrets", [item.target or item.source for item in spec.secrets or ()]),
+        ("configs", [item.target or item.source for item in spec.configs or ()]),
+    ):
+        for target in _twice(targets):
+            yield Finding(address, (key,), f"two things are mounted at {target}")
+
+
+def _secret(resource: Resource, spec: Secret) -> Iterator[Finding]:
+    """A file that is there already is looked at; one that is not may still come."""
+    if not spec.file:
+        return
+    path = secret.source_file(resource)
+    size = path.stat().st_size if path.is_file() else 1
+    if size >= secret.LARGEST:
+        problem = f"{path.name} has {size} bytes, and Swarm stores less than {secret.LARGEST}"
+        yield Finding(resource.address, ("file",), problem)
+
+
+def _published_twice(resources: Sequence[Resource]) -> Iterator[Finding]:
+    """Swarm refuses a port of the routing mesh that another service publishes (swarmkit `checkPortConflicts`)."""
+    first: dict[tuple[int, str], Address] = {}
+    for resource in resources:
+        spec = resource.spec
+        for port in (spec.ports or ()) if isinstance(spec, Service) else ():
+            if not port.published or port.mode != "ingress":
+                continue
+            other = first.setdefault((port.published, port.protocol), resource.address)
+            if other != resource.address:
+                problem = f"{port.published}/{port.protocol} is published by {other} already"
+                yield Finding(resource.address, ("ports",), problem)
+
+
+def _twice(names: Sequence[str]) -> list[str]:
+    return sorted(name for name, number in Counter(names).items() if number > 1)

@@ -1,0 +1,84 @@
+"""Secrets: where their value comes from. The value is read when it is written, and never compared."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path as FilePath
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field, model_validator
+
+from bizops.providers.swarm.values import Block, Text, Truth
+
+if TYPE_CHECKING:
+    from bizops.resource import Path, Resource
+
+LARGEST = 500 * 1024
+"""Bytes; the value must be smaller (swarmkit `api/validation/secrets.go`)."""
+
+
+class Secret(Block):
+    """A Swarm secret. Its value cannot be read back, so another value means another name."""
+
+    environment: Text | None = Field(
+        default=None,
+        description="Environment variable with the value, read when the secret is created.",
+    )
+    file: Text | None = Field(
+        default=None, description="File with the value, read when the secret is created."
+    )
+    external: Truth = Field(
+        default=False, description="It must exist already; it is never created or deleted."
+    )
+    name: Text | None = Field(
+        default=None,
+        description="Its name in the engine; the key where left out. A new name rotates the value.",
+    )
+
+    @model_validator(mode="after")
+    def _has_one_source(self) -> Secret:
+        given = [name for name in ("environment", "file", "external") if getattr(self, name)]
+        if len(given) != 1:
+            message = "give exactly one of environment: NAME, file: PATH, external: true"
+            raise ValueError(message)
+        return self
+
+    def fields(self) -> dict[Path, Any]:
+        """Give nothing: there is nothing about a secret that can be compared or changed."""
+        return {}
+
+
+def value_of(resource: Resource) -> bytes:
+    """Read the value. Raises ValueError, which names the source and never the value."""
+    spec = resource.spec
+    assert isinstance(spec, Secret)  # noqa: S101 - the kind says so
+    if spec.environment:
+        text = os.environ.get(spec.environment)
+        if text is None:
+            message = f"environment variable {spec.environment} is not set, and the secret is made from it"
+            raise ValueError(message)
+        value = text.encode()
+    else:
+        value = _contents(source_file(resource))
+    if not value:
+        message = "its value is empty, and Swarm stores no empty secret"
+        raise ValueError(message)
+    if len(value) >= LARGEST:
+        message = f"its value has {len(value)} bytes, and Swarm stores less than {LARGEST}"
+        raise ValueError(message)
+    return value
+
+
+def source_file(resource: Resource) -> FilePath:
+    """Give the path of `file`, relative to the topology file that says so."""
+    assert isinstance(resource.spec, Secret)  # noqa: S101 - the kind says so
+    path = FilePath(resource.spec.file or "").expanduser()
+    return FilePath(resource.source.file).parent / path if resource.source else path
+
+
+def _contents(path: FilePath) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        message = f"cannot read {path}: {error.strerror}"
+        raise ValueError(message) from None

@@ -1,0 +1,232 @@
+"""The service, as Compose spells it: which keys there are, and the settings that follow from them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path as FilePath
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
+
+from bizops.providers.swarm import environment, images
+from bizops.providers.swarm.deploy import Deploy, Labels  # noqa: TC001 - pydantic reads the annotations
+from bizops.providers.swarm.files import FileReferences  # noqa: TC001 - pydantic reads the annotations
+from bizops.providers.swarm.healthcheck import Healthcheck  # noqa: TC001 - pydantic reads the annotations
+from bizops.providers.swarm.mounts import TmpfsMounts, Volumes  # noqa: TC001 - pydantic reads the annotations
+from bizops.providers.swarm.networks import Attachments  # noqa: TC001 - pydantic reads the annotations
+from bizops.providers.swarm.ports import Ports  # noqa: TC001 - pydantic reads the annotations
+from bizops.providers.swarm.values import (
+    Block,
+    Entry,
+    Span,
+    Text,
+    TextMap,
+    Texts,
+    Truth,
+    Words,
+    list_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bizops.resource import Path
+
+_HOST = re.compile(r"([^\s=:]+)\s*[=:]\s*\[?([0-9A-Fa-f.:]+)\]?\Z")
+
+
+def capability(name: str) -> str:
+    """Give a capability as the engine stores it: `net_admin` is `CAP_NET_ADMIN`, `all` is `ALL`."""
+    upper = name.upper()
+    return upper if upper == "ALL" or upper.startswith("CAP_") else f"CAP_{upper}"
+
+
+def _capabilities(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sorted({capability(name) for name in names}))
+
+
+def _hosts_of(value: Any) -> Any:  # noqa: ANN401 - whatever YAML gives
+    """Give `NAME:ADDRESS` texts, also from a map; raises ValueError for anything else."""
+    if isinstance(value, dict):
+        value = [f"{name}:{address}" for name, address in value.items()]
+    if not isinstance(value, (list, tuple)):
+        return value
+    hosts = []
+    for item in value:
+        found = _HOST.match(str(item))
+        if not found:
+            message = f"{str(item)!r} is not a host: write NAME:ADDRESS"
+            raise ValueError(message)
+        hosts.append(f"{found[1]}:{found[2]}")
+    return tuple(sorted(set(hosts)))
+
+
+def _files_of(value: Any, info: ValidationInfo) -> Any:  # noqa: ANN401 - whatever YAML gives
+    """Read the files, the later over the earlier; relative to the topology file where validation knows it."""
+    names = list_of(value)
+    if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
+        message = "env_file is a path or a list of paths"
+        raise ValueError(message)
+    root = FilePath((info.context or {}).get("directory", "."))
+    pairs: dict[str, str] = {}
+    for name in names:
+        pairs.update(environment.file_pairs(root / FilePath(name).expanduser()))
+    return tuple(sorted(pairs.items()))
+
+
+if TYPE_CHECKING:
+    Reference = str
+    Capabilities = tuple[str, ...]
+    Hosts = tuple[str, ...]
+    EnvironmentFiles = tuple[tuple[str, str], ...]
+else:
+    Reference = Annotated[
+        Text, AfterValidator(images.familiar), AfterValidator(lambda text: str(images.parse(text)))
+    ]
+    Capabilities = Annotated[Texts, AfterValidator(_capabilities)]
+    Hosts = Annotated[
+        tuple[str, ...],
+        BeforeValidator(_hosts_of, json_schema_input_type=list[str] | dict[str, str]),
+    ]
+    EnvironmentFiles = Annotated[
+        tuple[tuple[str, str], ...],
+        BeforeValidator(_files_of, json_schema_input_type=str | list[str]),
+    ]
+
+
+class Logging(Block):
+    """Where the containers' output goes."""
+
+    driver: Text | None = Field(default=None, description="Log driver.", examples=["json-file"])
+    options: TextMap | None = Field(
+        default=None, description="Options of that driver.", examples=[{"max-size": "10m"}]
+    )
+
+
+class Service(Block):
+    """A Swarm service."""
+
+    image: Reference | None = Field(
+        default=None,
+        description="Image as repository:tag; its digest is resolved and pinned when it is written.",
+    )
+    command: Words | None = Field(
+        default=None, description="Arguments, in place of the image's CMD."
+    )
+    entrypoint: Words | None = Field(
+        default=None, description="Program, in place of the image's ENTRYPOINT."
+    )
+    environment: TextMap | None = Field(
+        default=None,
+        description="Environment variables; owned whole: a live one that is not declared goes.",
+    )
+    env_file: EnvironmentFiles | None = Field(
+        default=None,
+        description="Files of NAME=VALUE lines, read with the topology; environment wins over them.",
+    )
+    sensitive: Texts | None = Field(
+        default=None,
+        description="Names of further environment variables whose values are never shown.",
+    )
+    networks: Attachments | None = Field(
+        default=None, description="Networks, as a list or with aliases."
+    )
+    secrets: FileReferences | None = Field(
+        default=None, description="Secrets mounted as files beneath /run/secrets."
+    )
+    configs: FileReferences | None = Field(
+        default=None, description="Existing Swarm configs mounted as files."
+    )
+    volumes: Volumes | None = Field(
+        default=None, description="Volumes and binds, [SOURCE:]TARGET[:ro] or long form."
+    )
+    tmpfs: TmpfsMounts | None = Field(
+        default=None, description="Memory mounted at these paths, TARGET[:size=64m]."
+    )
+    healthcheck: Healthcheck | None = Field(
+        default=None, description="How the engine finds out that it works."
+    )
+    stop_grace_period: Span | None = Field(
+        default=None, description="Time between the stop signal and the kill.", examples=["1m"]
+    )
+    stop_signal: Text | None = Field(
+        default=None, description="Signal that asks it to stop.", examples=["SIGTERM"]
+    )
+    init: Truth | None = Field(default=None, description="Run an init process that reaps zombies.")
+    read_only: Truth | None = Field(
+        default=None, description="Mount the root file system for reading only."
+    )
+    user: Text | None = Field(
+        default=None, description="User, and group after a colon.", examples=["1000:1000"]
+    )
+    hostname: Text | None = Field(default=None, description="Host name inside the containers.")
+    working_dir: Text | None = Field(
+        default=None, description="Working directory.", examples=["/app"]
+    )
+    labels: Labels | None = Field(
+        default=None, description="Labels of the containers; changing them restarts tasks."
+    )
+    logging: Logging | None = Field(default=None, description="Where the containers' output goes.")
+    ports: Ports | None = Field(
+        default=None, description="Published ports, PUBLISHED:TARGET or long form."
+    )
+    cap_add: Capabilities | None = Field(
+        default=None, description="Linux capabilities to add.", examples=[["NET_ADMIN"]]
+    )
+    cap_drop: Capabilities | None = Field(
+        default=None, description="Linux capabilities to drop.", examples=[["ALL"]]
+    )
+    extra_hosts: Hosts | None = Field(
+        default=None, description="Lines of /etc/hosts, NAME:ADDRESS."
+    )
+    deploy: Deploy | None = Field(
+        default=None, description="Number of tasks, placement, updates, resources."
+    )
+
+    def variables(self) -> dict[str, str] | None:
+        """Give the environment with the files beneath it, or None where it is not managed."""
+        if self.environment is None and self.env_file is None:
+            return None
+        return {**dict(self.env_file or ()), **dict(self.environment or ())}
+
+    def fields(self) -> dict[Path, Any]:
+        """Give every managed setting by its path, in the form in which live services are read."""
+        special = {
+            "environment", "env_file", "sensitive", "networks", "secrets", "configs", "volumes", "tmpfs", "ports",
+        }  # fmt: skip
+        found = {path: value for path, value in super().fields().items() if path[0] not in special}
+        for name, value in (self.variables() or {}).items():
+            found["environment", name] = environment.shown(name, value, self.sensitive or ())
+        if self.networks is not None:
+            found["networks",] = tuple(name for name, _ in self.networks)
+            for name, attachment in self.networks:
+                if attachment.aliases is not None:
+                    found["networks", name, "aliases"] = attachment.aliases
+        found.update(self.file_fields({}, {}))
+        mounts = [*(self.volumes or ()), *(self.tmpfs or ())]
+        if self.volumes is not None:
+            found["volumes",] = _entries(m.entry() for m in mounts if m.type != "tmpfs")
+        if self.tmpfs is not None or any(m.type == "tmpfs" for m in mounts):
+            found["tmpfs",] = _entries(m.entry() for m in mounts if m.type == "tmpfs")
+        if self.ports is not None:
+            found["ports",] = _entries(port.entry() for port in self.ports)
+        return found
+
+    def file_fields(
+        self, secrets: Mapping[str, str], configs: Mapping[str, str]
+    ) -> dict[Path, Any]:
+        """Give the secrets and configs by path; the maps lead from a key to another name in the engine."""
+        found: dict[Path, Any] = {}
+        if self.secrets is not None:
+            found["secrets",] = _entries(
+                r.entry("Secret", secrets.get(r.source, r.source)) for r in self.secrets
+            )
+        if self.configs is not None:
+            found["configs",] = _entries(
+                r.entry("Config", configs.get(r.source, r.source)) for r in self.configs
+            )
+        return found
+
+
+def _entries(entries: Any) -> tuple[Entry, ...]:  # noqa: ANN401 - any iterable of entries
+    return tuple(sorted(entries))

@@ -1,0 +1,62 @@
+"""A service's raw spec with some settings changed; pure. What no change names stays byte for byte."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any
+
+from bizops.providers.swarm.shapes import group
+from bizops.providers.swarm.table import OWNER, SHAPES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from bizops.change import FieldChange
+    from bizops.providers.swarm.shapes import Names, RawSpec, Shape
+    from bizops.resource import Path
+
+
+def blank(name: str) -> RawSpec:
+    """Give the least that the engine takes for a service; one replica, as is its default."""
+    return {
+        "Name": name,
+        "Labels": {},
+        "TaskTemplate": {"ContainerSpec": {}},
+        "Mode": {"Replicated": {"Replicas": 1}},
+    }
+
+
+def changed(spec: RawSpec, changes: Mapping[Path, Any], names: Names) -> RawSpec:
+    """Give a copy with the changes in it; None takes a setting away.
+
+    Raises LookupError that names a network, secret or config which does not exist.
+    """
+    made = copy.deepcopy(spec)
+    families: dict[int, dict[Path, Any]] = {}
+    for path, value in changes.items():
+        if path != (OWNER,):
+            families.setdefault(SHAPES.index(shape_of(path)), {})[path] = value
+    for position, family in sorted(families.items()):
+        SHAPES[position].put(made, family, names)
+    return made
+
+
+def owned(spec: RawSpec, topology: str) -> RawSpec:
+    """Give a copy that carries our label at service level, where it restarts nothing."""
+    made = copy.deepcopy(spec)
+    labels = group(made, ("Labels",))
+    labels[OWNER] = topology
+    return made
+
+
+def shape_of(path: Path) -> Shape:
+    """Give the shape that a path belongs to: the one with the longest path that begins it."""
+    fitting = [shape for shape in SHAPES if path[: len(shape.path)] == shape.path]
+    if path == ("deploy", "replicas"):
+        return next(shape for shape in SHAPES if shape.path == ("deploy", "mode"))
+    return max(fitting, key=lambda shape: len(shape.path))
+
+
+def after(fields: Iterable[FieldChange]) -> dict[Path, Any]:
+    """Give what the fields of a change ask for."""
+    return {field.path: field.after for field in fields}
