@@ -86,7 +86,7 @@ def _origin(scalar: Scalar, name: str) -> str:
 
 def note_secrets(spec: Spec, faults: Faults) -> None:
     """Note every secret value of a spec."""
-    waiting = list(spec.fields().values())
+    waiting: list[object] = [spec]
     while waiting:
         value = waiting.pop()
         if isinstance(value, Secret):
@@ -94,4 +94,6 @@ def note_secrets(spec: Spec, faults: Faults) -> None:
         elif isinstance(value, tuple):
             waiting.extend(value)
         elif isinstance(value, Spec):
+            # Iteration gives keys beyond the model's own as well, where a model lets them through.
+            waiting += [inner for _, inner in value]
             waiting.extend(value.fields().values())

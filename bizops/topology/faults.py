@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from bizops.resource import Address
 from bizops.topology.hiding import HIDDEN, Secrets, blank, hidden_spans
 from bizops.topology.nodes import lines_of, paths
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
     from bizops.topology.nodes import Mapping, Span
 
+_ENTRY = 3
+"""Section, kind, name: as many segments make an address."""
 WIDTH = 120
 """Characters of a line that are shown; a longer one is cut around the marker."""
 
@@ -59,6 +62,7 @@ class Faults:
         self._files: dict[str, int] = {}
         self._texts: dict[str, str] = {}
         self._trees: dict[str, Mapping] = {}
+        self._kinds: dict[tuple[str, ...], str] = {}
         self._hidden: set[Span] = set()
 
     def __bool__(self) -> bool:
@@ -72,6 +76,10 @@ class Faults:
     def learn(self, file: str, tree: Mapping) -> None:
         """Keep the tree of a file: it tells which parts of a line are secret."""
         self._trees[file] = tree
+
+    def know(self, provider: str, plural: str, kind: str) -> None:
+        """Keep what the entries under a key of a section are, so that a path there is an address."""
+        self._kinds[provider, plural] = kind
 
     def hide(self, span: Span) -> None:
         """Never show this part of a file."""
@@ -131,7 +139,12 @@ class Faults:
             by_span = known.setdefault(fault.span.file, {})
             if not by_span:
                 by_span.update(paths(tree))
-            yield replace(fault, field=".".join(by_span.get(fault.span, ())))
+            path = by_span.get(fault.span, ())
+            address = ""
+            if len(path) >= _ENTRY and path[:2] in self._kinds:
+                address = str(Address(path[0], self._kinds[path[:2]], (path[2],)))
+                path = path[3:]
+            yield replace(fault, address=address, field=".".join(path))
 
     def _ordered(self, faults: Iterable[Fault]) -> list[Fault]:
         return sorted(
@@ -211,8 +224,11 @@ def _masked(shown: _Shown, span: Span, spans: Collection[Span]) -> _Shown:
 
 
 def _is_in_connections(lines: list[str], number: int) -> bool:
-    """True where the nearest line above that is not indented begins `connections`."""
-    for line in reversed(lines[:number]):
+    """True where the nearest line above that is not indented begins `connections`.
+
+    The line itself does not count: it may be the torn-off end of a setting.
+    """
+    for line in reversed(lines[: number - 1]):
         if line and not line[0].isspace() and line[0] not in "#}])":
             return line.startswith(("connections", '"connections', "'connections"))
     return False

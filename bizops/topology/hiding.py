@@ -121,11 +121,13 @@ def blank(line: str, *, cautious: bool) -> str:
     """Hide what may be secret in a line of a file that could not be parsed.
 
     Without a tree there are no positions, so all that follows a sensitive name goes; where `cautious`, all that
-    follows the first colon.
+    follows the first colon, or the whole line.
     """
     if cautious:
         name, colon, rest = line.partition(":")
-        return f"{name}{colon} {HIDDEN}" if rest.strip() else line
+        if not colon:
+            return HIDDEN
+        return f"{name}: {HIDDEN}" if rest.strip() else line
     for word in _WORD.finditer(line):
         if resembles_sensitive(word[0]) and line[word.end() :].strip(" :"):
             return f"{line[: word.end()]}: {HIDDEN}"

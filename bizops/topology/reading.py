@@ -43,11 +43,12 @@ _SWITCH = re.compile(r"(?:yes|Yes|YES|no|No|NO|on|On|ON|off|Off|OFF)\Z")
 _SEXAGESIMAL = re.compile(r"[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?\Z")
 _UNDERSCORED = re.compile(r"[-+]?(?:0[bx])?[0-9][0-9a-fA-F]*_[0-9a-fA-F_]*(?:\.[0-9_]*)?\Z")
 _OCTAL = re.compile(r"[-+]?0[0-7]+\Z|[-+]?0b[01]+\Z")
+# A fault never repeats the value: it may be a password.
 _TRAPS = (
-    (_SWITCH, "is true or false to some YAML readers and text to others", "write true or false, or quote it: {}"),
-    (_SEXAGESIMAL, "is a number in base 60 to some YAML readers", "quote it: {}"),
-    (_UNDERSCORED, "is a number to some YAML readers and text to others", "leave out the _, or quote it: {}"),
-    (_OCTAL, "is octal or binary to some YAML readers", "leave out the leading zero, or quote it: {}"),
+    (_SWITCH, "true or false to some YAML readers and text to others", "write true or false, or quote it"),
+    (_SEXAGESIMAL, "a number in base 60 to some YAML readers, so 12:30 is 750", "quote it"),
+    (_UNDERSCORED, "a number to some YAML readers and text to others", "leave out the _, or quote it"),
+    (_OCTAL, "octal or binary to some YAML readers", "leave out the leading zero, or quote it"),
 )  # fmt: skip
 
 
@@ -138,8 +139,7 @@ class _Reader:
             self._deepest = depth
             self._anchors[event.anchor] = None
         if event.tag not in _TAGS:
-            tag = event.tag.replace("tag:yaml.org,2002:", "!!")
-            problem = f"the tag {tag}: a value has the type that its field has"
+            problem = "a tag: write the value alone, it has the type that its field has"
             self._faults.add(self._span(event), problem)
         node: Node
         if kind is ScalarEvent:
@@ -165,11 +165,12 @@ class _Reader:
         span = self._span(event)
         if event.anchor not in self._anchors:
             hint = self._faults.nearest(event.anchor, self._anchors)
-            self._faults.add(span, f"no anchor &{event.anchor} stands above", hint=hint)
+            hint = hint or "text that begins with * is quoted"
+            self._faults.add(span, "an alias of an anchor that does not stand above", hint=hint)
             raise UnreadableError
         found = self._anchors[event.anchor]
         if found is None:
-            self._refuse(span, f"the anchor &{event.anchor} holds itself")
+            self._refuse(span, "an alias inside of what it stands for")
         self._reach(depth + found.height, event)
         self._values += found.size
         if self._values > VALUES:
@@ -182,10 +183,9 @@ class _Reader:
         is_plain = event.implicit[0]
         node = Scalar(self._span(event), event.value, is_plain)
         if is_plain:
-            for trap, problem, remedy in _TRAPS:
+            for trap, problem, hint in _TRAPS:
                 if trap.match(node.text):
-                    hint = remedy.format(f'"{node.text}"')
-                    self._faults.add(node.span, f"{node.text} {problem}", hint=hint)
+                    self._faults.add(node.span, problem, hint=hint)
         return node
 
     def _listing(self, event: Any, depth: int) -> Listing:  # noqa: ANN401 - an event

@@ -49,6 +49,8 @@ def section(
     if owns := entry.value.entries.get("owns"):
         found.owns = tuple(_owns(found, owns, faults))
     for kind in definition.kinds:
+        if not kind.is_list:
+            faults.know(name, kind.plural, kind.name)
         Entries(found, kind, faults, directory).read()
     return found
 
