@@ -1,0 +1,18 @@
+"""How long does a command take that does nothing? Beside an empty Python program."""
+
+from __future__ import annotations
+
+from measure import BIZOPS, Row, measured, raw, show
+
+
+def rows() -> list[Row]:
+    """Measure `version` and `--help`."""
+    bare = raw("nothing.py", runs=15)
+    return [
+        Row("bizops version", measured([BIZOPS, "version"], 15), bare, budget=0.12),
+        Row("bizops --help", measured([BIZOPS, "--help"], 15), bare, budget=0.12),
+    ]
+
+
+if __name__ == "__main__":
+    show(rows())
