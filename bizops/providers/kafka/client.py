@@ -130,6 +130,7 @@ class Client:
             "reconnect.backoff.ms": 100,
             "reconnect.backoff.max.ms": 1000,
             "log.connection.close": True,
+            "enable.metrics.push": False,
         }
 
     def _note(self, error: KafkaError) -> None:

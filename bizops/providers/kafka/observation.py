@@ -127,7 +127,8 @@ def _is_override(key: str, entry: ConfigEntry) -> bool:
 
 def _source(entry: ConfigEntry) -> int:
     """Give the number of the source: the client gives it bare, its types promise an enum."""
-    return int(getattr(cast("Any", entry.source), "value", entry.source))
+    source = cast("Any", entry).source
+    return int(getattr(source, "value", source))
 
 
 def _leaderless(topic: TopicMetadata) -> Iterator[str]:

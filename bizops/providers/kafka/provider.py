@@ -12,12 +12,13 @@ from bizops.providers.kafka import stakes, writing
 from bizops.providers.kafka.client import Client
 from bizops.providers.kafka.observation import missing, observation, offline, under_replicated
 from bizops.providers.kafka.rules import is_protected
-from bizops.providers.kafka.settling import Brokers
+from bizops.providers.kafka.settling import Brokers, altered, readiness
+from bizops.providers.kafka.settling import BrokerView
 from bizops.providers.kafka.trial import tried
 from bizops.providers.kafka.view import View
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from confluent_kafka import KafkaError
     from confluent_kafka.admin import ClusterMetadata
@@ -77,7 +78,13 @@ class KafkaProvider:
 
     def readiness(self, steps: Sequence[Step]) -> Sequence[Readiness]:
         """Say for each step whether every broker shows it."""
-        return self._brokers.readiness(self._client.metadata(), steps)
+        names = sorted({step.change.address.name for step in steps if step.change})
+        keys = {
+            s.change.address.name: set(wanted) for s in steps if s.change and (wanted := altered(s))
+        }
+        if self._brokers.lacking:
+            return readiness(steps, [self._one_view(names, keys)])
+        return readiness(steps, self._brokers.look(names, keys))
 
     def lease(self, topology: str, holder: str) -> None:
         """Offer no lock: Kafka has nothing that expires by itself and names its holder."""
@@ -146,6 +153,21 @@ class KafkaProvider:
             time.sleep(_PAUSE)
             metadata = self._client.metadata()
         return metadata
+
+    def _one_view(self, names: Sequence[str], keys: Mapping[str, set[str]]) -> BrokerView:
+        """Give what any broker shows, where brokers cannot be asked one by one."""
+        metadata = self._client.metadata()
+        parts = {name: metadata.topics[name] for name in names if name in metadata.topics}
+        entries = self._client.configs(sorted(keys.keys() & parts.keys()))
+        return BrokerView(
+            f"one broker (kafka-python, which asks each, has no {', '.join(self._brokers.lacking)})",
+            {n: (len(t.partitions), len(t.partitions) - len(offline(t))) for n, t in parts.items()},
+            {
+                name: {key: str(entry.value) for key, entry in found.items()}
+                for name, found in entries.items()
+                if isinstance(found, dict)
+            },
+        )
 
     def _look_again(self, resources: Sequence[Resource]) -> dict[str, Observation]:
         declared = {resource.address.name: resource for resource in resources}

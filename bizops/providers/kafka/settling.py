@@ -1,146 +1,208 @@
 """Has every broker taken over what was written?
 
-"Created" is true on the controller first: right after 1,000 creations a broker of Kafka 4.3 listed one topic. A client
-asks any broker it likes, so each broker that the metadata names is asked through a client of its own, and an answer
-counts only where it came from that broker.
+"Created" is true on the controller first: right after 1,000 creations a broker of Kafka 4.3 listed one. librdkafka
+asks any broker it likes and cannot be told which, so each broker is asked with kafka-python, which can. It is imported
+here, at the first look after a write: 0.2 s that a plan never pays.
 """
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+import logging
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
-from bizops import errors
 from bizops.change import Action, Readiness
 from bizops.providers.kafka import configs
-from bizops.providers.kafka.client import Client
+from bizops.providers.kafka.translation import translated
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from confluent_kafka import KafkaError
-    from confluent_kafka.admin import ClusterMetadata, ConfigEntry, TopicMetadata
+    from collections.abc import Iterable, Mapping, Sequence
 
     from bizops.change import Change, Step
 
-    Entries = dict[str, dict[str, ConfigEntry] | KafkaError]
-
 _LONGEST = 5.0
+_TOPIC = 2
 
 
-class Brokers:
-    """Every broker of a cluster, each with a client that talks to it alone.
+@dataclass(frozen=True, slots=True)
+class BrokerView:
+    """What one broker shows: partitions and how many of them have a leader, by topic; config values, by topic.
 
-    `settings` are librdkafka's, for the cluster; `timeout` is in seconds, for one broker's answer.
+    `problem` is why it showed nothing.
     """
 
-    def __init__(self, settings: Mapping[str, str], timeout: float) -> None:
-        self._settings = settings
-        self._timeout = min(timeout, _LONGEST)
-        self._clients: dict[str, Client] = {}
-
-    def readiness(self, named: ClusterMetadata, steps: Sequence[Step]) -> list[Readiness]:
-        """Say for each step whether all brokers that `named` names show its outcome."""
-        servers = {number: f"{b.host}:{b.port}" for number, b in sorted(named.brokers.items())}
-        altered = sorted(
-            {
-                change.address.name
-                for step in steps
-                if step.action is Action.UPDATE and (change := _change(step)) and _altered(change)
-            }
-        )
-        with ThreadPoolExecutor(max_workers=max(1, len(servers))) as pool:
-            views = list(
-                pool.map(lambda number: self._look(number, servers[number], altered), servers)
-            )
-        return [_readiness(step, views) for step in steps]
-
-    def close(self) -> None:
-        """Let go of all connections."""
-        for client in self._clients.values():
-            client.close()
-        self._clients.clear()
-
-    def _look(self, number: int, server: str, altered: Sequence[str]) -> View:
-        name = f"broker {number} ({server})"
-        client = self._clients.setdefault(
-            server, Client({**self._settings, "bootstrap.servers": server}, self._timeout)
-        )
-        try:
-            metadata = client.metadata()
-            entries = client.configs(altered) if altered else {}
-        except errors.ProviderError as error:
-            return View(name, problem=str(error))
-        if metadata.orig_broker_id != number:
-            self._clients.pop(server).close()
-            return View(name, problem=f"broker {metadata.orig_broker_id} answered in its place")
-        return View(name, dict(metadata.topics), entries)
-
-
-class View:
-    """What one broker shows; `problem` is why it showed nothing."""
-
-    def __init__(
-        self,
-        broker: str,
-        topics: Mapping[str, TopicMetadata] | None = None,
-        entries: Entries | None = None,
-        problem: str = "",
-    ) -> None:
-        self.broker = broker
-        self.topics = topics or {}
-        self.entries = entries or {}
-        self.problem = problem
+    broker: str
+    topics: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    problem: str = ""
 
     def lacks(self, step: Step) -> str:
         """Say what of a step this broker does not show yet, or ""."""
         change = _change(step)
         name = change.address.name
-        topic = self.topics.get(name)
         if self.problem:
-            return f"{self.broker} does not answer: {self.problem}"
+            return f"{self.broker} {self.problem}"
         if step.action is Action.DELETE:
-            return f"{self.broker} still lists it" if topic else ""
-        if topic is None:
+            return f"{self.broker} still lists it" if name in self.topics else ""
+        if name not in self.topics:
             return f"{self.broker} does not list it yet"
-        wanted = _partitions(change) or 1
-        led = sum(part.leader >= 0 for part in topic.partitions.values())
-        if len(topic.partitions) < wanted or led < len(topic.partitions):
+        count, led = self.topics[name]
+        wanted = max(_partitions(change), count)
+        if led < wanted:
             return f"{self.broker} shows {led} of {wanted} partitions with a leader"
-        stale = self._stale(name, _altered(change) if step.action is Action.UPDATE else {})
-        return f"{self.broker} does not show {stale} yet" if stale else ""
-
-    def _stale(self, name: str, wanted: Mapping[str, object]) -> str:
-        entries = self.entries.get(name, {})
-        for key, value in sorted(wanted.items()):
-            entry = entries.get(key) if isinstance(entries, dict) else None
-            if entry is None:
-                return key
-            if entry.value is not None and configs.observed(key, entry.value) != value:
-                return key
+        for key, value in sorted(altered(step).items()):
+            shown = self.values.get(name, {}).get(key)
+            if shown is None or configs.observed(key, shown) != value:
+                return f"{self.broker} does not show {key} {value} yet"
         return ""
 
 
-def _readiness(step: Step, views: Sequence[View]) -> Readiness:
+class Brokers:
+    """Every broker of a cluster, each asked by itself.
+
+    `settings` are librdkafka's; `timeout` is in seconds, for one round of answers. `lacking` names settings that
+    kafka-python has no word for: with these, no broker can be asked by itself.
+    """
+
+    def __init__(self, settings: Mapping[str, str], timeout: float) -> None:
+        self._settings, self.lacking = translated(settings)
+        self._seconds = min(timeout, _LONGEST)
+        self._client: Any = None
+
+    def look(self, names: Sequence[str], keys: Mapping[str, Iterable[str]]) -> list[BrokerView]:
+        """Ask every broker about topics, and about some config keys of some of them; raises nothing."""
+        deadline = time.monotonic() + self._seconds
+        try:
+            numbers = self._connect(deadline)
+        except Exception as error:  # noqa: BLE001 - kafka-python raises its own and the socket's
+            self.close()
+            return [BrokerView("the cluster", problem=f"does not answer: {_brief(error)}")]
+        asked = {
+            number: [self._client.send(number, request) for request in _requests(names, keys)]
+            for number in numbers
+        }
+        return [self._view(number, futures, deadline) for number, futures in asked.items()]
+
+    def close(self) -> None:
+        """Let go of all connections."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+    def _connect(self, deadline: float) -> list[int]:
+        """Give the ids of the brokers that the cluster names now, with a connection to those that answer."""
+        from kafka.net.compat import KafkaNetClient  # noqa: PLC0415 - 0.2 s that a plan never pays
+        from kafka.protocol.metadata import MetadataRequest  # noqa: PLC0415 - likewise
+
+        if self._client is None:
+            logging.getLogger("kafka").setLevel(logging.CRITICAL + 1)
+            self._client = KafkaNetClient(
+                client_id="bizops",
+                request_timeout_ms=int(self._seconds * 1000),
+                reconnect_backoff_ms=100,
+                reconnect_backoff_max_ms=1000,
+                **self._settings,
+            )
+            self._client.get_broker_version(timeout_ms=_left(deadline))
+        someone = self._client.least_loaded_node(bootstrap_fallback=True)
+        request = MetadataRequest(topics=[], allow_auto_topic_creation=False)
+        answer = self._client.send_and_receive(someone, request, timeout_ms=_left(deadline))
+        self._client.cluster.update_metadata(answer)
+        numbers = sorted(broker.node_id for broker in answer.brokers)
+        for number in numbers:
+            self._client.maybe_connect(number)
+        for number in numbers:
+            self._await_connection(number, deadline)
+        return numbers
+
+    def _await_connection(self, number: int, deadline: float) -> None:
+        from kafka.errors import KafkaError  # noqa: PLC0415 - as above
+
+        try:
+            self._client.await_ready(number, timeout_ms=_left(deadline))
+        except KafkaError:
+            return
+
+    def _view(self, number: int, futures: Sequence[Any], deadline: float) -> BrokerView:
+        broker = self._client.cluster.broker_metadata(number)
+        name = f"broker {number} ({broker.host}:{broker.port})" if broker else f"broker {number}"
+        for future in futures:
+            self._client.poll(timeout_ms=_left(deadline), future=future)
+            if not future.is_done:
+                return BrokerView(name, problem="does not answer")
+            if future.failed():
+                return BrokerView(name, problem=f"does not answer: {_brief(future.exception)}")
+        topics = {
+            topic.name: (
+                len(topic.partitions),
+                sum(part.leader_id >= 0 for part in topic.partitions),
+            )
+            for topic in futures[0].value.topics
+            if topic.error_code == 0
+        }
+        values = {
+            result.resource_name: {config.name: config.value for config in result.configs}
+            for future in futures[1:]
+            for result in future.value.results
+        }
+        return BrokerView(name, topics, values)
+
+
+def readiness(steps: Sequence[Step], views: Sequence[BrokerView]) -> list[Readiness]:
+    """Say for each step whether every view shows its outcome."""
+    return [_readiness(step, views) for step in steps]
+
+
+def altered(step: Step) -> dict[str, Any]:
+    """Give the config values that an update sets; a creation sets them together with the topic."""
+    if step.action is not Action.UPDATE:
+        return {}
+    return {f.path[1]: f.after for f in _change(step).fields if f.path[0] == "configs"}
+
+
+def _readiness(step: Step, views: Sequence[BrokerView]) -> Readiness:
     lacking = [text for view in views if (text := view.lacks(step))]
-    if lacking:
+    if lacking or not views:
         others = f" (and {len(lacking) - 1} more)" if len(lacking) > 1 else ""
-        return Readiness(detail=f"{lacking[0]}{others}")
-    count = len(views)
-    brokers = f"all {count} brokers" if count > 1 else "the broker"
+        return Readiness(detail=f"{lacking[0]}{others}" if lacking else "no broker answers")
+    brokers = f"all {len(views)} brokers" if len(views) > 1 else views[0].broker
     if step.action is Action.DELETE:
         return Readiness(settled=True, detail=f"gone from {brokers}")
-    parts = len(views[0].topics[_change(step).address.name].partitions) if views else 0
-    plural = "" if parts == 1 else "s"
-    return Readiness(settled=bool(views), detail=f"{parts} partition{plural}, {brokers}")
+    count = views[0].topics[_change(step).address.name][0]
+    return Readiness(
+        settled=True, detail=f"{count} partition{'' if count == 1 else 's'}, {brokers}"
+    )
 
 
-def _partitions(change: Change) -> int | None:
-    return getattr(change.resource.spec, "partitions", None) if change.resource else None
+def _requests(names: Sequence[str], keys: Mapping[str, Iterable[str]]) -> list[Any]:
+    from kafka.protocol.admin import DescribeConfigsRequest  # noqa: PLC0415 - as above
+    from kafka.protocol.metadata import MetadataRequest  # noqa: PLC0415 - as above
+
+    topics = [MetadataRequest.MetadataRequestTopic(name=name) for name in names]
+    found: list[Any] = [MetadataRequest(topics=topics, allow_auto_topic_creation=False)]
+    if keys:
+        resources = [
+            DescribeConfigsRequest.DescribeConfigsResource(
+                resource_type=_TOPIC, resource_name=name, configuration_keys=sorted(wanted)
+            )
+            for name, wanted in sorted(keys.items())
+        ]
+        found.append(DescribeConfigsRequest(resources=resources, include_synonyms=False))
+    return found
 
 
-def _altered(change: Change) -> dict[str, object]:
-    return {field.path[1]: field.after for field in change.fields if field.path[0] == "configs"}
+def _left(deadline: float) -> float:
+    """Give the milliseconds that are left, and never none: kafka-python takes 0 for no limit."""
+    return max(1.0, (deadline - time.monotonic()) * 1000)
+
+
+def _brief(error: BaseException) -> str:
+    return str(error).partition("\n")[0] or type(error).__name__
+
+
+def _partitions(change: Change) -> int:
+    return getattr(change.resource.spec, "partitions", None) or 1 if change.resource else 1
 
 
 def _change(step: Step) -> Change:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import KafkaError
 
-from bizops.providers.kafka import requests, words
+from bizops.providers.kafka import batches, words
 from bizops.resource import Presence
 
 if TYPE_CHECKING:
@@ -61,12 +61,12 @@ def tried(
             alterations.setdefault(wanted, []).append(name)
     if creations:
         specs = {names[0]: dict(fields) for fields, names in creations.items()}
-        answers = requests.create(client, specs, validate_only=True)
+        answers = batches.create(client, specs, validate_only=True)
         for names in creations.values():
             trial.note(names, answers[names[0]], "Create on the topic or the cluster")
     if alterations:
         values = {names[0]: dict(pairs) for pairs, names in alterations.items()}
-        answers = requests.alter(client, values, validate_only=True)
+        answers = batches.alter(client, values, validate_only=True)
         for names in alterations.values():
             trial.note(names, answers[names[0]], "AlterConfigs on the topic")
     return trial

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from confluent_kafka import KafkaError
 
 from bizops.change import Action, Outcome, Status
-from bizops.providers.kafka import requests, words
+from bizops.providers.kafka import batches, words
 from bizops.resource import Presence
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from bizops.change import Change, Step
     from bizops.providers.kafka.client import Client
-    from bizops.providers.kafka.requests import Answers
+    from bizops.providers.kafka.batches import Answers
     from bizops.resource import Observation, Resource
 
     Look = Callable[[Sequence[Resource]], Mapping[str, Observation]]
@@ -38,7 +38,7 @@ def apply(client: Client, steps: Sequence[Step], look: Look) -> list[Outcome]:
     allowed = [_change(s).address.name for s in steps if s.action is Action.DELETE and s.consent]
     updates = {name: changes[name] for name in names(Action.UPDATE)}
     creates = {name: _wanted(changes[name]) for name in names(Action.CREATE)}
-    answers: Answers = requests.delete(client, allowed) | requests.create(client, creates)
+    answers: Answers = batches.delete(client, allowed) | batches.create(client, creates)
     grown = _grown(client, updates)
     altered = _altered(client, updates)
     answers |= {name: grown.get(name) or altered.get(name) for name in updates}
@@ -67,7 +67,7 @@ def _grown(client: Client, changes: Mapping[str, Change]) -> Answers:
         if field.path == ("partitions",)
     }
     added = {name: max(1, field.after - field.before) for name, field in fields.items()}
-    return requests.grow(client, {name: field.after for name, field in fields.items()}, added)
+    return batches.grow(client, {name: field.after for name, field in fields.items()}, added)
 
 
 def _altered(client: Client, changes: Mapping[str, Change]) -> Answers:
@@ -75,7 +75,7 @@ def _altered(client: Client, changes: Mapping[str, Change]) -> Answers:
         name: {f.path[1]: f.after for f in change.fields if f.path[0] == "configs"}
         for name, change in changes.items()
     }
-    return requests.alter(client, {name: values for name, values in pairs.items() if values})
+    return batches.alter(client, {name: values for name, values in pairs.items() if values})
 
 
 def _outcome(step: Step, answers: Answers) -> Outcome:
