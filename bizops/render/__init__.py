@@ -9,7 +9,7 @@ from bizops.render.health import health_json, health_text
 from bizops.render.outcome import is_shown, outcome_json, outcome_text, result_json, result_text
 from bizops.render.plan import plan_text
 from bizops.render.plan_json import plan_json
-from bizops.render.style import Style
+from bizops.render.style import Style, count_text
 from bizops.render.tally import Tally, summary_line, tally
 from bizops.render.values import redact, redact_json
 from bizops.render.verdict import apply_verdict, drift_verdict, plan_verdict
@@ -20,6 +20,7 @@ __all__ = [
     "Style",
     "Tally",
     "apply_verdict",
+    "count_text",
     "drift_json",
     "drift_text",
     "drift_verdict",

@@ -43,7 +43,7 @@ def unread_text(plan: Plan, style: Style, *, heading: Heading, command: str) -> 
             targets = " ".join(f"--target '{name}.*'" for name in others)
             ways.append(f"{command} {targets}")
         origins = dict(heading.origins)
-        place = origins.get(system.setting, system.setting)
+        place = origins.get(system.setting or f"connections.{system.provider}", system.setting)
         notes = (("set in", place), ("so", _so(plan, system, others)), ("try", "\n".join(ways)))
         blocks.append(_block(f"{system.provider}: {system.problem}", style, notes))
     return "\n".join(blocks)

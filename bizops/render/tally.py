@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 class Tally:
     """How many of each. A replace is one add and one destroy; what is refused counts as nothing else.
 
-    `writes` are those that stand under no change. External resources are not counted, as they are never written.
+    `writes` are those that stand under no change; `steps` are the addresses that change.
+    External resources are not counted, as they are never written.
     """
 
     add: int
@@ -28,6 +29,7 @@ class Tally:
     warnings: int
     unchanged: int
     writes: int
+    steps: int
 
 
 def tally(plan: Plan) -> Tally:
@@ -47,6 +49,7 @@ def tally(plan: Plan) -> Tally:
             is_unchanged(change) for change in plan.changes if change.address not in refused
         ),
         writes=len(writes_besides(plan)),
+        steps=sum(action is not Action.NOOP for action in actions),
     )
 
 

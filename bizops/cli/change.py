@@ -1,0 +1,209 @@
+"""The commands that change something: apply, destroy, unlock. Each shows what it will do and asks first."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from bizops import errors, render
+from bizops.applier import Listener, Pace, Stop
+from bizops.change import ApplyResult, Status
+from bizops.cli import lock
+from bizops.cli.look import tell_unread
+from bizops.cli.options import Switch
+from bizops.cli.road import Carriage
+from bizops.cli.session import Session, question, session
+from bizops.cli.signals import Signals, exit_at_once
+from bizops.render.outcome import is_listed
+from bizops.render.progress import Lines, Screen
+
+if TYPE_CHECKING:
+    from bizops.change import Outcome, Plan, Step
+    from bizops.cli import options
+    from bizops.cli.console import Console
+    from bizops.cli.road import Planned, Question
+
+
+def apply(given: options.Apply, console: Console) -> int:
+    """Show the plan, ask, carry it out, and say what became of it."""
+    with session("apply", given, console) as opened, exit_at_once(console):
+        asked = question(given)
+        planned = _shown(opened, asked, given, console)
+        if planned.plan.is_empty:
+            return _nothing(planned.plan, console, "Apply: nothing to do.")
+        if not given.auto_approve:
+            _ask_to_apply(planned.plan, console)
+        return _carried_out(opened, planned, asked, given, console)
+
+
+def destroy(given: options.Destroy, console: Console) -> int:
+    """Show what would go, let the topology's name be typed, and delete."""
+    with session("destroy", given, console) as opened, exit_at_once(console):
+        name = opened.topology.name
+        if given.auto_approve and given.confirm != name:
+            message = f"--auto-approve deletes nothing without --confirm {name}"
+            raise errors.UsageError(
+                message, remedy=f"{opened.words} --auto-approve --confirm {name}"
+            )
+        asked = question(given, destroy=True)
+        planned = _shown(opened, asked, given, console)
+        if planned.plan.is_empty:
+            return _nothing(planned.plan, console, "Destroy: nothing of it is there.")
+        if not given.auto_approve:
+            _ask_to_destroy(planned.plan, name, console)
+        return _carried_out(opened, planned, asked, given, console)
+
+
+def unlock(given: options.Online, console: Console) -> int:
+    """Free the lock, whoever holds it."""
+    with session("unlock", given, console) as opened:
+        holder = opened.road.unlock()
+        if console.is_json:
+            console.document({"format_version": "1.0", "holder": holder, "errored": False})
+        elif holder:
+            console.result(f"Freed the lock that {holder} held.")
+        else:
+            console.result("Nobody held the lock.")
+        return 0
+
+
+def _shown(opened: Session, asked: Question, given: options.Compare, console: Console) -> Planned:
+    """Plan and show it; raises IncompletePlanError or RefusedPlanError where it cannot be applied."""
+    planned = opened.road.plan(asked)
+    plan, heading = planned.plan, opened.heading(planned)
+    stopped = bool(plan.refusals) or not plan.is_complete
+    style = console.style(console.people)
+    text = render.plan_text(plan, style, heading=heading, verbose=given.verbose)
+    if stopped:
+        console.result(text)
+    else:
+        console.progress(text)
+    tell_unread(plan, opened, heading, console)
+    if plan.refusals:
+        count = render.tally(plan).refused
+        message = f"{render.count_text(count, 'changes')} refused, so nothing was applied"
+        raise errors.RefusedPlanError(message)
+    if not plan.is_complete:
+        message = "what could not be read cannot be compared, so nothing was applied"
+        raise errors.IncompletePlanError(message)
+    return planned
+
+
+def _nothing(plan: Plan, console: Console, text: str) -> int:
+    if console.is_json:
+        console.document(render.result_json(ApplyResult(), plan))
+    elif console.output.quiet:
+        console.result(text)
+    return 0
+
+
+def _ask_to_apply(plan: Plan, console: Console) -> None:
+    found = render.tally(plan)
+    count = render.count_text(found.steps, "changes")
+    typed = _answer(
+        f"\nApply {count} to {plan.topology}? Only 'yes' is accepted:",
+        "--auto-approve applies without asking",
+        console,
+    )
+    if typed != "yes":
+        message = "not approved, so nothing was applied"
+        raise errors.UsageError(message)
+
+
+def _ask_to_destroy(plan: Plan, name: str, console: Console) -> None:
+    count = render.count_text(render.tally(plan).destroy, "objects")
+    typed = _answer(
+        f"\nDestroy {count} of {name}? Type the topology's name:",
+        f"--auto-approve --confirm {name} destroys without asking",
+        console,
+    )
+    if typed != name:
+        message = "that is not the topology's name, so nothing was destroyed"
+        raise errors.UsageError(message)
+
+
+def _answer(text: str, remedy: str, console: Console) -> str:
+    if not sys.stdin.isatty():
+        message = "there is no terminal to ask on, so nothing was written"
+        raise errors.UsageError(message, remedy=remedy)
+    return console.ask(text)
+
+
+class _Told(Listener):
+    """Passes on what an apply tells: to the screen or the log, or as a line of JSON for each outcome."""
+
+    def __init__(self, shown: Screen | Lines, console: Console) -> None:
+        self._shown = shown
+        self._console = console
+
+    def started(self, step: Step) -> None:
+        """Pass it on."""
+        self._shown.started(step)
+
+    def waiting(self, step: Step, detail: str, seconds: float) -> None:
+        """Pass it on."""
+        self._shown.waiting(step, detail, seconds)
+
+    def ended(self, outcome: Outcome) -> None:
+        """Pass it on, and print it for programs."""
+        self._shown.ended(outcome)
+        if self._console.is_json and render.is_shown(outcome):
+            self._console.document(render.outcome_json(outcome))
+
+
+def _carried_out(
+    opened: Session,
+    planned: Planned,
+    asked: Question,
+    given: options.Apply | options.Destroy,
+    console: Console,
+) -> int:
+    """Apply under the lock, with progress and signals. Five parameters, as apply and destroy differ in all of them."""
+    stop = Stop()
+    started = time.monotonic()
+    with Signals(stop) as signals, _progress(planned.plan, given, console) as shown:
+        signals.listeners.append(shown.interrupted)
+        carriage = Carriage(
+            _Told(shown, console),
+            stop,
+            Pace(settle_timeout=given.settle_timeout),
+            lock.Terms(given.lock is Switch.TRUE, given.lock_timeout, console.warning),
+        )
+        result = opened.road.apply(planned, asked, carriage)
+    _tell_result(result, planned.plan, time.monotonic() - started, console)
+    if result.interrupted and not signals.code:
+        console.warning(f"stopped: {stop.reason}")
+    return signals.code or render.apply_verdict(result)
+
+
+def _progress(
+    plan: Plan, given: options.Apply | options.Destroy, console: Console
+) -> Screen | Lines:
+    people = console.filtered(console.people)
+    style = console.style(console.people)
+    if given.quiet:
+        return Lines(console.nothing, style)
+    if console.is_drawn:
+        total = sum(_listed(plan))
+        return Screen(people, style, total=total, limit=given.settle_timeout)
+    return Lines(console.progress, style)
+
+
+def _listed(plan: Plan) -> list[bool]:
+    from bizops import graph  # noqa: PLC0415 - only for the bar
+
+    return [is_listed(step) for step in graph.steps(plan).steps.values()]
+
+
+def _tell_result(result: ApplyResult, plan: Plan, seconds: float, console: Console) -> None:
+    style = console.style(console.people)
+    if console.is_json:
+        console.progress(render.result_text(result, plan, style, seconds))
+        console.document(render.result_json(result, plan))
+    else:
+        if console.output.quiet:
+            for outcome in result.outcomes:
+                if render.is_shown(outcome) and outcome.status is not Status.APPLIED:
+                    console.result(render.outcome_text(outcome, style))
+        console.result("\n" + render.result_text(result, plan, style, seconds))

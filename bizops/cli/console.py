@@ -1,0 +1,136 @@
+"""The only place that prints. Results go to stdout, all else to stderr; with JSON, stdout holds JSON alone.
+
+Every text passes one filter that takes known secrets out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+from typing import IO, TYPE_CHECKING, Any
+
+from bizops.cli.options import Format, Output
+
+if TYPE_CHECKING:
+    from bizops.errors import BizopsError
+    from bizops.render import Style
+
+
+class Filtered:
+    """A stream whose texts pass the filter; everything else is the stream's own."""
+
+    def __init__(self, stream: IO[str], console: Console) -> None:
+        self._stream = stream
+        self._console = console
+
+    def write(self, text: str) -> int:
+        """Write a text without the secrets in it."""
+        return self._stream.write(self._console.redacted(text))
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - the stream's own
+        return getattr(self._stream, name)
+
+
+class Console:
+    """Prints for one command. `secrets` are set as soon as the topology is known."""
+
+    def __init__(self, output: Output) -> None:
+        self.output = output
+        self.is_json = output.format is Format.JSON
+        self.secrets: frozenset[str] = frozenset()
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(AttributeError, ValueError):
+                stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+
+    def style(self, stream: IO[str] | None = None) -> Style:
+        """Give what stdout, or another stream, can show."""
+        from bizops.render import Style  # noqa: PLC0415 - not needed by `version` and `--help`
+
+        environ = {**os.environ, **({"NO_COLOR": "1"} if self.output.no_color else {})}
+        return Style.of(stream or sys.stdout, environ)
+
+    def style_of_errors(self) -> Style:
+        """Give what stderr can show."""
+        return self.style(sys.stderr)
+
+    @property
+    def is_drawn(self) -> bool:
+        """Tell whether lines can be overwritten where people read."""
+        return self.people.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+
+    @property
+    def people(self) -> IO[str]:
+        """Give the stream that people read: stdout, or stderr where stdout is for programs."""
+        return sys.stderr if self.is_json else sys.stdout
+
+    def filtered(self, stream: IO[str]) -> IO[str]:
+        """Give a stream whose texts pass the filter."""
+        return Filtered(stream, self)  # type: ignore[return-value] # the rest is the stream's own
+
+    def redacted(self, text: str) -> str:
+        """Take known secrets out of a text."""
+        if not self.secrets:
+            return text
+        from bizops.render import redact  # noqa: PLC0415 - see above
+
+        return redact(text, self.secrets)
+
+    def result(self, text: str) -> None:
+        """Print what was asked for."""
+        self._print(self.people, text)
+
+    def plain(self, text: str) -> None:
+        """Print a document that is text already, on stdout."""
+        self._print(sys.stdout, text)
+
+    def nothing(self, text: str) -> None:
+        """Print nothing."""
+
+    def progress(self, text: str) -> None:
+        """Print what people may want to know meanwhile; nothing with --quiet."""
+        if not self.output.quiet:
+            self._print(self.people, text)
+
+    def warning(self, text: str) -> None:
+        """Print what is probably not meant; nothing with --quiet."""
+        if self.output.quiet:
+            return
+        style = self.style(sys.stderr)
+        self._print(sys.stderr, style.paint(f"{style.glyph('⚠')} {text}", "yellow"))
+
+    def error_lines(self, text: str) -> None:
+        """Print lines that are made already on stderr."""
+        if text:
+            self._print(sys.stderr, text)
+
+    def error(self, error: BizopsError) -> None:
+        """Print an error on stderr, and for programs as a document on stdout."""
+        from bizops import render  # noqa: PLC0415 - see above
+
+        self._print(sys.stderr, render.error_text(error, self.style(sys.stderr)))
+        if self.is_json:
+            self.document(render.error_json(error))
+
+    def document(self, document: Any) -> None:  # noqa: ANN401 - whatever JSON has
+        """Print one JSON document, on one line, on stdout."""
+        if self.secrets:
+            from bizops.render import redact_json  # noqa: PLC0415 - see above
+
+            document = redact_json(document, self.secrets)
+        sys.stdout.write(f"{json.dumps(document, ensure_ascii=False)}\n")
+        sys.stdout.flush()
+
+    def ask(self, question: str) -> str:
+        """Ask on the stream that people read; gives what was typed without spaces around it, "" at the end of input."""
+        self.people.write(self.redacted(f"{question} "))
+        self.people.flush()
+        typed = sys.stdin.readline()
+        if not typed.endswith("\n"):
+            self.people.write("\n")
+        return typed.strip()
+
+    def _print(self, stream: IO[str], text: str) -> None:
+        stream.write(f"{self.redacted(text)}\n")
+        stream.flush()

@@ -1,0 +1,107 @@
+"""From options to a topology and its systems: what every command but `version` and `schema` begins with."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bizops import render, topology
+from bizops.cli.options import Loss, Online, Prune, Take, Where
+from bizops.cli.road import Question, Road
+from bizops.guard import Limits
+from bizops.planner import Choice
+from bizops.provider import Options
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from bizops.cli.console import Console
+    from bizops.cli.options import Compare
+    from bizops.cli.road import Planned
+    from bizops.topology import Topology
+
+
+@dataclass(frozen=True)
+class Session:
+    """One loaded topology and the road to its systems. `words` is the command line up to the targets."""
+
+    topology: Topology
+    road: Road
+    words: str
+
+    def heading(self, planned: Planned) -> render.Heading:
+        """Give what stands above a plan."""
+        readings = tuple(
+            render.Reading(name, reading.objects, reading.seconds)
+            for name, reading in planned.readings.items()
+        )
+        found = self.topology
+        return render.Heading(
+            found.name, found.environment, found.files, readings, _origins(planned, found)
+        )
+
+
+def loaded(given: Where, console: Console) -> Topology:
+    """Load the topology, print its warnings, and let the console know its secrets; raises TopologyError."""
+    found = topology.load(
+        given.file,
+        environment=given.environment or None,
+        env_file=given.env_file or None,
+        variables=os.environ,
+        directory=Path.cwd(),
+    )
+    console.secrets = found.secrets
+    for warning in found.warnings:
+        console.warning(warning)
+    return found
+
+
+@contextlib.contextmanager
+def session(command: str, given: Online, console: Console) -> Iterator[Session]:
+    """Give a session and close its connections afterwards."""
+    found = loaded(given, console)
+    road = Road(found, Options(timeout=given.timeout, parallelism=given.parallelism))
+    try:
+        yield Session(found, road, _words(command, given))
+    finally:
+        road.close()
+
+
+def question(given: Compare, *, destroy: bool = False) -> Question:
+    """Turn options into what is asked of a plan."""
+    take = given if isinstance(given, Take) else Take()
+    loss = given if isinstance(given, Loss) else Loss()
+    choice = Choice(
+        targets=tuple(given.target),
+        excludes=tuple(given.exclude),
+        adopt=tuple(take.adopt),
+        prune=isinstance(given, Prune) and given.prune,
+        destroy=destroy,
+    )
+    limits = Limits(
+        allow_data_loss=tuple(loss.allow_data_loss),
+        max_deletes=take.max_deletes,
+        is_destroy=destroy,
+    )
+    return Question(choice, limits, tuple(take.refresh_images))
+
+
+def _words(command: str, given: Where) -> str:
+    files = "".join(f" -f {shlex.quote(file)}" for file in given.file)
+    environment = f" -e {shlex.quote(given.environment)}" if given.environment else ""
+    return f"bizops {command}{files}{environment}"
+
+
+def _origins(planned: Planned, found: Topology) -> tuple[tuple[str, str], ...]:
+    """Give where connection settings were set; a system that names none gets its first one."""
+    origins: Mapping[str, str] = found.origins
+    pairs = list(origins.items())
+    for system in planned.plan.systems:
+        mine = [text for name, text in pairs if name.startswith(f"connections.{system.provider}.")]
+        if mine and system.setting not in origins:
+            pairs.append((system.setting or f"connections.{system.provider}", mine[0]))
+    return tuple(pairs)

@@ -1,0 +1,76 @@
+"""What SIGINT and SIGTERM do: at once while only reading, in good order while writing."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from bizops.applier import Stop
+    from bizops.cli.console import Console
+
+_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
+
+
+@contextlib.contextmanager
+def exit_at_once(console: Console) -> Iterator[None]:
+    """Inside the block a signal ends the process at once: nothing is being written.
+
+    Threads that wait for a system are not waited for.
+    """
+
+    def leave(number: int, _frame: object) -> None:
+        console.error_lines("\nInterrupted: nothing was written.")
+        sys.stdout.flush()
+        os._exit(_CODES[signal.Signals(number)])
+
+    with _handling(leave):
+        yield
+
+
+class Signals:
+    """Inside the block, signals stop an apply in good order. `code` is the exit code once there was one.
+
+    SIGINT: start nothing more, finish what is in flight; a second one raises KeyboardInterrupt, so that the lock is
+    freed on the way out. SIGTERM: no longer wait for what is settling.
+    """
+
+    def __init__(self, stop: Stop) -> None:
+        self._stop = stop
+        self._handlers = contextlib.ExitStack()
+        self.listeners: list[Callable[[], None]] = []
+        self.code = 0
+
+    def __enter__(self) -> Self:
+        self._handlers.enter_context(_handling(self._heard))
+        return self
+
+    def __exit__(self, *_ignored: object) -> None:
+        self._handlers.close()
+
+    def _heard(self, number: int, _frame: object) -> None:
+        again = self.code != 0
+        self.code = self.code or _CODES[signal.Signals(number)]
+        if number == signal.SIGTERM:
+            self._stop.ask(2, "SIGTERM")
+        elif again:
+            raise KeyboardInterrupt
+        else:
+            self._stop.ask(1, "SIGINT")
+        for listener in self.listeners:
+            listener()
+
+
+@contextlib.contextmanager
+def _handling(handler: Callable[[int, Any], None]) -> Iterator[None]:
+    before = {number: signal.signal(number, handler) for number in _CODES}
+    try:
+        yield
+    finally:
+        for number, found in before.items():
+            signal.signal(number, found)
