@@ -6,6 +6,7 @@ so a plan shows `1h -> 2h` while a provider writes plain numbers.
 
 from __future__ import annotations
 
+import math
 import re
 
 _MILLISECONDS = {
@@ -46,6 +47,9 @@ class Duration(int):
         total = sum(
             float(number) * _MILLISECONDS[unit] for number, unit in _DURATION_PART.findall(text)
         )
+        if not math.isfinite(total):
+            message = "no duration is that long"
+            raise ValueError(message)
         if total != int(total):
             message = f"{text!r} is finer than a millisecond"
             raise ValueError(message)
@@ -72,6 +76,9 @@ class Size(int):
             message = f"{text!r} is not a size: write a number and a unit, such as 64MiB 50mb 1GiB"
             raise ValueError(message)
         total = float(found[1]) * _BYTES[found[2].lower()]
+        if not math.isfinite(total):
+            message = "no size is that large"
+            raise ValueError(message)
         if total != int(total):
             message = f"{text!r} is not a whole number of bytes"
             raise ValueError(message)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from bizops.resource import Secret, Spec
-from bizops.topology.nodes import Entry, Mapping, Scalar
+from bizops.topology.nodes import Entry, Mapping, Scalar, scalars
 from bizops.topology.sections import known_definition
 from bizops.topology.validation import Place, validate
 
@@ -39,6 +39,8 @@ class Connections:
         for name, connection in declared.items():
             definition = known_definition(name, connection.key, self._faults, "connections")
             if definition is None:
+                for scalar in scalars(connection.value):
+                    self._faults.hide(scalar.span)
                 continue
             self._read(definition, connection)
             if name not in tree.entries:

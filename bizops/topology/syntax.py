@@ -53,9 +53,10 @@ def syntax_fault(file: str, text: str, error: YAMLError) -> tuple[Span, str]:
     began = f" that began in line {start.line + 1}" if start else ""
     context: Any = getattr(error, "context", None)
     words = f"{context}{began}, " if context else ""
+    advice = "; between { } or [ ] a value with ${...} is quoted" if "${" in line else ""
     if start is not None and not any(rest.strip() for rest in lines[mark.line :]):
         # It was noticed at the end of the file only: what is open began elsewhere.
         mark = start
     return Span(
         file, mark.line + 1, mark.column + 1
-    ), f"not YAML: {words}{getattr(error, 'problem', '')}"
+    ), f"not YAML: {words}{getattr(error, 'problem', '')}{advice}"

@@ -1,0 +1,159 @@
+"""Templates in values, and what becomes of the values."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bizops.topology.interpolation import TemplateError, fill
+
+if TYPE_CHECKING:
+    from .conftest import Folder
+
+VARIABLES = {"SET": "x", "EMPTY": "", "DOLLAR": "${SET}"}
+
+
+@pytest.mark.parametrize(
+    ("text", "filled"),
+    [
+        ("plain", "plain"),
+        ("${SET}", "x"),
+        ("a${SET}b${SET}c", "axbxc"),
+        ("${SET:-d}", "x"),
+        ("${EMPTY:-d}", "d"),
+        ("${EMPTY-d}", ""),
+        ("${UNSET-d}", "d"),
+        ("${UNSET:-}", ""),
+        ("${UNSET:-${SET}}", "x"),
+        ("${UNSET:-a:${ALSO_UNSET:-b}}c", "a:bc"),
+        ("${UNSET:-{b}}", "{b}"),
+        ("${SET:?message}", "x"),
+        ("${EMPTY?message}", ""),
+        ("$${SET}", "${SET}"),
+        ("$$${SET}", "$${SET}"),
+        ("${DOLLAR}", "${SET}"),
+        ("^auto_.*$", "^auto_.*$"),
+        ("$SET $1 $$", "$SET $1 $$"),
+    ],
+)
+def test_templates_are_filled_in(text: str, filled: str) -> None:
+    """The forms are Compose's; a lone `$` is only a dollar."""
+    assert fill(text, VARIABLES).text == filled
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("${UNSET}", "UNSET is not set and has no default"),
+        ("${EMPTY:?say which}", "EMPTY: say which"),
+        ("${UNSET?}", "UNSET is not set"),
+        ("${SET", "not a template: write ${NAME}, ${NAME:-default} or ${NAME:?message}"),
+        ("${UNSET:-${SET}", "${UNSET is never closed with }"),
+        ("${}", "not a template: write ${NAME}, ${NAME:-default} or ${NAME:?message}"),
+        ("${1}", "not a template: write ${NAME}, ${NAME:-default} or ${NAME:?message}"),
+    ],
+)
+def test_what_cannot_be_filled_in_says_why(text: str, words: str) -> None:
+    """An unset variable is a fault where Compose goes on with nothing."""
+    with pytest.raises(TemplateError) as caught:
+        fill(text, VARIABLES)
+
+    assert str(caught.value) == words
+
+
+@pytest.mark.parametrize(
+    ("written", "value", "fields"),
+    [
+        ("size: ${V}", "5", {("size",): 5}),
+        ('size: "${V}"', "5", {("size",): 5}),
+        ("shape: ${V}", "5", {("shape",): "5"}),
+        ("shape: ${V}", "true", {("shape",): "true"}),
+        ("shape: ${V}", "1.10", {("shape",): "1.10"}),
+        ("shape: ${V}", "on", {("shape",): "on"}),
+        ("shape: ${V}", "null", {("shape",): "null"}),
+        ("shape: ${V}", "", {("shape",): ""}),
+        ("shape: ${V}", "a: {b", {("shape",): "a: {b"}),
+        ("shape: v${V}", "5", {("shape",): "v5"}),
+    ],
+)
+def test_a_value_takes_the_type_of_its_field(
+    folder: Folder, written: str, value: str, fields: dict[tuple[str, ...], object]
+) -> None:
+    """A variable is text to the shell, and can be a number here; it never becomes structure or removes anything."""
+    folder.write("bizops.yaml", f"fake:\n  things:\n    a:\n      {written}\n")
+
+    (resource,) = folder.load(variables={"V": value}).resources
+
+    assert resource.spec.fields() == fields
+
+
+def test_keys_are_never_templates(folder: Folder) -> None:
+    """A name that a variable decides could not be found in the file."""
+    folder.write("bizops.yaml", 'fake: {things: {"${V}": {}}}\n')
+
+    (resource,) = folder.load(variables={"V": "a"}).resources
+
+    assert resource.address.name == "${V}"
+
+
+def test_a_setting_knows_the_variable_that_gave_it(folder: Folder) -> None:
+    """An error about a connection can say where its address came from."""
+    folder.write(
+        "bizops.yaml",
+        """\
+        connections:
+          kafka:
+            bootstrap.servers: "${SERVERS:-127.0.0.1:9092}"
+            client.id: "${CLIENT:-bizops}"
+            security.protocol: plaintext
+        kafka: {}
+        """,
+    )
+
+    found = folder.load(variables={"SERVERS": "k:9092"})
+
+    assert found.origins == {
+        "connections.kafka.bootstrap.servers": (
+            "bizops.yaml:5:24 connections.kafka.bootstrap.servers, from SERVERS"
+        ),
+        "connections.kafka.client.id": (
+            "bizops.yaml:6:16 connections.kafka.client.id, from the default of CLIENT"
+        ),
+        "connections.kafka.security.protocol": (
+            "bizops.yaml:7:24 connections.kafka.security.protocol"
+        ),
+    }
+
+
+def test_secrets_are_known_however_they_came_in(folder: Folder) -> None:
+    """The filter of all output must know passwords, user info of URLs and sensitive variables."""
+    folder.write(
+        "bizops.yaml",
+        """\
+        connections:
+          kafka: {bootstrap.servers: "k:9092", sasl.password: literally}
+        kafka: {}
+        swarm:
+          services:
+            web:
+              image: example:1
+              sensitive: [PIN]
+              environment:
+                PLAIN: "${SOME_TOKEN}"
+                API_KEY: in-the-open
+                PIN: listed
+                DATABASE: "${DATABASE}"
+                LEVEL: info
+        """,
+    )
+
+    found = folder.load(
+        variables={"SOME_TOKEN": "from-the-shell", "DATABASE": "pg://app:p%40ss@db/app"}
+    )
+
+    assert found.secrets >= {
+        "literally", "from-the-shell", "in-the-open", "listed", "p%40ss", "p@ss", "app:p%40ss",
+    }  # fmt: skip
+    assert found.secrets.isdisjoint({"info", "k:9092", "PIN", "app"})
+    assert "literally" not in repr(found)
