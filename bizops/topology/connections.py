@@ -12,7 +12,7 @@ from bizops.topology.sections import known_definition
 from bizops.topology.validation import Place, validate
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from bizops.provider import Definition
     from bizops.topology.declarations import Section
@@ -65,7 +65,7 @@ class Connections:
         spec = validate(definition.connection, entry.value, place, self._faults)
         if spec is not None:
             self.specs[definition.name] = spec
-            note_secrets(spec, self._faults)
+            note_secrets([spec], self._faults)
 
     def _default(self, found: Section) -> None:
         """Take the model's defaults where nothing is said; not every system has some."""
@@ -86,16 +86,15 @@ def _origin(scalar: Scalar, name: str) -> str:
     return f"{span.file}:{span.line}:{span.column} {name}{suffix}"
 
 
-def note_secrets(spec: Spec, faults: Faults) -> None:
-    """Note every secret value of a spec."""
-    waiting: list[object] = [spec]
+def note_secrets(values: Iterable[object], faults: Faults) -> None:
+    """Note every secret among values, and inside those that hold others."""
+    waiting = [value for value in values if isinstance(value, (Secret, Spec, tuple))]
     while waiting:
         value = waiting.pop()
         if isinstance(value, Secret):
             faults.secrets.add(value.reveal())
-        elif isinstance(value, tuple):
-            waiting.extend(value)
         elif isinstance(value, Spec):
             # Iteration gives keys beyond the model's own as well, where a model lets them through.
             waiting += [inner for _, inner in value]
-            waiting.extend(value.fields().values())
+        elif isinstance(value, tuple):
+            waiting.extend(value)

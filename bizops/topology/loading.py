@@ -111,7 +111,7 @@ class _Loader:
         if name is None or self._faults:
             return None
         for resource in resources:
-            note_secrets(resource.spec, self._faults)
+            note_secrets(resource.spec.fields().values(), self._faults)
         settings = {s.definition.name: s.settings for s in sections if s.settings is not None}
         return Topology(
             name=name,
