@@ -14,6 +14,8 @@ from stack.errors import StackError
 from stack.settings import LABEL
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from docker import DockerClient
     from docker.models.containers import Container
 
@@ -43,6 +45,12 @@ def find_container(client: DockerClient, part: Part) -> Container | None:
     return container
 
 
+def check_names(client: DockerClient, parts: Iterable[Part]) -> None:
+    """See that no container of somebody else has a part's name; raises StackError."""
+    for part in parts:
+        find_container(client, part)
+
+
 def ensure_container(
     client: DockerClient, part: Part, network: tuple[str, str], images: Images, step: Step
 ) -> None:
@@ -52,13 +60,13 @@ def ensure_container(
     made anew; its data is in a volume. Raises StackError.
     """
     container = find_container(client, part)
-    if container is not None and not _is_usable(container, part, network):
-        step.note("making its container anew")
-        container.remove(v=True, force=True)
-        container = None
     try:
-        if container is None:
+        if container is None or not _is_usable(container, part, network):
+            # The image first: the old container serves while it is fetched or built.
             image = images.ensure(part.image, step)
+            if container is not None:
+                step.note("making its container anew")
+                container.remove(v=True, force=True)
             container = _create(client, part, network[0], image)
         if container.status == "paused":
             step.note("unpausing")

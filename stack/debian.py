@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import tempfile
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -86,14 +85,17 @@ class RootFileSystems:
         command += [f"--include={','.join(PACKAGES[suite])}"]
         command += [f"--dpkgopt={option}" for option in DPKG_OPTIONS]
         command += [f"--aptopt={option}" for option in read_apt_options()]
-        with tempfile.TemporaryDirectory(prefix="bizops-stack-") as folder:
-            run_logged(
-                [*command, suite, str(part)],
-                self._state.logs / f"debian-{suite}.log",
-                f"debian {suite}",
-                "see whether this machine reaches a Debian mirror; then start again",
-                {"TMPDIR": folder},
-            )
+        folder = self._state.cache / f"debian-{suite}"
+        remove_tree(folder)
+        folder.mkdir()
+        run_logged(
+            [*command, suite, str(part)],
+            self._state.logs / f"debian-{suite}.log",
+            f"debian {suite}",
+            "see whether this machine reaches a Debian mirror; then start again",
+            {"TMPDIR": str(folder)},
+        )
+        remove_tree(folder)
         part.rename(archive)
 
     def _install_mmdebstrap(self, step: Step) -> None:
@@ -107,6 +109,20 @@ class RootFileSystems:
             )
         step.note("installing mmdebstrap")
         install_packages(["mmdebstrap"], self._state, "mmdebstrap")
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove what an interrupted bootstrap left, unless file systems of the host hang in it.
+
+    mmdebstrap mounts in a namespace of its own, which dies with it; but what it mounts there
+    is the host's ``/dev``, so this asks rather than trusts. Raises StackError.
+    """
+    mounts = Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines()
+    for mount in mounts:
+        if Path(mount.split()[1]).is_relative_to(folder):
+            message = f"debian: {mount.split()[1]} is still mounted"
+            raise StackError(message, "unmount it; then start again")
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def read_apt_options() -> list[str]:

@@ -7,7 +7,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from stack.containers import ensure_container, remove_containers, remove_volumes
+from stack.containers import check_names, ensure_container, remove_containers, remove_volumes
 from stack.debian import TRIXIE, RootFileSystems
 from stack.engine import connect, ensure_engine, stop_engine
 from stack.errors import StackError
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from stack.settings import Settings
     from stack.state import State
 
-HEALTHY_SECONDS = 60.0
+HEALTHY_SECONDS = 120.0
 POLL_SECONDS = 0.2
 
 
@@ -48,6 +48,7 @@ class Start:
         parts = plan_parts(self._settings, extra)
         with self._report.step("engine", "answers") as step:
             client = ensure_engine(self._state, step, lambda: self._debian.begin(TRIXIE, step))
+        check_names(client, parts)
         check_ports(client, parts)
         with self._report.step("swarm", "ready") as step:
             ensure_swarm(client, self._state, step)

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from stack.errors import StackError
+from stack.parts import list_parts, plan_parts
+from stack.settings import Settings
+
+
+def test_the_old_rabbitmq_starts_only_when_it_is_asked_for() -> None:
+    """It serves the tests; nobody else has to wait for it."""
+    # Given the default settings
+    settings = Settings()
+    # When parts are planned without and with it
+    usual = [part.name for part in plan_parts(settings)]
+    tests = [part.name for part in plan_parts(settings, ("rabbitmq-310",))]
+    # Then it is the only difference
+    assert usual == ["rabbitmq", "kafka-1", "kafka-2", "kafka-3", "redis", "registry"]
+    assert tests == [*usual, "rabbitmq-310"]
+
+
+def test_an_unknown_part_is_refused_with_the_names_of_the_parts() -> None:
+    """A typing mistake does not start half of what was meant."""
+    # Given a name that no part has
+    # When it is asked for
+    with pytest.raises(StackError) as caught:
+        plan_parts(Settings(), ("rabbitmq-39",))
+    # Then the message names it, and the remedy what there is
+    assert "rabbitmq-39" in caught.value.message
+    assert "rabbitmq-310" in caught.value.remedy
+
+
+def test_a_prefix_gives_a_second_stack_names_of_its_own() -> None:
+    """Two stacks on one engine share no container, no volume and no label."""
+    # Given the default settings and some with a prefix
+    usual, other = (list_parts(Settings(prefix=prefix)) for prefix in ("", "second-"))
+    # When their names are compared
+    names = [
+        {p.container for p in parts} | {p.volume_name for p in parts} for parts in (usual, other)
+    ]
+    # Then none is common
+    assert not names[0] & names[1]
+    assert not {part.label for part in usual} & {part.label for part in other}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"redis_port": 7000}, {"redis_image": "redis:6"}, {"prefix": "x-"}],
+    ids=lambda change: next(iter(change)),
+)
+def test_a_changed_setting_changes_the_fingerprint_of_its_part_alone(
+    change: dict[str, object],
+) -> None:
+    """A container is made anew when its description changed, and only then."""
+    # Given the parts before and after a change
+    before = {part.name: part.fingerprint for part in list_parts(Settings())}
+    after = {
+        part.name: part.fingerprint
+        for part in list_parts(dataclasses.replace(Settings(), **change))  # type: ignore[arg-type] # a table of fields
+    }
+    # When they are compared
+    changed = {name for name in before if before[name] != after[name]}
+    # Then a port or an image concerns one part, the prefix all of them
+    assert changed == (set(before) if "prefix" in change else {"redis"})
+
+
+def test_each_broker_announces_itself_inside_the_network_and_on_loopback() -> None:
+    """Swarm tasks reach a broker by name, the host by port."""
+    # Given a stack with a prefix and a port of its own
+    parts = {p.name: p for p in list_parts(Settings(prefix="x-", kafka_2_port=7002))}
+    # When the second broker's configuration is read
+    text, _ = parts["kafka-2"].files["/etc/kafka/server.properties"]
+    properties = dict(line.split("=", 1) for line in text.splitlines())
+    # Then both listeners are announced, and every controller votes
+    assert (
+        properties["advertised.listeners"] == "INTERNAL://x-kafka-2:19092,EXTERNAL://127.0.0.1:7002"
+    )
+    assert properties["node.id"] == "2"
+    voters = "1@x-kafka-1:29093,2@x-kafka-2:29093,3@x-kafka-3:29093"
+    assert properties["controller.quorum.voters"] == voters
+    assert "@" not in text.replace(voters, "")
