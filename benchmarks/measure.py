@@ -115,6 +115,7 @@ class Wide:
                 for i in range(queues)
             ]
         if topics:
+            lines.append("connections: {kafka: {bootstrap.servers: '127.0.0.1:9092'}}")
             lines += ["kafka:", f'  owns: {{topics: ["{self.tag}.*"]}}', "  topics:"]
             lines += [
                 f"    {self.tag}.t{i:04}: {{partitions: 1, replication_factor: 2, configs: {{retention.ms: 7d}}}}"

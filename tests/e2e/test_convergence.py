@@ -22,6 +22,7 @@ TOPOLOGIES = 100 if SOAK else 10
 WIDE = """\
 bizops: 1
 name: TAG
+connections: {kafka: {bootstrap.servers: "127.0.0.1:9092"}}
 rabbitmq:
   owns: {queues: [TAG_*]}
   exchanges: {TAG_dlx: {type: direct}}

@@ -12,6 +12,7 @@ pytestmark = pytest.mark.integration
 SMALL = """\
 bizops: 1
 name: TAG
+connections: {kafka: {bootstrap.servers: "127.0.0.1:9092"}}
 rabbitmq:
   owns: {queues: [TAG_*]}
   exchanges: {TAG_dlx: {type: direct}}
@@ -153,12 +154,8 @@ def test_drift_names_what_was_done_by_hand_and_apply_repairs_what_is_declared(
 
 def test_a_system_that_is_down_is_reported_and_never_taken_for_empty(shop: Any) -> None:
     """Nothing answers for RabbitMQ: exit 3, the other two are compared, and nothing is said of creating queues."""
-    shop.declare(
-        SMALL.replace(
-            "name: TAG\n",
-            "name: TAG\nconnections: {rabbitmq: {url: '${RABBIT:-http://127.0.0.1:15672}'}}\n",
-        )
-    )
+    rabbitmq = "connections: {rabbitmq: {url: '${RABBIT:-http://127.0.0.1:15672}'}, "
+    shop.declare(SMALL.replace("connections: {", rabbitmq))
     shop.apply()
     shop.env = {"RABBIT": "http://127.0.0.1:1"}
 

@@ -17,7 +17,7 @@ OLD = "rabbitmq-310"
 TEXT = """\
 bizops: 1
 name: TAG
-connections: {rabbitmq: {url: "http://127.0.0.1:15673"}}
+connections: {rabbitmq: {url: "http://127.0.0.1:15673"}, kafka: {bootstrap.servers: "127.0.0.1:9092"}}
 rabbitmq:
   owns: {queues: [TAG_*]}
   exchanges: {TAG_dlx: {type: direct}}
