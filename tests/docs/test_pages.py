@@ -1,0 +1,199 @@
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from typing import TYPE_CHECKING
+
+import pytest
+import yaml
+from typer.main import get_command
+
+from bizops import errors, topology
+from bizops.cli.app import app
+from docs import reference, session
+from docs.pages import ROOT, Block, all_blocks, anchors, links, pages
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+BLOCKS = all_blocks()
+PAGES = pages()
+VARIABLES = {"SHOP_RABBITMQ_PASS": "made-up-for-the-test"}
+
+
+def named(block: Block) -> str:
+    return block.place
+
+
+def with_mark(*marks: str) -> list[Block]:
+    return [block for block in BLOCKS if block.mark in marks]
+
+
+# The provider of the notes exists on its page only, and is tested with it.
+TOPOLOGIES = [block for block in with_mark("topology", "part") if block.argument != "notes"]
+
+
+def written(block: Block, folder: Path) -> Path:
+    """Write a topology, or a part of one under a minimal head, and give the file."""
+    head = "" if block.mark == "topology" else "bizops: 1\nname: docs-example\n"
+    file = folder / "bizops.yaml"
+    file.write_text(head + block.text)
+    return file
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_leads_somewhere(page: Path) -> None:
+    """A relative link names a file that exists, and a heading in it where it names one."""
+    broken = []
+    for link in links(page):
+        if re.match(r"[a-z]+:", link):
+            continue
+        path, _, fragment = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        if not target.exists() or (fragment and fragment not in anchors(target)):
+            broken.append(link)
+
+    assert broken == []
+
+
+def test_every_example_says_what_it_is() -> None:
+    """No YAML and no session stands in a page without a mark, so none goes unchecked."""
+    assert [
+        block.place for block in BLOCKS if block.language in {"yaml", "console"} and not block.mark
+    ] == []
+
+
+@pytest.mark.parametrize("block", TOPOLOGIES, ids=named)
+def test_every_topology_is_loaded_without_a_warning(block: Block, tmp_path: Path) -> None:
+    """An example that a reader copies has no faults, and nothing that bizops would warn of."""
+    file = written(block, tmp_path)
+
+    try:
+        found = topology.load([str(file)], variables=VARIABLES, directory=tmp_path)
+    except errors.TopologyError as error:
+        pytest.fail("\n".join(error.faults))
+
+    assert found.resources
+    assert found.warnings == ()
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("block", TOPOLOGIES, ids=named)
+def test_every_topology_is_planned_against_the_real_servers(block: Block, tmp_path: Path) -> None:
+    """An example that a reader copies can be planned on the stack: complete, and nothing refused."""
+    written(block, tmp_path)
+    plan = Block(block.place, "console", "run", "", "$ bizops plan\n")
+
+    ((_, went),) = session.play(plan, tmp_path)
+
+    assert went.code == 0, "\n".join(went.output)
+    assert "Plan: " in went.output[-1]
+
+
+def scenes(page: Path, *, offline: bool) -> list[Block]:
+    """Give the sessions of a page, with the files that they start from."""
+    place = str(page.relative_to(ROOT))
+    found = [block for block in with_mark("file", "run") if block.place.startswith(f"{place}:")]
+    runs = [block for block in found if block.mark == "run"]
+    if not runs or (runs[0].argument == "offline") is not offline:
+        return []
+    return found
+
+
+def play(page: Path, folder: Path, *, offline: bool) -> None:
+    """Run the sessions of a page in order; rewrite the page where golden files are rewritten."""
+    differences = []
+    for block in scenes(page, offline=offline):
+        if block.mark == "file":
+            (folder / block.argument).write_text(block.text)
+            continue
+        pairs = list(session.play(block, folder))
+        if os.environ.get("BIZOPS_GOLDEN") == "write":
+            if not all(session.is_same(shown.output, went.output) for shown, went in pairs):
+                text = session.rewritten(page.read_text(), block, [went for _, went in pairs])
+                page.write_text(text)
+            continue
+        differences += [
+            f"{block.place}: $ {went.line}\nexit {went.code}\n" + "\n".join(went.output)
+            for shown, went in pairs
+            if went.code != shown.code or not session.is_same(shown.output, went.output)
+        ]
+
+    assert not differences, "\n\n".join(differences)
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if scenes(page, offline=True)], ids=lambda page: page.name
+)
+def test_offline_sessions_print_what_the_page_shows_golden(page: Path, tmp_path: Path) -> None:
+    """Every command that asks no system prints, and exits with, what the page says."""
+    play(page, tmp_path, offline=True)
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Path]:
+    """Give a folder for a session, and take away what the session left on the servers."""
+    yield tmp_path
+    if (tmp_path / "bizops.yaml").exists():
+        name = yaml.safe_load((tmp_path / "bizops.yaml").read_text())["name"]
+        line = f"bizops destroy -y --confirm {name} --prune --allow-data-loss '*'"
+        list(session.play(Block("cleaning", "console", "run", "", f"$ {line}\n"), tmp_path))
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if scenes(page, offline=False)], ids=lambda page: page.name
+)
+def test_sessions_print_what_the_page_shows_golden(page: Path, stage: Path) -> None:
+    """Every command of a page's story prints, and exits with, what the page says, on the real servers."""
+    play(page, stage, offline=False)
+
+
+@pytest.mark.parametrize("block", with_mark("ci"), ids=named)
+def test_every_pipeline_is_yaml(block: Block) -> None:
+    """A pipeline that a reader copies is at least YAML with something in it."""
+    assert isinstance(yaml.safe_load(block.text), dict)
+
+
+def test_every_bizops_command_that_is_shown_exists_with_its_options() -> None:
+    """No page shows a command or an option that bizops does not have."""
+    group = get_command(app)
+    known = {
+        name: {flag for option in command.params for flag in (*option.opts, "--help")}
+        for name, command in group.commands.items()  # type: ignore[attr-defined]
+    }
+    wrong, seen = [], 0
+    for place, words in invocations():
+        seen += 1
+        options = {
+            word.partition("=")[0] for word in words[1:] if word.startswith("-") and word != "-"
+        }
+        if words[0] not in known or not options <= known[words[0]]:
+            wrong.append(f"{place}: bizops {' '.join(words)}")
+
+    assert seen
+    assert wrong == []
+
+
+def invocations() -> Iterator[tuple[str, list[str]]]:
+    """Give the words after `bizops` of each command that stands in a fenced block or in backticks."""
+    for block in BLOCKS:
+        if block.mark == "ci" or block.language in {"console", "sh"}:
+            for line in block.text.splitlines():
+                yield from ((block.place, words) for words in calls(line.removeprefix("$ ")))
+    for page in PAGES:
+        for text in re.findall(r"`(bizops [a-z][^`\n]*)`", page.read_text()):
+            yield from ((page.name, words) for words in calls(text))
+
+
+def calls(line: str) -> Iterator[list[str]]:
+    """Give the words of each bizops command of a line, up to a pipe or a redirection."""
+    for found in re.finditer(r"(?:^|[\s;|&])bizops ([a-z][^|>&#]*)", line):
+        yield shlex.split(found[1])
+
+
+def test_the_topology_reference_is_what_the_models_say() -> None:
+    """`make docs` was run after the last change of a model."""
+    assert reference.PAGE.read_text() == reference.reference()
