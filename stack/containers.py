@@ -11,7 +11,6 @@ from docker.errors import APIError, NotFound
 from docker.types import Mount
 
 from stack.errors import StackError
-from stack.settings import LABEL
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,7 +36,8 @@ def find_container(client: DockerClient, part: Part) -> Container | None:
         container = client.containers.get(part.container)
     except NotFound:
         return None
-    if LABEL not in container.labels:
+    key, _, value = part.label.partition("=")
+    if container.labels.get(key) != value:
         message = (
             f"{part.name}: a container called {part.container} exists that the stack did not make"
         )

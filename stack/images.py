@@ -7,6 +7,7 @@ import io
 import re
 import tarfile
 import threading
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from docker.errors import APIError, DockerException, ImageNotFound
@@ -131,7 +132,8 @@ class Images:
             if self._has_registry is None:
                 step.note("asking whether an image registry answers")
                 try:
-                    connect(PROBE_SECONDS).images.get_registry_data(image.reference)
+                    with closing(connect(PROBE_SECONDS)) as client:
+                        client.images.get_registry_data(image.reference)
                     self._has_registry = True
                 except (DockerException, OSError):
                     self._has_registry = False

@@ -120,7 +120,7 @@ def test_a_container_of_somebody_else_is_never_taken_over(foreign_prefix: str) -
     """What the stack did not make it neither starts nor removes."""
     # Given somebody else's container with a name that the stack would use
     before = docker("inspect", "-f", "{{.Id}} {{.State.Status}}", f"{foreign_prefix}redis")
-    # When that stack is started, and when it is reset
+    # When that stack is started
     done = call("start", prefix=foreign_prefix, network=f"{foreign_prefix}net")
     # Then it is refused by name, and the container is as it was
     assert done.returncode == 1
