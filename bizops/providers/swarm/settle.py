@@ -53,7 +53,7 @@ def judge(  # noqa: PLR0911 - one for each way in which it can stand
     if mode.endswith("-job"):
         return _job(service, tasks)
     wanted = desired_tasks(service, tasks)
-    if failing_slot(spec, tasks):
+    if failing_slot(spec, tasks) and not _swarm_decides(spec, state):
         return Readiness(
             failed=True, detail=f"{_running(tasks)}/{wanted} running, and the tasks keep failing"
         )
@@ -72,6 +72,12 @@ def judge(  # noqa: PLR0911 - one for each way in which it can stand
     if state == "updating" or left > 0:
         return Readiness(detail=f"{detail}, watched for {monitor(spec):g} s")
     return Readiness(settled=True, detail=f"{detail}, stable")
+
+
+def _swarm_decides(spec: Raw, state: str) -> bool:
+    """True while an update is under way that Swarm itself pauses or rolls back: its verdict says more than ours."""
+    action = (spec.get("UpdateConfig") or {}).get("FailureAction", "pause")
+    return state == "updating" and action != "continue"
 
 
 def monitor(spec: Raw) -> float:
