@@ -41,7 +41,7 @@ class Client:
 
     def __init__(self, settings: Mapping[str, str], timeout: float) -> None:
         self.timeout = timeout
-        self.servers = tuple(settings["bootstrap.servers"].split(","))
+        self.servers = tuple(map(_with_port, settings["bootstrap.servers"].split(",")))
         self._settings = settings
         self._complaints: deque[words.Complaint] = deque(maxlen=50)
         self._admin: AdminClient | None = None
@@ -145,7 +145,7 @@ class Client:
 
     def _is_hopeless(self, seconds: float) -> bool:
         """True where every server has said no for good, or all of them have said no for a while."""
-        servers = {_with_port(server) for server in self.servers}
+        servers = set(self.servers)
         final = {each.server for each in self._complaints if each.is_final}
         heard = {each.server for each in self._complaints}
         return servers <= final or (seconds > _PATIENCE and servers <= heard and not self._silent())

@@ -12,8 +12,7 @@ from bizops.providers.kafka import stakes, writing
 from bizops.providers.kafka.client import Client
 from bizops.providers.kafka.observation import missing, observation, offline, under_replicated
 from bizops.providers.kafka.rules import is_protected
-from bizops.providers.kafka.settling import Brokers, altered, readiness
-from bizops.providers.kafka.settling import BrokerView
+from bizops.providers.kafka.settling import Brokers, BrokerView, altered, readiness
 from bizops.providers.kafka.trial import tried
 from bizops.providers.kafka.view import View
 

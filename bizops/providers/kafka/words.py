@@ -15,12 +15,13 @@ from confluent_kafka import KafkaError
 from bizops import errors
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection
 
 _PREFIX = re.compile(r"(?:[a-z_]+://)?([^/\s]+)/(?:bootstrap|\d+): (.*)", re.DOTALL)
 _SUFFIX = re.compile(r" ?\(after \d+ms in state .*\)$|: increase receive\.message\.max\.bytes.*$")
 _NOT_KAFKA = re.compile(r"Invalid response size (-?\d+)")
 _TLS_RECORD = 0x15
+_SILENT, _REFUSED, _UNKNOWN_NAME, _NO_TLS, _OTHER_PROTOCOL, _REFUSED_LOGIN = range(6)
 
 TRANSIENT = frozenset(
     {
@@ -59,36 +60,40 @@ class Complaint:
     @property
     def is_final(self) -> bool:
         """True where waiting does not help: it will be the same next time."""
-        return self._rank() > 1
+        return self._rank() > _REFUSED
 
-    def error(self, seconds: float) -> errors.ProviderError:
-        """Give the error that says it."""
+    def error(self, servers: Collection[str], seconds: float) -> errors.ProviderError:
+        """Give the error that says it, for a cluster that was first asked at `servers`."""
         about = f"{self.server}: {self.words}"
         rank = self._rank()
-        if rank == 5:  # noqa: PLR2004 - the ranks below
+        if rank == _REFUSED_LOGIN:
             return errors.DeniedError(about, remedy=_SASL)
-        if rank == 4:  # noqa: PLR2004
+        if rank == _OTHER_PROTOCOL:
             return errors.WrongSystemError(f"{self.server} is not Kafka: {self._answered()}")
-        if rank == 3:  # noqa: PLR2004
+        if self._is_tls():
+            return errors.UnreachableError(f"{self.server}: it answered in TLS", remedy=_TLS)
+        if rank == _NO_TLS:
             return errors.UnreachableError(about, remedy=_TLS)
-        if rank == 0:
+        if self.server not in servers:
+            return errors.UnreachableError(f"a broker does not answer: {about}", remedy=_ADVERTISED)
+        if rank == _SILENT:
             return errors.UnreachableError(
                 f"{self.server} accepts connections and does not answer as Kafka does ({seconds:g} s)",
                 remedy="check that the port is a broker's, and security.protocol",
             )
-        return errors.UnreachableError(about)
+        return errors.UnreachableError(f"no broker answered at {', '.join(servers)}: {self.words}")
 
     def _rank(self) -> int:
-        """Order complaints by how much they tell: silence, refusal, unknown name, TLS, another protocol, SASL."""
+        """Give how much it tells: silence least, a refused login most."""
         if self.code == KafkaError._AUTHENTICATION:  # noqa: SLF001
-            return 5
+            return _REFUSED_LOGIN
         if _NOT_KAFKA.search(self.words) or "not supported by broker" in self.words:
-            return 3 if self._is_tls() else 4
+            return _NO_TLS if self._is_tls() else _OTHER_PROTOCOL
         if "SSL" in self.words or "security.protocol" in self.words:
-            return 3
+            return _NO_TLS
         if self.code == KafkaError._RESOLVE:  # noqa: SLF001
-            return 2
-        return 0 if "timed out" in self.words else 1
+            return _UNKNOWN_NAME
+        return _SILENT if "timed out" in self.words else _REFUSED
 
     def _is_tls(self) -> bool:
         found = _NOT_KAFKA.search(self.words)
@@ -104,6 +109,9 @@ class Complaint:
 
 
 _SASL = "check security.protocol (SASL_SSL or SASL_PLAINTEXT), sasl.mechanism, sasl.username and sasl.password"
+_ADVERTISED = (
+    "the cluster names this address itself (advertised.listeners): it must be reachable from here"
+)
 _TLS = "check security.protocol (SSL, SASL_SSL or PLAINTEXT) and ssl.ca.location"
 
 
@@ -116,15 +124,15 @@ def complaint(text: str, code: int) -> Complaint | None:
 
 
 def unreachable(
-    servers: Collection[str], complaints: Sequence[Complaint], seconds: float
+    servers: Collection[str], complaints: Collection[Complaint], seconds: float
 ) -> errors.ProviderError:
     """Give the one error for a cluster that does not answer: the complaint that tells most."""
     if not complaints:
         return errors.UnreachableError(
-            f"no broker answered at {', '.join(sorted(servers))} in {seconds:g} s"
+            f"no broker answered at {', '.join(servers)} in {seconds:g} s"
         )
     telling = max(complaints, key=lambda each: each._rank())  # noqa: SLF001 - same module
-    return telling.error(seconds)
+    return telling.error(servers, seconds)
 
 
 def failure(error: KafkaError, doing: str) -> errors.ProviderError:

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from bizops.change import Change, Step
-    from bizops.providers.kafka.client import Client
     from bizops.providers.kafka.batches import Answers
+    from bizops.providers.kafka.client import Client
     from bizops.resource import Observation, Resource
 
     Look = Callable[[Sequence[Resource]], Mapping[str, Observation]]
