@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from bizops.provider import Definition, Kind
     from bizops.resource import Resource
 
+NAME = "[a-z0-9][a-z0-9_-]{0,62}"
+"""What a topology may be called: it becomes part of labels and of the names of derived policies."""
 EMPTY = Mapping(Span(""), {})
 
 

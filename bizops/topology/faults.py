@@ -35,12 +35,12 @@ class Fault:
     hint: str = ""
 
     @property
-    def headline(self) -> str:
-        """The first line: `file:line:column: address: field: what is wrong`."""
+    def where(self) -> str:
+        """What stands in front of the problem: `file:line:column: address: field`."""
         place = self.span.file
         if self.span.line:
             place = f"{place}:{self.span.line}:{self.span.column}"
-        return ": ".join(part for part in (place, self.address, self.field, self.problem) if part)
+        return ": ".join(part for part in (place, self.address, self.field) if part)
 
 
 class _Shown(NamedTuple):
@@ -118,7 +118,7 @@ class Faults:
 
     def warnings(self) -> tuple[str, ...]:
         """Give each warning as one line, in file order."""
-        return tuple(self._safe(fault.headline) for fault in self._ordered(self._warnings))
+        return tuple(self._headline(fault) for fault in self._ordered(self._warnings))
 
     def render(self) -> tuple[str, ...]:
         """Give each fault as text: headline, the line with a marker, and the hint."""
@@ -149,16 +149,23 @@ class Faults:
     def _ordered(self, faults: Iterable[Fault]) -> list[Fault]:
         return sorted(
             faults,
-            key=lambda fault: (self._files[fault.span.file], *fault.span[1:3], fault.headline),
+            key=lambda fault: (
+                self._files[fault.span.file],
+                *fault.span[1:3],
+                fault.where,
+                fault.problem,
+            ),
         )
 
+    def _headline(self, fault: Fault) -> str:
+        """Conceal nothing in front of the problem: names are no secrets, even where a password is `rabbitmq`."""
+        return f"{_printable(fault.where)}: {self._safe(fault.problem)}"
+
     def _safe(self, text: str) -> str:
-        """Conceal secrets and write control characters out: a key may hold escape sequences."""
-        concealed = self.secrets.conceal(text)
-        return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in concealed)
+        return _printable(self.secrets.conceal(text))
 
     def _rendered(self, fault: Fault, spans: Collection[Span]) -> str:
-        lines = [self._safe(fault.headline)]
+        lines = [self._headline(fault)]
         if shown := self._line(fault.span, spans):
             number = str(fault.span.line)
             lines.append(f"  {number} | {shown.text}")
@@ -201,6 +208,11 @@ class Faults:
             room = max(0, WIDTH - len(before) - len(marked))
             after = after if len(after) <= room else f"{after[:room]}…"
         return _Shown((before + marked + after).rstrip(), len(before), max(1, len(marked)))
+
+
+def _printable(text: str) -> str:
+    """Write control characters out: a key may hold escape sequences."""
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
 def _masked(shown: _Shown, span: Span, spans: Collection[Span]) -> _Shown:

@@ -10,6 +10,7 @@ from bizops import errors
 from bizops.provider import Scope
 from bizops.topology import checks
 from bizops.topology.connections import Connections, note_secrets
+from bizops.topology.declarations import NAME
 from bizops.topology.entries import implied, with_needs
 from bizops.topology.faults import Faults
 from bizops.topology.files import Files
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 VERSION = "1"
 """The version of the file format that is read, the value of `bizops:`."""
-_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}\Z")
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ class _Loader:
 
     def _name(self) -> str | None:
         found = self._scalar("name", "name the topology: its objects are marked with it")
-        if found and not _NAME.match(found.text):
+        if found and not re.fullmatch(NAME, found.text):
             problem = "a name has 1 to 63 of a-z 0-9 _ -, and begins with a letter or a digit"
             self._faults.add(found.span, problem, field="name")
             return None

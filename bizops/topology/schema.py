@@ -1,13 +1,20 @@
-"""The JSON Schema of a topology file, so that editors complete and check it."""
+"""The JSON Schema of a topology file, so that editors complete and check it.
+
+It describes any one file: what is required may stand in the defaults, or in a layer beneath an overlay.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bizops import provider
-from bizops.topology.declarations import CommonSettings
+from bizops.topology.declarations import NAME, CommonSettings
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 _TEMPLATE = {"type": "string", "pattern": r"\$\{"}
+_REMOVABLE = ["object", "null"]
 _Schema = dict[str, Any]
 
 
@@ -27,18 +34,19 @@ def schema() -> _Schema:
         "properties": {
             "bizops": {"const": 1, "description": "The version of this format."},
             "name": {
-                "type": "string",
                 "description": "What the topology is called; its objects are marked with it.",
+                "type": "string",
+                "pattern": rf"^{NAME}$|\$\{{",
             },
             "connections": {
-                "type": "object",
                 "description": "How to reach each system.",
+                "type": "object",
                 "properties": connections,
                 "additionalProperties": False,
             },
             **sections,
         },
-        "patternProperties": {"^x-": {"description": "Yours: for anchors, never read."}},
+        "patternProperties": {"^x-": {"description": "Your own: for anchors, never read."}},
         "additionalProperties": False,
         "$defs": dict(sorted(definitions.items())),
     }
@@ -50,54 +58,48 @@ def _section(found: provider.Definition, definitions: _Schema) -> _Schema:
     properties: _Schema = section.setdefault("properties", {})
     owned: _Schema = {}
     for kind in found.kinds:
+        name = f"{found.name}.{kind.name}"
         entry = _model(kind.spec, definitions, found.name)
-        entry.setdefault("properties", {}).update(_common(definitions))
-        definitions[f"{found.name}.{kind.name}"] = entry
-        reference = {"$ref": f"#/$defs/{found.name}.{kind.name}"}
+        entry["properties"] |= _model(CommonSettings, definitions, "common")["properties"]
+        definitions[name] = entry
+        reference = {"$ref": f"#/$defs/{name}"}
         if kind.is_list:
-            properties[kind.plural] = {"type": "array", "items": reference}
+            properties[kind.plural] = {"type": ["array", "null"], "items": reference}
         else:
-            removable = {"anyOf": [reference, {"type": "null"}]}
-            properties[kind.plural] = {"type": "object", "additionalProperties": removable}
-            owned[kind.plural] = {"type": "array", "items": {"type": "string"}}
-        # What the defaults leave out, each entry may still say.
-        defaults = {key: value for key, value in entry.items() if key != "required"}
-        properties[f"{kind.name}_defaults"] = defaults
+            properties[kind.plural] = {"type": _REMOVABLE, "additionalProperties": reference}
+            owned[kind.plural] = {"type": ["array", "null"], "items": {"type": "string"}}
+        properties[f"{kind.name}_defaults"] = reference
     properties["owns"] = {
-        "type": "object",
-        "description": "Name patterns of what this topology owns; * and ? stand for anything.",
+        "description": "Patterns of the names that this topology owns; * and ? are the wildcards.",
+        "type": _REMOVABLE,
         "properties": owned,
         "additionalProperties": False,
     }
-    return {**section, "type": "object", "additionalProperties": False}
+    return section
 
 
-def _common(definitions: _Schema) -> _Schema:
-    common: _Schema = _model(CommonSettings, definitions, "common")["properties"]
-    return common
-
-
-def _model(model: Any, definitions: _Schema, prefix: str) -> _Schema:  # noqa: ANN401 - any model class
-    """Give the schema of a model; its inner models move to the common definitions, under the provider's name."""
+def _model(model: type[BaseModel], definitions: _Schema, prefix: str) -> _Schema:
+    """Give the schema of a model; its inner models move to the common definitions, under a prefix."""
     made: _Schema = model.model_json_schema(ref_template=f"#/$defs/{prefix}.{{model}}")
     for name, inner in made.pop("$defs", {}).items():
-        definitions[f"{prefix}.{name}"] = _open(inner)
-    return _open(made)
+        definitions[f"{prefix}.{name}"] = _opened(inner)
+    return {**_opened(made), "type": _REMOVABLE}
 
 
-def _open(made: _Schema) -> _Schema:
+def _opened(made: _Schema) -> _Schema:
     """Let every setting be a template, or null: that opts out of a default."""
     if "properties" not in made:
         return made
-    opened = {name: _opened(value) for name, value in made["properties"].items()}
-    return {**made, "properties": opened}
+    properties = {name: _opened_setting(value) for name, value in made["properties"].items()}
+    kept = {key: value for key, value in made.items() if key not in {"required", "title"}}
+    return {**kept, "properties": properties}
 
 
-def _opened(value: _Schema) -> _Schema:
+def _opened_setting(value: _Schema) -> _Schema:
     outside: _Schema = {key: value[key] for key in ("description", "examples") if key in value}
     inside = {
         key: inner for key, inner in value.items() if key not in {*outside, "default", "title"}
     }
-    choices = inside.pop("anyOf", None) if set(inside) == {"anyOf"} else [inside]
-    choices = [choice for choice in choices or [] if choice != {"type": "null"}]
+    choices = inside.pop("anyOf") if set(inside) == {"anyOf"} else [inside]
+    choices = [choice for choice in choices if choice != {"type": "null"}]
     return {**outside, "anyOf": [*choices, {"type": "null"}, _TEMPLATE]}

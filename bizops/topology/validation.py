@@ -146,7 +146,6 @@ def _note(
     if place.is_hidden and is_unknown:
         for scalar in scalars(found.node):
             faults.hide(scalar.span)
-            faults.secrets.add(scalar.text)
     address, name = place.address_of(span), ".".join(path)
     faults.add(span, _problem(detail, path, found.node), address=address, field=name, hint=hint)
 
