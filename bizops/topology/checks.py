@@ -86,6 +86,7 @@ class Needs:
         )
         self._settings = {section.definition.name: section.settings for section in sections}
         self._faults = faults
+        self._nearest: dict[str, str] = {}
 
     def of(self, declaration: Declaration) -> set[Address]:
         """Give the addresses that must be settled first; notes those that nobody declares."""
@@ -116,9 +117,15 @@ class Needs:
             f"{text} is declared nowhere",
             address=str(declaration.resource.address),
             field="needs" if is_named else ".".join(path),
-            hint=self._faults.nearest(text, self._by_text),
+            hint=self._hint(text),
         )
         return None
+
+    def _hint(self, text: str) -> str:
+        """Give the nearest address; a default may name the same wrong one for each of many entries."""
+        if text not in self._nearest:
+            self._nearest[text] = self._faults.nearest(text, self._by_text)
+        return self._nearest[text]
 
 
 def check_cycles(

@@ -7,21 +7,22 @@ here alone.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from bizops.resource import Address
-from bizops.topology.hiding import HIDDEN, Secrets, blank, hidden_spans
-from bizops.topology.nodes import lines_of, paths
+from bizops.topology.excerpt import Page, printable
+from bizops.topology.hiding import Secrets
+from bizops.topology.nodes import paths
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
     from bizops.topology.nodes import Mapping, Span
 
 _ENTRY = 3
 """Section, kind, name: as many segments make an address."""
-WIDTH = 120
-"""Characters of a line that are shown; a longer one is cut around the marker."""
+_SUGGESTIONS = 100
+"""Nearest names that are looked for in one run; who has more faults corrects those first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +44,6 @@ class Fault:
         return ": ".join(part for part in (place, self.address, self.field) if part)
 
 
-class _Shown(NamedTuple):
-    """A line as it may be shown, and where the marker stands beneath it."""
-
-    text: str
-    start: int
-    width: int
-
-
 class Faults:
     """Collects faults and warnings while files are read; renders them in file order."""
 
@@ -58,12 +51,13 @@ class Faults:
         self.secrets = Secrets()
         self._faults: dict[tuple[Span, str, str], Fault] = {}
         self._fields: dict[Span, set[str]] = {}
-        self._warnings: list[Fault] = []
+        self._warnings: dict[Fault, None] = {}
         self._files: dict[str, int] = {}
         self._texts: dict[str, str] = {}
         self._trees: dict[str, Mapping] = {}
         self._kinds: dict[tuple[str, ...], str] = {}
         self._hidden: set[Span] = set()
+        self._suggestions = 0
 
     def __bool__(self) -> bool:
         return bool(self._faults)
@@ -100,14 +94,15 @@ class Faults:
     def warn(self, span: Span, problem: str, *, address: str = "", field: str = "") -> None:
         """Note something that works but is probably not meant."""
         self._files.setdefault(span.file, len(self._files))
-        warning = Fault(span, problem, address, field)
-        if warning not in self._warnings:
-            self._warnings.append(warning)
+        self._warnings[Fault(span, problem, address, field)] = None
 
     def nearest(self, name: str, names: Iterable[str]) -> str:
         """Give `did you mean X?`, or "" where nothing is near."""
         import difflib  # noqa: PLC0415 - only where something is wrong
 
+        if self._suggestions >= _SUGGESTIONS:
+            return ""
+        self._suggestions += 1
         by_folded = {known.lower(): known for known in sorted(names)}
         found = difflib.get_close_matches(name.lower(), by_folded, n=1, cutoff=0.6)
         return f"did you mean {by_folded[found[0]]}?" if found else ""
@@ -122,11 +117,17 @@ class Faults:
 
     def render(self) -> tuple[str, ...]:
         """Give each fault as text: headline, the line with a marker, and the hint."""
-        spans = set(self._hidden)
-        for tree in self._trees.values():
-            spans.update(hidden_spans(tree))
-        named = self._named(self._faults.values())
-        return tuple(self._rendered(fault, spans) for fault in self._ordered(named))
+        pages = {
+            file: Page(
+                text,
+                self._trees.get(file),
+                [span for span in self._hidden if span.file == file],
+                self.secrets,
+            )
+            for file, text in self._texts.items()
+        }
+        named = self._ordered(self._named(self._faults.values()))
+        return tuple(self._rendered(fault, pages.get(fault.span.file)) for fault in named)
 
     def _named(self, faults: Iterable[Fault]) -> Iterator[Fault]:
         """Give faults that were found before anyone knew what they belong to the path of what they stand at."""
@@ -159,88 +160,17 @@ class Faults:
 
     def _headline(self, fault: Fault) -> str:
         """Conceal nothing in front of the problem: names are no secrets, even where a password is `rabbitmq`."""
-        return f"{_printable(fault.where)}: {self._safe(fault.problem)}"
+        return f"{printable(fault.where)}: {self._safe(fault.problem)}"
 
     def _safe(self, text: str) -> str:
-        return _printable(self.secrets.conceal(text))
+        return printable(self.secrets.conceal(text))
 
-    def _rendered(self, fault: Fault, spans: Collection[Span]) -> str:
+    def _rendered(self, fault: Fault, page: Page | None) -> str:
         lines = [self._headline(fault)]
-        if shown := self._line(fault.span, spans):
+        if page and (shown := page.excerpt(fault.span)):
             number = str(fault.span.line)
             lines.append(f"  {number} | {shown.text}")
             lines.append(f"  {' ' * len(number)} | {' ' * shown.start}{'^' * shown.width}")
         if fault.hint:
             lines.append(f"  {self._safe(fault.hint)}")
         return "\n".join(lines)
-
-    def _line(self, span: Span, spans: Collection[Span]) -> _Shown | None:
-        if span.file not in self._texts or not span.line:
-            return None
-        lines = lines_of(self._texts[span.file])
-        if span.line > len(lines):
-            return None
-        text = lines[span.line - 1]
-        start = min(span.column - 1, len(text))
-        end = (
-            span.end_column - 1 if span.end_line == span.line else len(text) if span.end_line else 0
-        )
-        width = max(1, min(end, len(text)) - start)
-        if span.file in self._trees:
-            shown = _masked(_Shown(text, start, width), span, spans)
-        else:
-            text = blank(text, cautious=_is_in_connections(lines, span.line))
-            shown = _Shown(text, min(start, len(text)), 1)
-        return self._cut(shown)
-
-    def _cut(self, shown: _Shown) -> _Shown:
-        """Conceal by value as well, and cut a long line around the marker."""
-        before = self._safe(shown.text[: shown.start].expandtabs(1))
-        marked = self._safe(shown.text[shown.start : shown.start + shown.width].expandtabs(1))
-        after = self._safe(shown.text[shown.start + shown.width :].expandtabs(1))
-        whole = self._safe(shown.text.expandtabs(1))
-        if whole != before + marked + after:
-            # A secret reaches across the marker's edge: then the line is not worth the risk.
-            before, marked, after = "", HIDDEN, ""
-        if len(before + marked + after) > WIDTH:
-            marked = marked[: WIDTH // 2]
-            before = before if len(before) <= WIDTH // 2 else f"…{before[-WIDTH // 2 :]}"
-            room = max(0, WIDTH - len(before) - len(marked))
-            after = after if len(after) <= room else f"{after[:room]}…"
-        return _Shown((before + marked + after).rstrip(), len(before), max(1, len(marked)))
-
-
-def _printable(text: str) -> str:
-    """Write control characters out: a key may hold escape sequences."""
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
-
-
-def _masked(shown: _Shown, span: Span, spans: Collection[Span]) -> _Shown:
-    """Replace the secret parts of a line, from the right, and move the marker along."""
-    text, start, width = shown
-    for secret in sorted(spans, key=lambda hidden: hidden.column, reverse=True):
-        if secret.file != span.file or not secret.line <= span.line <= secret.end_line:
-            continue
-        left = secret.column - 1 if secret.line == span.line else 0
-        right = secret.end_column - 1 if secret.end_line == span.line else len(text)
-        if left >= right:
-            continue
-        text = text[:left] + HIDDEN + text[right:]
-        if left <= start < right:
-            start, width = left, len(HIDDEN)
-        elif start < left < start + width:
-            width = max(width + len(HIDDEN) - (right - left), left + len(HIDDEN) - start)
-        elif right <= start:
-            start += len(HIDDEN) - (right - left)
-    return _Shown(text, start, width)
-
-
-def _is_in_connections(lines: list[str], number: int) -> bool:
-    """True where the nearest line above that is not indented begins `connections`.
-
-    The line itself does not count: it may be the torn-off end of a setting.
-    """
-    for line in reversed(lines[: number - 1]):
-        if line and not line[0].isspace() and line[0] not in "#}])":
-            return line.startswith(("connections", '"connections', "'connections"))
-    return False

@@ -24,7 +24,10 @@ _ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
 
 
 class Layer(NamedTuple):
-    """One `-f`: a file, or the files of a directory side by side. `beside` is the folder that it stands in."""
+    """One `-f`: a file, or the files of a directory side by side; `beside` is the folder that it stands in.
+
+    `tree` is None where a file of it cannot be read: what the others need may stand in that one.
+    """
 
     files: tuple[str, ...]
     tree: Mapping | None
@@ -66,9 +69,9 @@ class Files:
             tree = read(STDIN, sys.stdin.buffer.read(BYTES + 1), self._faults)
             return Layer((STDIN,), tree, self._directory)
         path = self._directory / file
-        if not path.is_dir():
-            return Layer((file,), self._file(file), path.parent)
         try:
+            if not path.is_dir():
+                return Layer((file,), self._file(file), path.parent)
             inside = sorted(path.iterdir())
         except OSError as error:
             self._faults.add(Span(file), f"cannot be read: {error.strerror}")
@@ -83,7 +86,8 @@ class Files:
                 Span(file), "no .yaml file in this directory (folders below it are not read)"
             )
         trees = [tree for name in names if (tree := self._file(name))]
-        return Layer(tuple(names), join(trees, self._faults) if trees else None, path)
+        is_whole = bool(trees) and len(trees) == len(names)
+        return Layer(tuple(names), join(trees, self._faults) if is_whole else None, path)
 
     def _file(self, file: str) -> Mapping | None:
         content = self._content(file)

@@ -67,10 +67,10 @@ def load(
     faults = Faults()
     found = Files(directory, faults)
     layers = found.layers(files, environment, variables)
+    seen = found.variables(env_file, layers[0].beside, variables) if layers else variables
     trees = [layer.tree for layer in layers if layer.tree is not None]
     if len(trees) < len(layers) or not trees:
         _refuse(faults)
-    seen = found.variables(env_file, layers[0].beside, variables)
     tree = trees[0]
     for above in trees[1:]:
         tree = lay(tree, above)
