@@ -82,6 +82,10 @@ class Engine:
         self.version = str(answer.body.get("Version", ""))
         self._prefix = f"/v{spoken}"
 
+    def speaks(self, version: tuple[int, int]) -> bool:
+        """True where the engine's API is at least of that version."""
+        return tuple(int(part) for part in self._prefix.removeprefix("/v").split(".")) >= version
+
     def get(self, path: str, **params: Any) -> Any:  # noqa: ANN401 - whatever JSON has
         """Read; `params` that are maps go as JSON. Raises a ProviderError where the engine refuses."""
         answer = self.ask("GET", path, params=params)

@@ -77,7 +77,7 @@ def scope(name: str) -> Scope:
 def service(name: str) -> Callable[..., Resource]:
     """Give a service of this test's own: the placeholder image, no tasks, and the settings asked for."""
 
-    def made(suffix: str = "", **settings: Any) -> Resource:  # noqa: ANN401 - Compose settings
+    def made(suffix: str = "", **settings: Any) -> Resource:
         deploy = {"replicas": 0, **settings.pop("deploy", {})}
         given = {"image": f"{PLACEHOLDER}:1", **settings, "deploy": deploy}
         if deploy.get("mode", "").startswith("global"):

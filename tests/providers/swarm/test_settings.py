@@ -1,4 +1,4 @@
-"""Every Compose key, proven against the engine: written and read back equal, changed in place, and read as the CLI wrote it."""
+"""Every Compose key, proven against the engine: read back equal, changed in place, read as the docker CLI wrote it."""
 
 from __future__ import annotations
 

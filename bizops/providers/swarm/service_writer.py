@@ -1,0 +1,162 @@
+"""Creates and updates services: raw specs, pinned images, and never over what moved since the plan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from bizops.change import Action, Outcome, Status
+from bizops.providers.swarm import answers, inventory, live, registry, write
+from bizops.providers.swarm.observe import engine_name
+from bizops.providers.swarm.service import Service
+from bizops.providers.swarm.shapes import Names, group
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from bizops.change import Step
+    from bizops.providers.swarm.client import Engine
+    from bizops.providers.swarm.registry import Resolved
+    from bizops.providers.swarm.shapes import RawSpec
+    from bizops.resource import Path, Resource
+
+_IMAGE = ("image",)
+_TRIES = 5
+_OUT_OF_SEQUENCE = "out of sequence"
+_CONFLICT = 409
+_MEANWHILE = "it was changed meanwhile: plan again"
+_NEEDS_ENGINE = {("healthcheck", "start_interval"): (1, 44)}
+"""Settings that an older engine drops without a word, and the API version that has them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """What one batch needs to know, looked up once: ids by name, and what each image means right now."""
+
+    names: Names = field(default_factory=Names)
+    images: Mapping[str, Resolved] = field(default_factory=dict)
+
+
+def look_up(engine: Engine, steps: Sequence[Step]) -> Lookup:
+    """Ask the engine and the registries for all that the services of a batch refer to."""
+    settings = [wanted(step) for step in steps if step.change and _is_written(step)]
+    if not settings:
+        return Lookup()
+    used = {path[0] for each in settings for path in each}
+    names = Names()
+    if used & {"networks", "secrets", "configs"}:
+        names = inventory.names(engine, with_configs="configs" in used)
+    images = {each[_IMAGE] for each in settings if each.get(_IMAGE)}
+    return Lookup(names, registry.resolve(engine, images))
+
+
+def _is_written(step: Step) -> bool:
+    is_service = step.change is not None and step.change.address.kind == "service"
+    return is_service and step.action in {Action.CREATE, Action.UPDATE}
+
+
+def wanted(step: Step) -> dict[Path, Any]:
+    """Give the settings that a step writes: those that differ, or all declared ones where it creates."""
+    assert step.change is not None  # noqa: S101 - only changes come here
+    if step.action is Action.UPDATE:
+        return write.after(step.change.fields)
+    return {**_resource(step).spec.fields(), **dict(step.change.observed.refined)}
+
+
+def create(engine: Engine, step: Step, topology: str, lookup: Lookup) -> Outcome:
+    """Create a service with our label. One that a killed run created already is as good."""
+    name = engine_name(_resource(step))
+    spec, image = _spec(engine, write.blank(name), step, lookup)
+    answer = engine.ask(
+        "POST", "/services/create", body=write.owned(spec, topology), headers=_credentials(image)
+    )
+    if answer.status == _CONFLICT and _is_there_already(engine, step, topology, lookup):
+        return Outcome(step, Status.APPLIED, "it was there already")
+    return answers.outcome(step, answer, _told(image))
+
+
+def update(engine: Engine, step: Step, topology: str, lookup: Lookup) -> Outcome:
+    """Write the planned paths over the spec that the plan saw.
+
+    Swarm moves the version index whenever it notes a status, so a conflict counts only where the spec is another.
+    """
+    assert step.change is not None  # noqa: S101 - only changes come here
+    raw = step.change.observed.raw
+    spec, image = _spec(engine, raw["Spec"], step, lookup)
+    if step.change.adopts:
+        spec = write.owned(spec, topology)
+    index = raw["Version"]["Index"]
+    for _ in range(_TRIES):
+        answer = engine.ask(
+            "POST",
+            f"/services/{raw['ID']}/update",
+            params={"version": index, "registryAuthFrom": "spec"},
+            body=spec,
+            headers=_credentials(image),
+        )
+        if answer.is_ok or _OUT_OF_SEQUENCE not in answer.message:
+            break
+        fresh = engine.get(f"/services/{raw['ID']}")
+        if fresh["Spec"] != raw["Spec"]:
+            return Outcome(step, Status.FAILED, _MEANWHILE)
+        index = fresh["Version"]["Index"]
+    return answers.outcome(step, answer, _told(image))
+
+
+def _resource(step: Step) -> Resource:
+    assert step.change is not None  # noqa: S101 - only changes come here
+    assert step.change.resource is not None  # noqa: S101 - a creation has one
+    return step.change.resource
+
+
+def _is_there_already(engine: Engine, step: Step, topology: str, lookup: Lookup) -> bool:
+    answer = engine.ask("GET", f"/services/{engine_name(_resource(step))}")
+    if not answer.is_ok or inventory.owner(answer.body["Spec"].get("Labels")) != topology:
+        return False
+    spec = _resource(step).spec
+    assert isinstance(spec, Service)  # noqa: S101 - the kind says so
+    found = dict(live.fields(answer.body["Spec"], lookup.names, spec))
+    return all(
+        path == _IMAGE or (path in found and found[path].value == value)
+        for path, value in wanted(step).items()
+    )
+
+
+def _spec(
+    engine: Engine, base: RawSpec, step: Step, lookup: Lookup
+) -> tuple[RawSpec, Resolved | None]:
+    """Give the spec to write, and what was found out about its new image.
+
+    Raises LookupError for what does not exist, ValueError for a setting that this engine would drop.
+    """
+    after = wanted(step)
+    for path, version in _NEEDS_ENGINE.items():
+        if after.get(path) is not None and not engine.speaks(version):
+            message = f"{'.'.join(path)} needs API {version[0]}.{version[1]}, and this engine would drop it"
+            raise ValueError(message)
+    image = lookup.images.get(after.get(_IMAGE) or "")
+    if image:
+        after[_IMAGE] = image.reference
+    spec = write.changed(base, after, lookup.names)
+    if image:
+        _place(spec, image)
+    return spec, image
+
+
+def _place(spec: RawSpec, image: Resolved) -> None:
+    """Write what the image is built for; the platforms of the image before would keep tasks from their nodes."""
+    before = spec["TaskTemplate"].get("Placement")
+    placement = {key: held for key, held in (before or {}).items() if key != "Platforms"}
+    if image.platforms:
+        placement["Platforms"] = [dict(platform) for platform in image.platforms]
+    if placement or before:
+        group(spec, ("TaskTemplate",))["Placement"] = placement
+
+
+def _credentials(image: Resolved | None) -> dict[str, str] | None:
+    return {"X-Registry-Auth": image.credentials} if image and image.credentials else None
+
+
+def _told(image: Resolved | None) -> str:
+    """Say where an image could not be pinned, for then nodes may run different builds of one tag."""
+    return f"its digest is not pinned: {image.problem}" if image and image.problem else ""
