@@ -1,0 +1,51 @@
+"""RabbitMQ 3.10 to 4.x: exchanges, queues, bindings and policies."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bizops.provider import Definition, Options
+from bizops.providers.rabbitmq import checks, derived, kinds
+from bizops.providers.rabbitmq.connection import Connection
+from bizops.providers.rabbitmq.names import PROVIDER
+from bizops.providers.rabbitmq.specs import Settings
+
+if TYPE_CHECKING:
+    from bizops.provider import Provider
+
+
+def _connect(connection: Connection, settings: Settings, options: Options) -> Provider:
+    from bizops.providers.rabbitmq.provider import (  # noqa: PLC0415 - imports the HTTP client
+        RabbitMQ,
+    )
+
+    return RabbitMQ(connection, settings, options)
+
+
+DEFINITION = Definition(
+    name=PROVIDER,
+    kinds=kinds.KINDS,
+    connection=Connection,
+    settings=Settings,
+    connect=_connect,
+    check=checks.check,
+    derive=derived.derive,
+    near_names={
+        "ttl": "message_ttl (messages)? The life of the queue itself is expires.",
+        "x-message-ttl": "message_ttl",
+        "priority": "max_priority",
+        "x-max-priority": "max_priority",
+        "max-priority": "max_priority",
+        "dlx": "dead_letter: {exchange: NAME}",
+        "dlq": "dead_letter: {exchange: NAME}",
+        "dead_letter_exchange": "dead_letter: {exchange: NAME}",
+        "length": "max_length",
+        "key": "routing_key",
+        "source": "exchange",
+        "destination": "queue",
+        "args": "arguments",
+        "single_active": "single_active_consumer",
+        "max_delivery": "delivery_limit",
+        "apply-to": "apply_to",
+    },
+)

@@ -1,0 +1,118 @@
+"""Asks over AMQP what is at stake: the messages and consumers of queues, by passive declaration.
+
+It is the only question that the management API does not answer for every type: its cheap listing counts no consumers
+and no messages of quorum queues (3.10.8 and 4.0.5). A passive declaration needs no permission on the queue.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ssl
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bizops import errors
+from bizops.providers.rabbitmq.connection import AMQP_PORTS, Connection
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pika
+
+_NOT_FOUND = 404
+_LOCKED = 405
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """What a queue holds: messages that are ready, and consumers."""
+
+    messages: int
+    consumers: int
+
+
+def count(
+    connection: Connection, timeout: float, vhost: str, queues: Sequence[str]
+) -> dict[str, Count | None]:
+    """Give the counts of these queues; None for one that is not there. Raises ProviderError.
+
+    A queue that is exclusive to another connection is left out: nobody can say what it holds.
+    """
+    import pika  # noqa: PLC0415 - 54 ms that a plan with nothing at stake saves
+    from pika import exceptions  # noqa: PLC0415 - as above
+
+    found: dict[str, Count | None] = {}
+    try:
+        with contextlib.closing(
+            pika.BlockingConnection(_parameters(connection, timeout, vhost))
+        ) as link:
+            link.call_later(timeout, _give_up)
+            channel = link.channel()
+            for queue in queues:
+                try:
+                    said = channel.queue_declare(queue, passive=True).method
+                    found[queue] = Count(said.message_count, said.consumer_count)
+                except exceptions.ChannelClosedByBroker as error:
+                    if error.reply_code == _NOT_FOUND:
+                        found[queue] = None
+                    elif error.reply_code != _LOCKED:
+                        raise
+                    channel = link.channel()
+    except (exceptions.AMQPError, OSError, TimeoutError) as error:
+        words = str(error) or type(error).__name__
+        message = f"AMQP at {_shown(connection)}: {words}"
+        raise errors.UnreachableError(message) from None
+    return found
+
+
+def _give_up() -> None:
+    message = "no answer in time"
+    raise TimeoutError(message)
+
+
+def _parameters(connection: Connection, timeout: float, vhost: str) -> pika.ConnectionParameters:
+    import pika  # noqa: PLC0415 - imported by the caller already
+
+    if connection.amqp_url is not None:
+        url = connection.amqp_url.reveal()
+        parameters: Any = pika.URLParameters(url)
+        is_tls = url.startswith("amqps")
+        if "@" not in url:
+            parameters.credentials = _credentials(connection)
+    else:
+        is_tls = connection.is_tls
+        parameters = pika.ConnectionParameters(
+            connection.host,
+            AMQP_PORTS["https" if is_tls else "http"],
+            credentials=_credentials(connection),
+        )
+    parameters.virtual_host = vhost
+    parameters.socket_timeout = parameters.stack_timeout = timeout
+    parameters.blocked_connection_timeout = timeout
+    parameters.connection_attempts = 1
+    if is_tls:
+        parameters.ssl_options = pika.SSLOptions(_context(connection), parameters.host)
+    return parameters
+
+
+def _credentials(connection: Connection) -> Any:  # noqa: ANN401 - pika's own
+    import pika  # noqa: PLC0415 - imported by the caller already
+
+    return pika.PlainCredentials(connection.username, connection.password.reveal())
+
+
+def _context(connection: Connection) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=connection.ca_file)
+    if not connection.verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if connection.cert_file:
+        context.load_cert_chain(connection.cert_file, connection.key_file)
+    return context
+
+
+def _shown(connection: Connection) -> str:
+    """Give the address without user and password."""
+    if connection.amqp_url is not None:
+        return connection.amqp_url.reveal().rpartition("@")[2].removeprefix("amqp://")
+    return f"{connection.host}:{AMQP_PORTS['https' if connection.is_tls else 'http']}"

@@ -1,0 +1,146 @@
+"""What is wrong across the declared resources, found without asking the broker; pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bizops.provider import Finding
+from bizops.providers.rabbitmq import definitions, effective, fields, view
+from bizops.providers.rabbitmq.effective import Policy, Subject
+from bizops.providers.rabbitmq.specs import PolicySpec, QueueSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from bizops.resource import Path, Resource
+
+_NEWEST = (4, 0)
+_CLASSIC_ONLY = {
+    "max_priority": "a quorum queue or stream has no max_priority: drop it, or type: classic",
+}
+_NOT_ON_STREAMS = (
+    "message_ttl",
+    "expires",
+    "max_length",
+    "overflow",
+    "delivery_limit",
+    "dead_letter",
+    "single_active_consumer",
+)
+
+
+def check(resources: Sequence[Resource], settings: object) -> Iterable[Finding]:
+    """Give faults and warnings, in the order of the resources."""
+    del settings
+    queues = [r for r in resources if isinstance(r.spec, QueueSpec) and not r.external]
+    policies = [r for r in resources if isinstance(r.spec, PolicySpec)]
+    for resource in resources:
+        if isinstance(resource.spec, QueueSpec) and not resource.external:
+            for path, problem, is_warning in _queue(resource.spec):
+                yield Finding(resource.address, path, problem, is_warning)
+        elif isinstance(resource.spec, PolicySpec):
+            yield from _policy(resource, queues, policies)
+
+
+def _queue(spec: QueueSpec) -> Iterator[tuple[Path, str, bool]]:
+    queue_type = spec.type or view.DEFAULT_TYPE
+    if spec.max_priority is not None and queue_type != "classic":
+        yield ("max_priority",), _CLASSIC_ONLY["max_priority"], False
+    if queue_type == "stream":
+        for name in _NOT_ON_STREAMS:
+            if getattr(spec, name) not in {None, False}:
+                yield (name,), f"a stream has no {name}", False
+    if queue_type == "classic" and spec.delivery_limit is not None:
+        yield ("delivery_limit",), "only quorum queues have a delivery_limit", False
+    if queue_type != "classic":
+        if spec.durable is False:
+            yield ("durable",), f"a {queue_type} queue is always durable", False
+        if spec.auto_delete:
+            yield ("auto_delete",), f"a {queue_type} queue cannot be auto_delete", False
+    yield from _combinations(spec, queue_type)
+
+
+def _combinations(spec: QueueSpec, queue_type: str) -> Iterator[tuple[Path, str, bool]]:
+    dead_letter = spec.dead_letter
+    if queue_type == "quorum" and spec.overflow == "reject-publish-dlx":
+        yield ("overflow",), "a quorum queue has no reject-publish-dlx", False
+    if spec.overflow and spec.max_length is None and spec.max_length_bytes is None:
+        text = "overflow does nothing without max_length or max_length_bytes"
+        yield ("overflow",), text, True
+    if dead_letter is not None and dead_letter.strategy is not None:
+        path = ("dead_letter", "strategy")
+        if queue_type != "quorum":
+            yield path, "only quorum queues have a dead-letter strategy", False
+        elif dead_letter.strategy == "at-least-once" and spec.overflow != "reject-publish":
+            text = (
+                "at-least-once needs overflow: reject-publish, or it is at-most-once all the same"
+            )
+            yield path, text, True
+    if queue_type == "quorum" and spec.delivery_limit is not None and dead_letter is None:
+        text = "without dead_letter, a message delivered more often is dropped"
+        yield ("delivery_limit",), text, True
+
+
+def _policy(
+    resource: Resource, queues: Sequence[Resource], policies: Sequence[Resource]
+) -> Iterator[Finding]:
+    address, policy = resource.address, _as_policy(resource)
+    if not effective.is_understood(policy):
+        text = "this pattern cannot be read here, so nobody can say which queues it matches"
+        yield Finding(address, ("pattern",), text, is_warning=True)
+        return
+    for other in queues:
+        if other.address.scope != address.scope or not _is_meant(policy, other):
+            continue
+        name, spec = other.address.name, other.spec
+        assert isinstance(spec, QueueSpec)  # noqa: S101 - filtered by the caller
+        subject = _subject(other)
+        own = sorted(view.policy_part(name, spec))
+        unknown = sorted(policy.keys & effective.unsupported(subject.type, _NEWEST))
+        if unknown:
+            text = (
+                f"is passed over whole for queue {name}: a {subject.type} queue does not know "
+                f"{', '.join(unknown)}"
+            )
+            yield Finding(address, ("definition",), text, is_warning=True)
+        elif own:
+            fields_of = ", ".join(".".join(definitions.PATH_OF_KEY[key]) for key in own)
+            text = (
+                f"matches queue {name}, which has settings of its own ({fields_of}), and only one policy "
+                "applies to a queue: leave it out of the pattern, or move its settings here"
+            )
+            yield Finding(address, ("pattern",), text)
+        for rival in policies:
+            if rival.address > address and _ties(policy, rival, other):
+                text = f"ties with policy {rival.address.name} on queue {name}: which wins cannot be said"
+                yield Finding(address, ("priority",), text, is_warning=True)
+
+
+def _ties(policy: Policy, rival: Resource, queue: Resource) -> bool:
+    other = _as_policy(rival)
+    return (
+        rival.address.scope == queue.address.scope
+        and other.priority == policy.priority
+        and effective.is_applicable(other, _subject(queue))
+    )
+
+
+def _is_meant(policy: Policy, queue: Resource) -> bool:
+    """True where pattern and apply_to mean this queue, whatever its type makes of the keys."""
+    return effective.is_applicable(
+        Policy(policy.name, policy.pattern, policy.apply_to, policy.priority, ()), _subject(queue)
+    )
+
+
+def _subject(queue: Resource) -> Subject:
+    spec = queue.spec
+    assert isinstance(spec, QueueSpec)  # noqa: S101 - filtered by the caller
+    pairs = fields.freeze(view.arguments(queue.address.name, spec))
+    return Subject(queue.address.name, spec.type or view.DEFAULT_TYPE, pairs, _NEWEST)
+
+
+def _as_policy(resource: Resource) -> Policy:
+    spec = resource.spec
+    assert isinstance(spec, PolicySpec)  # noqa: S101 - filtered by the caller
+    name = resource.address.name
+    return Policy(name, spec.pattern, spec.apply_to, spec.priority, spec.definition)

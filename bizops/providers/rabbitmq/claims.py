@@ -1,0 +1,170 @@
+"""What each queue needs of a derived policy, and what stands in the way; pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bizops.change import Action, Refusal
+from bizops.providers.rabbitmq import definitions, effective, fields, rules, view
+from bizops.providers.rabbitmq.specs import QueueSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bizops.change import Change
+    from bizops.providers.rabbitmq.effective import Policy
+    from bizops.providers.rabbitmq.fields import Pairs
+
+STAYS = frozenset({Action.NOOP, Action.UPDATE})
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The definition that a queue's derived policy must have, empty where it needs none."""
+
+    definition: Pairs = ()
+    refusals: tuple[Refusal, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def of_undeclared(covering: Policy) -> Claim:
+    """Keep what a live queue has that this plan says nothing about.
+
+    A message published while no TTL matches never expires and blocks those behind it, so coverage never lapses.
+    """
+    return Claim(covering.definition)
+
+
+def of_change(change: Change, priority: int) -> Claim:
+    """Give the claim of a declared queue, with a refusal for each foreign policy in its way."""
+    assert change.resource is not None  # noqa: S101 - a deletion claims nothing
+    seen: view.View = change.observed.raw
+    spec = change.resource.spec
+    assert isinstance(spec, QueueSpec)  # noqa: S101 - the kind's own spec
+    if change.action is Action.REPLACE:
+        seen = view.recreated(seen, spec)
+    wanted = _wanted(change, seen, spec)
+    if not wanted:
+        is_dropped = any(f.path in definitions.POLICY_KEY for f in change.fields)
+        kept = seen.is_covered and change.action is Action.NOOP and not is_dropped
+        return Claim(seen.covering[0].definition) if kept else Claim()
+    if not seen.is_covered and _is_met(wanted, seen.settings_under({})):
+        return Claim()
+    refusals = (*_stronger(change, seen, wanted, priority), *_weaker(change, seen, wanted))
+    refusals += _capped(change, seen, wanted)
+    carried = rules.carried(seen, wanted)
+    definition = fields.freeze({**carried, **wanted})
+    return Claim(definition, refusals, _notes(seen, carried))
+
+
+def _wanted(change: Change, seen: view.View, spec: QueueSpec) -> dict[str, Any]:
+    """Give the declared settings of the policy; what `ignore_changes` hides stays as it is."""
+    wanted = view.policy_part(seen.subject.name, spec)
+    if change.action not in STAYS:
+        return wanted
+    mine = dict(seen.covering[0].definition) if seen.is_covered else {}
+    for field in change.unmanaged:
+        key = definitions.POLICY_KEY.get(field.path)
+        if key is None:
+            continue
+        wanted.pop(key, None)
+        if key in mine:
+            wanted[key] = mine[key]
+    return wanted
+
+
+def _is_met(wanted: Mapping[str, Any], without: Mapping[str, effective.Setting]) -> bool:
+    """True where all that is wanted is in force without any policy of ours."""
+    return all(key in without and without[key].value == value for key, value in wanted.items())
+
+
+def _stronger(
+    change: Change, seen: view.View, wanted: Mapping[str, Any], priority: int
+) -> tuple[Refusal, ...]:
+    """Refuse where a foreign policy would win over ours, or nobody can say which of them would."""
+    found = []
+    for policy in seen.foreign:
+        if policy.priority < priority:
+            continue
+        how = "wins over" if policy.priority > priority else "ties with"
+        why = (
+            f"policy {policy.name} (priority {policy.priority}) matches it and {how} ours "
+            f"(priority {priority})"
+        )
+        found.append(
+            Refusal(
+                change.address,
+                _field(min(wanted)),
+                why,
+                (
+                    f"give policy {policy.name} a priority below {priority}",
+                    f"give policy {policy.name} a pattern that leaves {change.address.name} out",
+                    f"policy_priority: {policy.priority + 1} in the rabbitmq section",
+                    "settings_in: arguments on this queue",
+                ),
+            )
+        )
+    return tuple(found)
+
+
+def _weaker(change: Change, seen: view.View, wanted: Mapping[str, Any]) -> tuple[Refusal, ...]:
+    """Refuse to displace foreign policies that cannot be carried: several, or one that sets the same key."""
+    if seen.is_covered or not seen.foreign:
+        return ()
+    leave_out = f"a pattern that leaves {change.address.name} out"
+    if len(seen.foreign) > 1:
+        names = ", ".join(f"{p.name} (priority {p.priority})" for p in seen.foreign)
+        why = f"several policies match it, and only one can be carried into ours: {names}"
+        return (
+            Refusal(
+                change.address,
+                _field(min(wanted)),
+                why,
+                (f"give all but one of them {leave_out}", "settings_in: arguments on this queue"),
+            ),
+        )
+    foreign = seen.foreign[0]
+    return tuple(
+        Refusal(
+            change.address,
+            _field(key),
+            f"policy {foreign.name} (priority {foreign.priority}) sets {key} {value} on it too",
+            (
+                f"give policy {foreign.name} {leave_out}",
+                f"take {key} out of policy {foreign.name}",
+                f"drop {_field(key)} here",
+            ),
+        )
+        for key, value in foreign.definition
+        if key in wanted and wanted[key] != value
+    )
+
+
+def _capped(change: Change, seen: view.View, wanted: Mapping[str, Any]) -> tuple[Refusal, ...]:
+    """Refuse what an operator policy forbids on a queue that does not exist yet; rules see to live ones."""
+    if change.action in STAYS:
+        return ()
+    reached = seen.settings_under(wanted)
+    return tuple(
+        Refusal(
+            change.address,
+            _field(key),
+            f"{reached[key].origin} holds it at {reached[key].value}",
+            (f"declare {reached[key].value}", "ask the broker's administrator to change it"),
+        )
+        for key, value in wanted.items()
+        if reached[key].value != value and reached[key].origin.startswith("operator policy")
+    )
+
+
+def _notes(seen: view.View, carried: Mapping[str, Any]) -> tuple[str, ...]:
+    if not carried:
+        return ()
+    names = ", ".join(p.name for p in seen.foreign if p.keys & carried.keys())
+    held = ", ".join(f"{key} {value}" for key, value in sorted(carried.items()))
+    return (f"carries {held} of policy {names}, whose place ours takes",)
+
+
+def _field(key: str) -> str:
+    return ".".join(definitions.PATH_OF_KEY[key])

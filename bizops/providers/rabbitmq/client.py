@@ -1,0 +1,171 @@
+"""The management API over kept-alive connections, and its failures in our words.
+
+Every request that we make may be made twice: PUT and DELETE by nature, and POST of a binding because the broker keeps
+one of each. So one that met a connection which the server had closed meanwhile is sent again once.
+"""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from requests.utils import get_environ_proxies, select_proxy
+
+from bizops import errors
+from bizops.providers.rabbitmq import failures
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from bizops.provider import Options
+    from bizops.providers.rabbitmq.connection import Connection
+
+MAX_CONNECTIONS = 16
+_TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
+_REDIRECTS = range(300, 400)
+_REFUSED = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One write: method, path below `/api`, and the JSON body where there is one."""
+
+    method: str
+    path: str
+    body: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A status code and, where the broker refused, its reason in words."""
+
+    status: int
+    reason: str = ""
+
+    @property
+    def is_ok(self) -> bool:
+        """True where the request was carried out."""
+        return self.status < _REFUSED
+
+    @property
+    def is_transient(self) -> bool:
+        """True where the same request may pass on another try; 0 is no answer at all."""
+        return self.status in _TRANSIENT or self.status == 0
+
+
+class Client:
+    """Speaks to one broker. Every method may be called from any thread."""
+
+    def __init__(self, connection: Connection, options: Options) -> None:
+        self.url = connection.url
+        self._whom = failures.Whom(connection.url, connection.username, options.timeout)
+        self._session = requests.Session()
+        self._session.trust_env = False
+        threads = max(1, min(MAX_CONNECTIONS, options.parallelism))
+        self._http, self._prefix = _connections(self._session, connection, threads)
+        self._timeout = urllib3.Timeout(connect=options.timeout, read=options.timeout)
+        self._headers = urllib3.make_headers(
+            basic_auth=f"{connection.username}:{connection.password.reveal()}"
+        ) | {"Content-Type": "application/json"}
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="rabbitmq")
+
+    def read(self, path: str) -> Any:  # noqa: ANN401 - any JSON
+        """Give what a GET answers; raises ProviderError."""
+        response = self._send(Request("GET", path))
+        if response.status in _REDIRECTS or not _is_json(response):
+            raise failures.not_rabbitmq(self._whom, response.status)
+        if response.status >= _REFUSED:
+            raise failures.refused(self._whom, response.status, failures.reason(response.data))
+        return json.loads(response.data)
+
+    def read_all(self, paths: Sequence[str]) -> list[Any]:
+        """Read several paths side by side, and give what each answers, or its ProviderError."""
+
+        def attempt(path: str) -> Any:  # noqa: ANN401 - any JSON, or the error
+            try:
+                return self.read(path)
+            except errors.ProviderError as error:
+                return error
+
+        return self.map(attempt, paths)
+
+    def write(self, request: Request) -> Answer:
+        """Carry out one write. Raises nothing: no answer is status 0, with the reason."""
+        try:
+            response = self._send(request)
+        except errors.ProviderError as error:
+            return Answer(0, str(error))
+        if response.status < _REFUSED:
+            return Answer(response.status)
+        said = failures.reason(response.data)
+        return Answer(response.status, failures.explained(self._whom, response.status, said))
+
+    def map(self, work: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
+        """Do the same work for each item over all connections; results in order."""
+        return list(self._threads.map(work, items))
+
+    def close(self) -> None:
+        """Give back the connections."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._session.close()
+
+    def _send(self, request: Request) -> urllib3.BaseHTTPResponse:
+        body = None if request.body is None else json.dumps(request.body)
+        for again in (True, False):
+            try:
+                return self._http.urlopen(
+                    request.method,
+                    f"{self._prefix}{request.path}",
+                    body=body,
+                    headers=self._headers,
+                    timeout=self._timeout,
+                    retries=False,
+                    redirect=False,
+                )
+            except urllib3.exceptions.ProtocolError as error:
+                if not (again and failures.is_closed(error)):
+                    raise failures.unanswered(self._whom, error) from None
+            except urllib3.exceptions.HTTPError as error:
+                raise failures.unanswered(self._whom, error) from None
+        raise AssertionError
+
+
+def _connections(
+    session: requests.Session, connection: Connection, size: int
+) -> tuple[urllib3.HTTPConnectionPool, str]:
+    """Give the session's pool for this broker, and what stands before every path.
+
+    Requests go through the pool itself: preparing them one by one takes twice the time of sending them.
+    Raises UsageError where a certificate file is missing.
+    """
+    session.mount("https://", HTTPAdapter(pool_maxsize=size, pool_block=True))
+    session.mount("http://", HTTPAdapter(pool_maxsize=size, pool_block=True))
+    prepared = requests.Request("GET", f"{connection.url}/api").prepare()
+    proxies = get_environ_proxies(connection.url)
+    adapter = session.get_adapter(connection.url)
+    assert isinstance(adapter, HTTPAdapter)  # noqa: S101 - mounted above
+    cert = connection.cert_file
+    pair = (cert, connection.key_file) if cert and connection.key_file else cert
+    verify: bool | str = connection.verify and (connection.ca_file or True)
+    if not connection.verify:
+        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+    try:
+        pool = adapter.get_connection_with_tls_context(prepared, verify, proxies=proxies, cert=pair)
+    except OSError as error:
+        message = f"rabbitmq: {error}"
+        raise errors.UsageError(message) from None
+    assert isinstance(pool, urllib3.HTTPConnectionPool)  # noqa: S101 - of an http or https URL
+    is_proxied = bool(select_proxy(connection.url, proxies)) and not connection.is_tls
+    return pool, f"{connection.url}/api" if is_proxied else prepared.path_url
+
+
+def _is_json(response: urllib3.BaseHTTPResponse) -> bool:
+    """True where an answer is JSON; the broker gives some refusals without any body."""
+    if not response.data:
+        return response.status >= _REFUSED
+    return "json" in response.headers.get("Content-Type", "")

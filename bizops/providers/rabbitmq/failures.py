@@ -1,0 +1,114 @@
+"""What went wrong between us and the management API, as errors with the broker's words and a remedy."""
+
+from __future__ import annotations
+
+import html
+import json
+from dataclasses import dataclass
+
+import urllib3
+
+from bizops import errors
+
+_TLS_MISMATCH = ("WRONG_VERSION_NUMBER", "UNKNOWN_PROTOCOL", "record layer failure")
+
+
+@dataclass(frozen=True, slots=True)
+class Whom:
+    """Whom we asked, as whom, and how many seconds we waited."""
+
+    url: str
+    user: str
+    timeout: float
+
+    @property
+    def remedy(self) -> str:
+        """A command that asks the same question without us."""
+        return f'curl -sS {self.url}/api/whoami -u "{self.user}"'
+
+
+def reason(data: bytes) -> str:
+    """Give the broker's reason out of the body of a refusal, on one line."""
+    try:
+        content = json.loads(data)
+    except ValueError:
+        return data.decode(errors="replace").strip()[:200]
+    said = content.get("reason") or content.get("error") or "" if isinstance(content, dict) else ""
+    return " ".join(html.unescape(str(said)).split())
+
+
+def is_closed(error: urllib3.exceptions.ProtocolError) -> bool:
+    """True where a kept-alive connection had been closed by the other side before it heard us."""
+    cause = error.args[-1] if error.args else None
+    return isinstance(cause, ConnectionError)
+
+
+def unanswered(whom: Whom, error: urllib3.exceptions.HTTPError) -> errors.ProviderError:
+    """Give the error for a request without an answer."""
+    text = str(error)
+    if isinstance(error, urllib3.exceptions.NameResolutionError):
+        said = f"{whom.url}: no host has this name"
+    elif isinstance(error, urllib3.exceptions.NewConnectionError):
+        is_refused = "refused" in text.lower()
+        said = f"{whom.url} refused the connection" if is_refused else f"{whom.url}: {_last(text)}"
+    elif isinstance(error, urllib3.exceptions.TimeoutError):
+        said = f"{whom.url} did not answer in {whom.timeout:g} s"
+    elif any(mark in text for mark in _TLS_MISMATCH):
+        said = f"{whom.url} does not speak TLS; write http:// where the port is plain"
+    elif "certificate verify failed" in text.lower():
+        said = f"{whom.url}: its certificate is not trusted ({_last(text)}); see ca_file"
+    elif isinstance(error, urllib3.exceptions.SSLError):
+        said = f"{whom.url}: TLS failed: {_last(text)}"
+    elif isinstance(error, urllib3.exceptions.ProtocolError) and not is_closed(error):
+        message = f"{whom.url} does not speak HTTP; the management API usually has port 15672, or 15671 with https://"
+        return errors.WrongSystemError(message, remedy=whom.remedy)
+    elif isinstance(error, urllib3.exceptions.ProtocolError):
+        said = (
+            f"{whom.url} closed the connection without a word; the management API usually has port 15672, "
+            "or 15671 with https://"
+        )
+    else:
+        said = f"{whom.url}: {_last(text)}"
+    return errors.UnreachableError(said, remedy=whom.remedy)
+
+
+def _last(text: str) -> str:
+    """Give the innermost of nested messages."""
+    return text.rsplit(": ", 1)[-1].strip(")(' ")
+
+
+def not_rabbitmq(whom: Whom, status: int) -> errors.ProviderError:
+    """Give the error for an answer that no management API gives."""
+    message = f"{whom.url} answers HTTP {status}, but is not RabbitMQ's management API"
+    return errors.WrongSystemError(message, remedy=whom.remedy)
+
+
+def refused(whom: Whom, status: int, said: str) -> errors.ProviderError:
+    """Give the error for a read that the broker refused."""
+    text = explained(whom, status, said)
+    if status in {401, 403}:
+        return errors.DeniedError(text, remedy=whom.remedy)
+    if status >= 500:  # noqa: PLR2004 - HTTP
+        return errors.RetryableError(text, remedy=whom.remedy)
+    return errors.RejectedError(text, remedy=whom.remedy)
+
+
+def explained(whom: Whom, status: int, said: str) -> str:
+    """Give the broker's words with what they mean.
+
+    It answers 401 to a wrong password and to a missing right alike; only the words differ (3.10.8 and 4.0.5).
+    """
+    if status not in {401, 403}:
+        return said or f"HTTP {status}"
+    meanings = {
+        "Not_Authorized": "wrong user name or password",
+        "": "wrong user name or password",
+        "Login failed": "wrong user name or password",
+        "Not management user": "the user needs the policymaker tag",
+        "User not authorised to access virtual host": "the user has no permissions in this vhost",
+        "User not authorised to access object": "the user needs the policymaker tag",
+        "Access refused.": "the user lacks configure, read or write permission on this name",
+    }
+    meaning = meanings.get(said, "")
+    words = f"{said} ({meaning})" if meaning and said else said or meaning
+    return f"user {whom.user}: {words}"

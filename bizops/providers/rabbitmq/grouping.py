@@ -1,0 +1,81 @@
+"""Which policies carry a set of definitions: queues with equal ones share one; pure."""
+
+from __future__ import annotations
+
+import itertools
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bizops.providers.rabbitmq import fields, patterns
+from bizops.providers.rabbitmq.effective import Policy
+from bizops.providers.rabbitmq.names import digest, label, policy_prefix
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bizops.providers.rabbitmq.fields import Pairs
+
+APPLY_TO = "queues"
+_SHORT = {
+    "message-ttl": "ttl",
+    "dead-letter-exchange": "dlx",
+    "dead-letter-routing-key": "",
+    "dead-letter-strategy": "",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A derived policy and the queues that it is for."""
+
+    policy: Policy
+    queues: tuple[str, ...]
+
+
+def groups(
+    wanted: Mapping[str, Pairs], topology: str, priority: int, live: Mapping[str, Policy]
+) -> dict[str, Group]:
+    """Give the policies for these definitions by queue, by policy name.
+
+    The name holds a digest of all that the policy says, so the same content has the same name in every run. A live
+    policy of that name with another content was changed by hand: then a new name is found, since none is updated.
+    """
+    members: defaultdict[Pairs, list[str]] = defaultdict(list)
+    for name in sorted(wanted):
+        if wanted[name]:
+            members[wanted[name]].append(name)
+    found: dict[str, Group] = {}
+    for definition in sorted(members, key=repr):
+        for pattern, names in patterns.of_names(members[definition]):
+            policy = _named(pattern, definition, priority, (topology, live))
+            found[policy.name] = Group(policy, names)
+    return found
+
+
+def _named(
+    pattern: str,
+    definition: Pairs,
+    priority: int,
+    place: tuple[str, Mapping[str, Policy]],
+) -> Policy:
+    topology, live = place
+    content = [pattern, APPLY_TO, priority, fields.thaw(definition)]
+    stem = f"{policy_prefix(topology)}{settings_label(definition)}"
+    for attempt in itertools.count():
+        name = f"{stem}.{digest(content, str(attempt or ''))}"
+        policy = Policy(name, pattern, APPLY_TO, priority, definition)
+        if live.get(name, policy) == policy:
+            return policy
+    raise AssertionError
+
+
+def settings_label(definition: Pairs) -> str:
+    """Give a definition in a policy's name: `ttl-2h_max-length-10`."""
+    parts = [_part(key, value) for key, value in definition]
+    return label("_".join(part for part in parts if part))
+
+
+def _part(key: str, value: Any) -> str:  # noqa: ANN401 - any setting
+    short = _SHORT.get(key, key)
+    return f"{short}-{value}" if short else ""

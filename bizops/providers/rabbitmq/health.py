@@ -1,0 +1,78 @@
+"""What `status` shows of the declared queues; pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bizops.provider import Health
+from bizops.providers.rabbitmq.names import encode
+from bizops.providers.rabbitmq.specs import QueueSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from bizops.resource import Address, Resource
+
+COLUMNS = ("QUEUE", "READY", "UNACKED", "CONSUMERS", "IN/s", "OUT/s", "DLQ")
+_WANTED = (
+    "name,state,messages_ready,messages_unacknowledged,consumers,"
+    "message_stats.publish_details.rate,message_stats.deliver_get_details.rate"
+)
+
+Listing = "Mapping[str, Mapping[str, Any]]"
+
+
+def path(vhost: str) -> str:
+    """Give the path of the listing with statistics; it is slower than the cheap one, and read for people only."""
+    return f"/queues/{encode(vhost)}?columns={_WANTED}"
+
+
+def health(
+    resources: Sequence[Resource], listings: Mapping[str, Mapping[str, Any]], section_vhost: str
+) -> Health:
+    """Give one row for each declared queue; a dead-letter queue that is implied is a column of its parent."""
+    queues = [r for r in resources if isinstance(r.spec, QueueSpec)]
+    implied = {
+        r.address for r in queues if r.source is not None and r.source.derived == "dead_letter"
+    }
+    rows = tuple(
+        _row(resource.address, listings[resource.address.scope or section_vhost], implied)
+        for resource in queues
+        if resource.address not in implied
+    )
+    bad = sum(bool(problem) for _, _, problem in rows)
+    verdict = "ok" if not bad else "DEGRADED" if any("missing" in p for _, _, p in rows) else "ok"
+    return Health(COLUMNS, rows, verdict)
+
+
+def _row(
+    address: Address, listing: Mapping[str, Any], implied: set[Address]
+) -> tuple[Address, tuple[str, ...], str]:
+    name = address.name
+    queue = listing.get(name)
+    dead = address._replace(parts=(f"{name}.dlq",))
+    waiting = listing.get(dead.name, {}).get("messages_ready")
+    dlq = str(waiting or 0) if dead in implied and dead.name in listing else "-"
+    if queue is None:
+        return address, (name, "-", "-", "-", "-", "-", dlq), "missing"
+    stats = queue.get("message_stats") or {}
+    ready, unacked = queue.get("messages_ready") or 0, queue.get("messages_unacknowledged") or 0
+    consumers = queue.get("consumers") or 0
+    cells = (
+        name,
+        str(ready),
+        str(unacked),
+        str(consumers),
+        _rate(stats, "publish_details"),
+        _rate(stats, "deliver_get_details"),
+        dlq,
+    )
+    state = queue.get("state") or "running"
+    if state not in {"running", "live", "idle", "flow"}:
+        return address, cells, f"missing: it is {state}"
+    return address, cells, "nobody consumes" if ready and not consumers else ""
+
+
+def _rate(stats: Mapping[str, Any], name: str) -> str:
+    rate = (stats.get(name) or {}).get("rate") or 0.0
+    return f"{rate:.2f}"

@@ -1,0 +1,262 @@
+"""Turns what was read of a broker into observations; pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+from bizops.providers.rabbitmq import definitions, view
+from bizops.providers.rabbitmq.names import (
+    binding_address,
+    exchange_address,
+    is_protected_exchange,
+    is_protected_policy,
+    is_protected_queue,
+    policy_address,
+    queue_address,
+)
+from bizops.providers.rabbitmq.specs import OWN_NAME, BindingSpec, QueueSpec
+from bizops.resource import Field, Observation, Presence, Resource, absent, unreadable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from bizops.provider import Scope
+    from bizops.providers.rabbitmq.live import LiveBinding, LiveExchange, Snapshot, Vhost
+    from bizops.resource import Address, Path, Spec
+
+Fields = tuple[tuple["Path", Field], ...]
+
+
+class Observer:
+    """Gives observations of one snapshot; what is asked for first, then what the scope owns."""
+
+    def __init__(self, snapshot: Snapshot, scope: Scope) -> None:
+        self._snapshot = snapshot
+        self._scope = scope
+        self._bindings = {name: _by_end(vhost.bindings) for name, vhost in snapshot.vhosts.items()}
+
+    def observations(self, resources: Sequence[Resource]) -> tuple[Observation, ...]:
+        """Give one observation for each resource, and one for each owned object that is not among them."""
+        found = {r.address: self._asked(r) for r in resources}
+        section = self._snapshot.vhosts.get(self._snapshot.section_vhost)
+        if section is not None and not section.problem:
+            for address in self._owned(section):
+                if address not in found:
+                    found[address] = self._observation(address, section, QueueSpec())
+        return tuple(found.values())
+
+    def _asked(self, resource: Resource) -> Observation:
+        address = resource.address
+        vhost = self._snapshot.vhosts[address.scope or self._snapshot.section_vhost]
+        if vhost.problem:
+            return unreadable(address, vhost.problem)
+        return self._observation(address, vhost, resource.spec)
+
+    def _observation(self, address: Address, vhost: Vhost, spec: Spec) -> Observation:
+        if address.kind == "queue":
+            return self._queue(address, vhost, spec)
+        if address.kind == "exchange":
+            return self._exchange(address, vhost)
+        if address.kind == "policy":
+            return _policy(address, vhost, self._snapshot)
+        return self._binding(address, vhost)
+
+    def _owned(self, vhost: Vhost) -> Iterator[Address]:
+        """Give what the scope owns in the section's vhost; a binding is owned when its queue is."""
+        scope = self._scope
+        for name in sorted(vhost.queues):
+            if scope.is_owned("queue", name) and not is_protected_queue(name):
+                yield queue_address(name)
+                for binding in self._bindings[vhost.name].to_queue[name]:
+                    yield _address(binding, "")
+        for name in sorted(vhost.exchanges):
+            if scope.is_owned("exchange", name) and not is_protected_exchange(name):
+                yield exchange_address(name)
+        for name in sorted(vhost.policies):
+            if scope.is_owned("policy", name) and not is_protected_policy(name):
+                yield policy_address(name)
+
+    def _queue(self, address: Address, vhost: Vhost, spec: Spec) -> Observation:
+        name, topology = address.name, self._scope.topology
+        queue = vhost.queues.get(name)
+        wanted = spec if isinstance(spec, QueueSpec) else QueueSpec()
+        if queue is None:
+            return absent(
+                address, raw=view.of_wanted(name, wanted, vhost, self._snapshot, topology)
+            )
+        seen = view.of_live(queue, vhost, self._snapshot, topology)
+        ends = self._bindings[vhost.name].to_queue[name]
+        counts = () if queue.messages is None else (("messages", queue.messages),)
+        return Observation(
+            address,
+            Presence.PRESENT,
+            tuple(sorted(queue_fields(seen, wanted).items())),
+            dependents=tuple(_resource(binding, address.scope) for binding in ends),
+            needs=_dead_letter_exchange(seen, address.scope),
+            counts=counts,
+            raw=seen,
+        )
+
+    def _exchange(self, address: Address, vhost: Vhost) -> Observation:
+        exchange = vhost.exchanges.get(address.name)
+        if exchange is None:
+            return absent(address)
+        ends = self._bindings[vhost.name]
+        return Observation(
+            address,
+            Presence.PRESENT,
+            _exchange_fields(exchange),
+            dependents=tuple(
+                _resource(binding, address.scope)
+                for binding in ends.of_exchange[address.name]
+                if binding.is_to_queue
+            ),
+            raw=tuple(b for b in ends.of_exchange[address.name] if not b.is_to_queue),
+        )
+
+    def _binding(self, address: Address, vhost: Vhost) -> Observation:
+        queue = address.parts[2]
+        found = next(
+            (
+                binding
+                for binding in self._bindings[vhost.name].to_queue[queue]
+                if _address(binding, address.scope) == address
+            ),
+            None,
+        )
+        if found is None:
+            return absent(address)
+        resource = _resource(found, address.scope)
+        return Observation(
+            address,
+            Presence.PRESENT,
+            tuple((path, Field(value)) for path, value in sorted(resource.spec.fields().items())),
+            needs=resource.needs,
+            raw=found.key,
+        )
+
+
+class _Ends:
+    """Bindings by where they lead to and by where they come from."""
+
+    def __init__(self) -> None:
+        self.to_queue: defaultdict[str, list[LiveBinding]] = defaultdict(list)
+        self.of_exchange: defaultdict[str, list[LiveBinding]] = defaultdict(list)
+
+
+def _by_end(bindings: Iterable[LiveBinding]) -> _Ends:
+    ends = _Ends()
+    for binding in bindings:
+        ends.of_exchange[binding.exchange].append(binding)
+        if binding.is_to_queue:
+            ends.to_queue[binding.destination].append(binding)
+        else:
+            ends.of_exchange[binding.destination].append(binding)
+    return ends
+
+
+def _address(binding: LiveBinding, scope: str) -> Address:
+    route = (binding.exchange, binding.routing_key, binding.destination)
+    return binding_address(route, dict(binding.arguments), scope)
+
+
+def _resource(binding: LiveBinding, scope: str) -> Resource:
+    """Give a live binding as something that can be made again."""
+    spec = BindingSpec(
+        exchange=binding.exchange,
+        queue=binding.destination,
+        routing_key=binding.routing_key,
+        arguments=binding.arguments,
+        vhost=scope or None,
+    )
+    needs = [queue_address(binding.destination, scope)]
+    if not is_protected_exchange(binding.exchange):
+        needs.append(exchange_address(binding.exchange, scope))
+    return Resource(_address(binding, scope), spec, tuple(needs))
+
+
+def _dead_letter_exchange(seen: view.View, scope: str) -> tuple[Address, ...]:
+    setting = seen.settings().get("dead-letter-exchange")
+    if setting is None or is_protected_exchange(setting.value):
+        return ()
+    return (exchange_address(setting.value, scope),)
+
+
+def queue_fields(seen: view.View, wanted: QueueSpec) -> dict[Path, Field]:
+    """Give what is in force on a live queue, by the paths of a queue's spec.
+
+    A setting that is wanted as an argument and comes from a derived policy of ours is left out: it goes with that
+    policy. The queue's own name as a dead-letter routing key reads as the declaration writes it.
+    """
+    queue = seen.queue
+    assert queue is not None  # noqa: S101 - only live queues have fields
+    live_arguments = dict(queue.arguments)
+    found: dict[Path, Field] = {
+        ("type",): Field(queue.type, "argument"),
+        ("durable",): Field(queue.durable, "declaration"),
+        ("auto_delete",): Field(queue.auto_delete, "declaration"),
+        ("single_active_consumer",): Field(
+            bool(live_arguments.get("x-single-active-consumer", False)), "argument"
+        ),
+    }
+    if "x-max-priority" in live_arguments:
+        found[("max_priority",)] = Field(live_arguments["x-max-priority"], "argument")
+    for key, value in queue.arguments:
+        if key not in definitions.FIELD_OF_ARGUMENT:
+            found[("arguments", key)] = Field(value, "argument")
+    found |= _tunables(seen, wanted)
+    return found
+
+
+def _tunables(seen: view.View, wanted: QueueSpec) -> dict[Path, Field]:
+    found: dict[Path, Field] = {}
+    declared = wanted.fields()
+    is_carrying = bool(view.policy_part(seen.subject.name, wanted))
+    ours = {f"policy {policy.name}" for policy in seen.covering}
+    for key, setting in seen.settings().items():
+        path = definitions.PATH_OF_KEY.get(key)
+        if path is None:
+            continue
+        is_ours = setting.origin in ours
+        if is_ours and path in declared and not view.is_in_policy(path, wanted):
+            continue
+        origin = setting.origin
+        if is_ours and is_carrying and path not in declared:
+            carried = next((policy for policy in seen.foreign if key in policy.keys), None)
+            is_ours = carried is None
+            origin = origin if carried is None else f"policy {carried.name}, carried"
+        value = setting.value
+        if path == ("dead_letter", "routing_key") and value == seen.subject.name:
+            value = OWN_NAME if declared.get(path, OWN_NAME) == OWN_NAME else value
+        found[path] = Field(value, origin, ours=is_ours)
+    return found
+
+
+def _exchange_fields(exchange: LiveExchange) -> Fields:
+    found: dict[Path, Any] = {
+        ("type",): exchange.type,
+        ("durable",): exchange.durable,
+        ("auto_delete",): exchange.auto_delete,
+        ("internal",): exchange.internal,
+    }
+    found |= {("arguments", key): value for key, value in exchange.arguments}
+    return tuple((path, Field(value, "declaration")) for path, value in sorted(found.items()))
+
+
+def _policy(address: Address, vhost: Vhost, snapshot: Snapshot) -> Observation:
+    policy = vhost.policies.get(address.name)
+    if policy is None:
+        return absent(address, raw=(vhost, snapshot.version))
+    found: dict[Path, Any] = {
+        ("pattern",): policy.pattern,
+        ("apply_to",): policy.apply_to,
+        ("priority",): policy.priority,
+    }
+    found |= {("definition", key): value for key, value in policy.definition}
+    return Observation(
+        address,
+        Presence.PRESENT,
+        tuple((path, Field(value, "policy")) for path, value in sorted(found.items())),
+        raw=(vhost, snapshot.version),
+    )

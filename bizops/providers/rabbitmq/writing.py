@@ -1,0 +1,115 @@
+"""Which request carries out a step, and what its answer means; pure but for the type of client."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bizops.change import Action, Outcome, Status
+from bizops.providers.rabbitmq import fields, view
+from bizops.providers.rabbitmq.client import Answer, Request
+from bizops.providers.rabbitmq.names import encode
+from bizops.providers.rabbitmq.specs import BindingSpec, ExchangeSpec, PolicySpec, QueueSpec
+
+if TYPE_CHECKING:
+    from bizops.change import Change, Step
+    from bizops.providers.rabbitmq.derived import PolicyWrite
+    from bizops.providers.rabbitmq.effective import Policy
+    from bizops.resource import Spec
+
+_NOT_FOUND = 404
+
+
+def request(step: Step, section_vhost: str) -> Request | None:
+    """Give the request for a step; None where derived policies carry it out, so that nothing else is to be written."""
+    if step.write is not None:
+        payload: PolicyWrite = step.write.payload
+        path = f"/policies/{encode(payload.vhost)}/{encode(payload.policy.name)}"
+        if step.action is Action.DELETE:
+            return Request("DELETE", path)
+        return Request("PUT", path, _policy_body(payload.policy))
+    assert step.change is not None  # noqa: S101 - one of the two is always there
+    vhost = encode(step.change.address.scope or section_vhost)
+    if step.action is Action.DELETE:
+        return _deletion(step, step.change, vhost)
+    assert step.change.resource is not None  # noqa: S101 - only a deletion has none
+    return _creation(step.change, step.change.resource.spec, vhost, step.action)
+
+
+def _creation(change: Change, spec: Spec, vhost: str, action: Action) -> Request | None:
+    name = encode(change.address.parts[0])
+    if isinstance(spec, QueueSpec):
+        if action is Action.UPDATE:
+            return None
+        return Request("PUT", f"/queues/{vhost}/{name}", _queue_body(change.address.name, spec))
+    if isinstance(spec, ExchangeSpec):
+        return Request("PUT", f"/exchanges/{vhost}/{name}", _exchange_body(spec))
+    if isinstance(spec, BindingSpec):
+        body: dict[str, Any] = {"routing_key": spec.routing_key, "arguments": fields.thaw(spec.arguments)}
+        path = f"/bindings/{vhost}/e/{encode(spec.exchange)}/q/{encode(spec.queue)}"
+        return Request("POST", path, body)
+    assert isinstance(spec, PolicySpec)  # noqa: S101 - the last of our kinds
+    body = {
+        "pattern": spec.pattern,
+        "apply-to": spec.apply_to,
+        "priority": spec.priority,
+        "definition": fields.thaw(spec.definition),
+    }
+    return Request("PUT", f"/policies/{vhost}/{name}", body)
+
+
+def _deletion(step: Step, change: Change, vhost: str) -> Request:
+    """Guard a deletion without consent as well as the broker allows: only when empty, only when unused.
+
+    An exchange that is replaced gets its bindings back, so there nothing is guarded.
+    """
+    address = change.address
+    if address.kind == "binding":
+        exchange, _, queue = address.parts
+        key = encode(str(change.observed.raw or "~"))
+        return Request("DELETE", f"/bindings/{vhost}/e/{encode(exchange)}/q/{encode(queue)}/{key}")
+    path = (
+        f"/{address.kind.removesuffix('y')}ies" if address.kind == "policy" else f"/{address.kind}s"
+    )
+    guard = ""
+    if not step.consent and address.kind == "queue":
+        guard = "?if-empty=true&if-unused=true"
+    elif not step.consent and address.kind == "exchange" and change.action is Action.DELETE:
+        guard = "?if-unused=true"
+    return Request("DELETE", f"{path}/{vhost}/{encode(address.name)}{guard}")
+
+
+def _queue_body(name: str, spec: QueueSpec) -> dict[str, Any]:
+    return {
+        "durable": spec.durable is not False,
+        "auto_delete": bool(spec.auto_delete),
+        "arguments": view.arguments(name, spec),
+    }
+
+
+def _exchange_body(spec: ExchangeSpec) -> dict[str, Any]:
+    return {
+        "type": spec.type or "direct",
+        "durable": spec.durable is not False,
+        "auto_delete": bool(spec.auto_delete),
+        "internal": bool(spec.internal),
+        "arguments": fields.thaw(spec.arguments or ()),
+    }
+
+
+def _policy_body(policy: Policy) -> dict[str, Any]:
+    return {
+        "pattern": policy.pattern,
+        "apply-to": policy.apply_to,
+        "priority": policy.priority,
+        "definition": fields.thaw(policy.definition),
+    }
+
+
+def outcome(step: Step, answer: Answer) -> Outcome:
+    """Give what became of a step; deleting what is gone already is done."""
+    if answer.is_ok:
+        return Outcome(step, Status.APPLIED)
+    if step.action is Action.DELETE and answer.status == _NOT_FOUND:
+        return Outcome(step, Status.APPLIED, "was gone already")
+    status = Status.RETRY if answer.is_transient else Status.FAILED
+    return Outcome(step, status, answer.reason or f"HTTP {answer.status}")
