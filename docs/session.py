@@ -88,7 +88,10 @@ def _levelled(lines: Sequence[str]) -> list[str]:
     return levelled + sorted(together)
 
 
-def rewritten(page: str, block: Block, went: Sequence[Command]) -> str:
-    """Give the text of a page with what was really printed in place of what the block shows."""
-    lines = [line for command in went for line in (f"$ {command.line}", *command.output)]
+def rewritten(page: str, block: Block, pairs: Sequence[tuple[Command, Command]]) -> str:
+    """Give the text of a page with what was really printed where the block shows something else."""
+    lines: list[str] = []
+    for shown, went in pairs:
+        kept = shown if is_same(shown.output, went.output) else went
+        lines += (f"$ {shown.line}", *kept.output)
     return page.replace(block.text, "".join(f"{line}\n" for line in lines), 1)
