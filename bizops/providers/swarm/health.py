@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from bizops.provider import Health
-from bizops.providers.swarm import observe, settle
+from bizops.providers.swarm import observation, settle
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,7 +37,7 @@ def of(services: Sequence[Resource], found: Inventory, tasks: Sequence[Raw]) -> 
     """Give one row for each service, in the order given."""
     rows = []
     for resource in services:
-        raw = found.services.get(observe.engine_name(resource))
+        raw = found.services.get(observation.engine_name(resource))
         cells, problem = _row(
             resource, raw, [t for t in tasks if raw and t["ServiceID"] == raw["ID"]]
         )
@@ -52,7 +52,9 @@ def _row(resource: Resource, raw: Raw | None, tasks: Sequence[Raw]) -> tuple[tup
     running, wanted = (raw.get("ServiceStatus") or {}).get("RunningTasks", 0), _wanted(raw)
     update = raw.get("UpdateStatus") or {}
     state = update.get("State", "")
-    image = observe.tag_of(raw["Spec"]["TaskTemplate"].get("ContainerSpec", {}).get("Image", ""))
+    image = observation.tag_of(
+        raw["Spec"]["TaskTemplate"].get("ContainerSpec", {}).get("Image", "")
+    )
     failed = settle.last_failure(tasks) if is_short(raw) else None
     problem = ""
     if state in _WRONG:

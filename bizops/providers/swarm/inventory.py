@@ -28,8 +28,11 @@ class Inventory:
     names: Names
 
 
-def read(engine: Engine, *, with_configs: bool) -> Inventory:
-    """Read everything; raises a ProviderError where the engine is no manager or refuses."""
+def read(engine: Engine, called: Mapping[str, str], *, with_configs: bool) -> Inventory:
+    """Read everything. `called` leads from the keys of networks to their names where those differ.
+
+    Raises a ProviderError where the engine is no manager or refuses.
+    """
     engine.connect()
     with ThreadPoolExecutor(max_workers=4) as pool:
         swarm = pool.submit(engine.get, "/swarm")
@@ -43,26 +46,34 @@ def read(engine: Engine, *, with_configs: bool) -> Inventory:
             {raw["Spec"]["Name"]: raw for raw in services.result()},
             _by_name(listed),
             {raw["Spec"]["Name"]: raw for raw in secrets.result()},
-            names(engine, listed, secrets.result(), with_configs=with_configs),
+            names(engine, called, listed, secrets.result(), with_configs=with_configs),
         )
 
 
 def names(
     engine: Engine,
+    called: Mapping[str, str],
     networks: Sequence[Raw] | None = None,
     secrets: Sequence[Raw] | None = None,
     *,
     with_configs: bool,
 ) -> Names:
-    """Give the ids of what services refer to; reads what is not given."""
+    """Give the ids of what services refer to; reads what is not given. Networks go by their keys, see `read`."""
     networks = engine.get("/networks") if networks is None else networks
     secrets = engine.get("/secrets") if secrets is None else secrets
     configs = engine.get("/configs") if with_configs else []
     return Names(
-        {name: raw["Id"] for name, raw in _by_name(networks).items()},
+        _by_key({name: raw["Id"] for name, raw in _by_name(networks).items()}, called),
         {raw["Spec"]["Name"]: raw["ID"] for raw in secrets},
         {raw["Spec"]["Name"]: raw["ID"] for raw in configs},
     )
+
+
+def _by_key(ids: dict[str, str], called: Mapping[str, str]) -> dict[str, str]:
+    """Give the ids with a key in place of each name that has one; a network that bears a key's name has none."""
+    taken = {key: ids[name] for key, name in called.items() if name in ids}
+    hidden = {*called, *called.values()}
+    return {**{name: found for name, found in ids.items() if name not in hidden}, **taken}
 
 
 def _by_name(networks: Sequence[Raw]) -> dict[str, Raw]:

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from bizops import errors
 from bizops.change import Action, Readiness, System
 from bizops.provider import Observations, Options, Stake
-from bizops.providers.swarm import effects, failure, health, inventory, observe, registry, settle
+from bizops.providers.swarm import (
+    effects,
+    failure,
+    health,
+    inventory,
+    observation,
+    registry,
+    settle,
+)
 from bizops.providers.swarm.client import Engine
 from bizops.providers.swarm.service import Service
 from bizops.providers.swarm.writer import Writer
@@ -24,6 +33,14 @@ if TYPE_CHECKING:
 Raw = dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The services by name, and by service id the tasks on their present spec, or still stopping."""
+
+    services: Mapping[str, Raw] = field(default_factory=dict)
+    tasks: Mapping[str, list[Raw]] = field(default_factory=dict)
+
+
 class Swarm:
     """Implements the provider contract over the engine's HTTP API."""
 
@@ -33,14 +50,15 @@ class Swarm:
         self._engine = Engine(connection, options)
         self._options = options
         self._topology = ""
+        self._declared = observation.Declared.of(())
         self._watches: dict[tuple[str, str], settle.Watch] = {}
 
     def observe(self, resources: Sequence[Resource], scope: Scope) -> Observations:
         """Read everything in five requests. Tags are resolved only for what `scope.refresh` names."""
         self._topology = scope.topology
-        found = self._inventory(resources)
-        declared = observe.Declared.of(resources)
-        resolved = registry.resolve(self._engine, observe.to_resolve(resources, scope))
+        declared = self._declared = observation.Declared.of(resources)
+        found = self._inventory(declared)
+        resolved = registry.resolve(self._engine, observation.to_resolve(resources, scope))
         system = System(
             "swarm",
             self._engine.label,
@@ -50,8 +68,8 @@ class Swarm:
         )
         return Observations(
             system,
-            tuple(observe.observations(declared, found, scope, resolved)),
-            tuple(observe.warnings(declared, found, resolved)),
+            tuple(observation.observations(declared, found, scope, resolved)),
+            tuple(observation.warnings(declared, found, resolved)),
         )
 
     def weigh(self, addresses: Sequence[Address]) -> Sequence[Stake]:
@@ -61,28 +79,21 @@ class Swarm:
     def apply(self, steps: Sequence[Step]) -> Sequence[Outcome]:
         """Write over parallel connections; begin to watch what was written."""
         self._engine.connect()
-        outcomes = Writer(self._engine, self._topology, self._options.parallelism).write(steps)
+        called = self._declared.networks
+        writer = Writer(self._engine, self._topology, called, self._options.parallelism)
+        outcomes = writer.write(steps)
         for step in steps:
             self._watches[step.key] = settle.Watch(_replaces_tasks(step))
         return outcomes
 
     def readiness(self, steps: Sequence[Step]) -> Sequence[Readiness]:
-        """Look at all services, and once at the tasks of those that are waited for."""
-        services = [step for step in steps if step.change and step.change.address.kind == "service"]
-        if not services:
-            return [Readiness(settled=True) for _ in steps]
-        listed = {raw["ID"]: raw for raw in self._engine.get("/services", status="true")}
-        down = self._nodes_down()
-        leaving = self._leaving(down) if any(s.action is Action.DELETE for s in services) else set()
-        named = {raw["Spec"]["Name"]: raw for raw in listed.values()}
-        waited = [named[name] for step in services if (name := _service_name(step)) in named]
-        tasks = self._tasks(waited, down)
-        return [
-            self._judged(step, listed, named, tasks, leaving)
-            if step in services
-            else Readiness(settled=True)
-            for step in steps
-        ]
+        """Look once at all services, and once at the tasks of those that are waited for."""
+        kinds = {step.change.address.kind for step in steps if step.change}
+        look = self._look(steps) if "service" in kinds else Look()
+        networks: set[str] = set()
+        if any(_deletes(step, "network") for step in steps):
+            networks = {raw["Id"] for raw in self._engine.get("/networks")}
+        return [self._judged(step, look, networks) for step in steps]
 
     def lease(self, topology: str, holder: str) -> Lease | None:
         """Give none: the lock of a topology is kept by RabbitMQ."""
@@ -92,9 +103,12 @@ class Swarm:
     def status(self, resources: Sequence[Resource], scope: Scope) -> Health:
         """Give one row for each declared service."""
         del scope
-        found = self._inventory(resources)
+        found = self._inventory(observation.Declared.of(resources))
         services = [resource for resource in resources if isinstance(resource.spec, Service)]
-        ids = {observe.engine_name(r): found.services.get(observe.engine_name(r)) for r in services}
+        ids = {
+            observation.engine_name(r): found.services.get(observation.engine_name(r))
+            for r in services
+        }
         tasks: list[Raw] = []
         if any(raw and health.is_short(raw) for raw in ids.values()):
             wanted = {raw["ID"]: True for raw in ids.values() if raw}
@@ -105,9 +119,10 @@ class Swarm:
         """Give back connections."""
         self._engine.close()
 
-    def _inventory(self, resources: Sequence[Resource]) -> inventory.Inventory:
-        uses_configs = any(isinstance(r.spec, Service) and r.spec.configs for r in resources)
-        found = inventory.read(self._engine, with_configs=uses_configs)
+    def _inventory(self, declared: observation.Declared) -> inventory.Inventory:
+        specs = [resource.spec for resource in declared.resources]
+        uses_configs = any(isinstance(spec, Service) and spec.configs for spec in specs)
+        found = inventory.read(self._engine, declared.networks, with_configs=uses_configs)
         if not found.cluster.startswith(self._expected):
             message = (
                 f"{self._engine.label} is swarm {found.cluster}, and {self._expected} is expected"
@@ -116,59 +131,66 @@ class Swarm:
             raise errors.WrongSystemError(message, remedy=remedy)
         return found
 
-    def _nodes_down(self) -> set[str]:
-        return {
+    def _look(self, steps: Sequence[Step]) -> Look:
+        listed = self._engine.get("/services", status="true")
+        named = {raw["Spec"]["Name"]: raw for raw in listed}
+        waited = [named[name] for step in steps if (name := _service_name(step)) in named]
+        wanted = {raw["ID"]: True for raw in waited if settle.may_have_tasks(raw)}
+        leaves = any(_deletes(step, "service") for step in steps)
+        if not wanted and not leaves:
+            return Look(named)
+        down = {
             node["ID"]
             for node in self._engine.get("/nodes")
             if (node.get("Status") or {}).get("State") == "down"
         }
+        tasks: dict[str, list[Raw]] = {}
+        for filters in (
+            {"service": wanted, "_up-to-date": {"true": True}} if wanted else {},
+            {"desired-state": {"remove": True}} if leaves else {},
+        ):
+            found = self._engine.get("/tasks", filters=filters) if filters else ()
+            for task in settle.on_nodes_that_are_up(found, down):
+                tasks.setdefault(task["ServiceID"], []).append(dict(task))
+        return Look(named, tasks)
 
-    def _leaving(self, down: set[str]) -> set[str]:
-        """Give the ids of removed services whose tasks are still stopping."""
-        tasks = self._engine.get("/tasks", filters={"desired-state": {"remove": True}})
-        return {task["ServiceID"] for task in settle.on_nodes_that_are_up(tasks, down)}
-
-    def _tasks(self, services: Sequence[Raw], down: set[str]) -> Mapping[str, list[Raw]]:
-        """Give the tasks on the present spec of those services that should have some, by service id."""
-        wanted = {
-            raw["ID"]: True
-            for raw in services
-            if settle.desired_tasks(raw, ()) or raw.get("JobStatus")
-        }
-        found: dict[str, list[Raw]] = {raw["ID"]: [] for raw in services}
-        if wanted:
-            filters = {"service": wanted, "_up-to-date": {"true": True}}
-            tasks = self._engine.get("/tasks", filters=filters)
-            for task in settle.on_nodes_that_are_up(tasks, down):
-                found.setdefault(task["ServiceID"], []).append(dict(task))
-        return found
-
-    def _judged(
-        self,
-        step: Step,
-        listed: Mapping[str, Raw],
-        named: Mapping[str, Raw],
-        tasks: Mapping[str, list[Raw]],
-        leaving: set[str],
-    ) -> Readiness:
-        assert step.change is not None  # noqa: S101 - only those come here
+    def _judged(self, step: Step, look: Look, networks: set[str]) -> Readiness:
+        if step.change is None or step.change.address.kind == "secret":
+            return Readiness(settled=True)
+        raw = step.change.observed.raw or {}
+        if step.change.address.kind == "network":
+            # A node lets go of a network only after the last container has left it.
+            goes = step.action is Action.DELETE and raw.get("Id") in networks
+            return Readiness(settled=not goes, detail="the nodes are leaving it" if goes else "")
         if step.action is Action.DELETE:
-            identity = (step.change.observed.raw or {}).get("ID", "")
-            gone = identity not in listed and identity not in leaving
-            return Readiness(settled=gone, detail="" if gone else "its tasks are stopping")
-        raw = named.get(_service_name(step))
-        if raw is None:
+            there = any(raw.get("ID") == other["ID"] for other in look.services.values())
+            stopping = there or bool(look.tasks.get(raw.get("ID", "")))
+            detail = "its tasks are stopping" if stopping else ""
+            return Readiness(settled=not stopping, detail=detail)
+        return self._service(step, look)
+
+    def _service(self, step: Step, look: Look) -> Readiness:
+        service = look.services.get(_service_name(step))
+        if service is None:
             return Readiness(failed=True, detail="it was removed meanwhile")
         watch = self._watches.setdefault(step.key, settle.Watch(_replaces_tasks(step)))
-        verdict = settle.judge(raw, tasks.get(raw["ID"], []), watch, time.monotonic())
+        tasks = look.tasks.get(service["ID"], [])
+        verdict = settle.judge(service, tasks, watch, time.monotonic())
         if not verdict.failed:
             return verdict
-        return Readiness(failed=True, detail=verdict.detail, lines=failure.lines(self._engine, raw))
+        lines = failure.lines(self._engine, service)
+        return Readiness(failed=True, detail=verdict.detail, lines=lines)
+
+
+def _deletes(step: Step, kind: str) -> bool:
+    change = step.change
+    return step.action is Action.DELETE and change is not None and change.address.kind == kind
 
 
 def _service_name(step: Step) -> str:
-    assert step.change is not None  # noqa: S101 - only those are asked
-    return step.change.address.name
+    """Give the name of a service that is written; a service has no other name than its key."""
+    is_service = step.change is not None and step.change.address.kind == "service"
+    return step.change.address.name if step.change and is_service else ""
 
 
 def _replaces_tasks(step: Step) -> bool:

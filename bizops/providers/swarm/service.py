@@ -202,7 +202,7 @@ class Service(Block):
             for name, attachment in self.networks:
                 if attachment.aliases is not None:
                     found["networks", name, "aliases"] = attachment.aliases
-        found.update(self.file_fields({}, {}))
+        found.update(self.file_fields({}))
         mounts = [*(self.volumes or ()), *(self.tmpfs or ())]
         if self.volumes is not None:
             found["volumes",] = _entries(m.entry() for m in mounts if m.type != "tmpfs")
@@ -212,19 +212,15 @@ class Service(Block):
             found["ports",] = _entries(port.entry() for port in self.ports)
         return found
 
-    def file_fields(
-        self, secrets: Mapping[str, str], configs: Mapping[str, str]
-    ) -> dict[Path, Any]:
-        """Give the secrets and configs by path; the maps lead from a key to another name in the engine."""
+    def file_fields(self, called: Mapping[str, str]) -> dict[Path, Any]:
+        """Give the secrets and configs by path; `called` leads from the key of a secret to another name."""
         found: dict[Path, Any] = {}
         if self.secrets is not None:
             found["secrets",] = _entries(
-                r.entry("Secret", secrets.get(r.source, r.source)) for r in self.secrets
+                item.entry("Secret", called.get(item.source, item.source)) for item in self.secrets
             )
         if self.configs is not None:
-            found["configs",] = _entries(
-                r.entry("Config", configs.get(r.source, r.source)) for r in self.configs
-            )
+            found["configs",] = _entries(item.entry("Config", item.source) for item in self.configs)
         return found
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from bizops.change import Action, Outcome, Status
 from bizops.providers.swarm import answers, inventory, live, registry, write
-from bizops.providers.swarm.observe import engine_name
+from bizops.providers.swarm.observation import engine_name
 from bizops.providers.swarm.service import Service
 from bizops.providers.swarm.shapes import Names, group
 
@@ -37,15 +37,18 @@ class Lookup:
     images: Mapping[str, Resolved] = field(default_factory=dict)
 
 
-def look_up(engine: Engine, steps: Sequence[Step]) -> Lookup:
-    """Ask the engine and the registries for all that the services of a batch refer to."""
+def look_up(engine: Engine, steps: Sequence[Step], called: Mapping[str, str]) -> Lookup:
+    """Ask the engine and the registries for all that the services of a batch refer to.
+
+    `called` leads from the keys of networks to their names in the engine where those differ.
+    """
     settings = [wanted(step) for step in steps if step.change and _is_written(step)]
     if not settings:
         return Lookup()
     used = {path[0] for each in settings for path in each}
     names = Names()
     if used & {"networks", "secrets", "configs"}:
-        names = inventory.names(engine, with_configs="configs" in used)
+        names = inventory.names(engine, called, with_configs="configs" in used)
     images = {each[_IMAGE] for each in settings if each.get(_IMAGE)}
     return Lookup(names, registry.resolve(engine, images))
 

@@ -85,6 +85,12 @@ def monitor(spec: Raw) -> float:
     return ((spec.get("UpdateConfig") or {}).get("Monitor") or 0) / 1e9 or _MONITOR
 
 
+def may_have_tasks(service: Raw) -> bool:
+    """True where the tasks must be looked at: none are wanted only of a service scaled to none."""
+    mode = mode_of(service["Spec"])[0]
+    return mode != "replicated" or desired_tasks(service, ()) > 0
+
+
 def desired_tasks(service: Raw, tasks: Sequence[Raw]) -> int:
     """Give how many tasks the service should have; for a global one as many as the engine has made or wants."""
     mode, options = mode_of(service["Spec"])

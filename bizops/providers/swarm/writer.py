@@ -12,11 +12,11 @@ from bizops.providers.swarm import answers, inventory, service_writer, write
 from bizops.providers.swarm import network as networks
 from bizops.providers.swarm import secret as secrets
 from bizops.providers.swarm.network import Network
-from bizops.providers.swarm.observe import engine_name
+from bizops.providers.swarm.observation import engine_name
 from bizops.providers.swarm.table import OWNER
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from bizops.change import Change, Step
     from bizops.providers.swarm.client import Engine
@@ -25,16 +25,22 @@ _CONFLICT = 409
 
 
 class Writer:
-    """Writes for one topology, whose name goes on what is created."""
+    """Writes for one topology, whose name goes on what is created.
 
-    def __init__(self, engine: Engine, topology: str, parallelism: int) -> None:
+    `called` leads from the keys of networks to their names in the engine where those differ.
+    """
+
+    def __init__(
+        self, engine: Engine, topology: str, called: Mapping[str, str], parallelism: int
+    ) -> None:
         self._engine = engine
         self._topology = topology
+        self._called = called
         self._parallelism = parallelism
 
     def write(self, steps: Sequence[Step]) -> list[Outcome]:
         """Write steps that need nothing of each other. Raises only where the engine does not answer at all."""
-        lookup = service_writer.look_up(self._engine, steps)
+        lookup = service_writer.look_up(self._engine, steps, self._called)
         with ThreadPoolExecutor(max_workers=min(self._parallelism, max(1, len(steps)))) as pool:
             return list(pool.map(lambda step: self._outcome(step, lookup), steps))
 

@@ -24,7 +24,7 @@ PROVIDER = "swarm"
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """The resources of one run, and what their keys are called in the engine."""
+    """The resources of one run, and the names of those whose key the engine does not know them by."""
 
     resources: tuple[Resource, ...]
     secrets: Mapping[str, str]
@@ -41,17 +41,10 @@ class Declared:
         )
 
     def renamed(self, spec: Service) -> dict[Path, Any]:
-        """Give the settings of a service that name something which the engine knows by another name."""
-        found: dict[Path, Any] = {}
-        if self.secrets and any(r.source in self.secrets for r in spec.secrets or ()):
-            found.update(spec.file_fields(self.secrets, {}))
-        if self.networks and any(name in self.networks for name, _ in spec.networks or ()):
-            attached = [(self.networks.get(name, name), how) for name, how in spec.networks or ()]
-            found["networks",] = tuple(sorted(name for name, _ in attached))
-            for name, how in attached:
-                if how.aliases is not None:
-                    found["networks", name, "aliases"] = how.aliases
-        return found
+        """Give the settings of a service that name a secret which the engine knows by another name."""
+        if any(r.source in self.secrets for r in spec.secrets or ()):
+            return spec.file_fields(self.secrets)
+        return {}
 
 
 def engine_name(resource: Resource) -> str:
