@@ -14,7 +14,7 @@ from bizops.cli.look import tell_unread
 from bizops.cli.options import Switch
 from bizops.cli.road import Carriage
 from bizops.cli.session import Session, question, session
-from bizops.cli.signals import Signals, exit_at_once
+from bizops.cli.signals import Signals
 from bizops.render.outcome import is_listed
 from bizops.render.progress import Lines, Screen
 
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 
 def apply(given: options.Apply, console: Console) -> int:
     """Show the plan, ask, carry it out, and say what became of it."""
-    with session("apply", given, console) as opened, exit_at_once(console):
+    with session("apply", given, console) as opened:
         asked = question(given)
-        planned = _shown(opened, asked, given, console)
+        planned = _planned(opened, asked, given, console)
         if planned.plan.is_empty:
-            return _nothing(planned.plan, console, "Apply: nothing to do.")
+            return _nothing(planned.plan, console)
         if not given.auto_approve:
             _ask_to_apply(planned.plan, console)
         return _carried_out(opened, planned, asked, given, console)
@@ -39,7 +39,7 @@ def apply(given: options.Apply, console: Console) -> int:
 
 def destroy(given: options.Destroy, console: Console) -> int:
     """Show what would go, let the topology's name be typed, and delete."""
-    with session("destroy", given, console) as opened, exit_at_once(console):
+    with session("destroy", given, console) as opened:
         name = opened.topology.name
         if given.auto_approve and given.confirm != name:
             message = f"--auto-approve deletes nothing without --confirm {name}"
@@ -47,9 +47,9 @@ def destroy(given: options.Destroy, console: Console) -> int:
                 message, remedy=f"{opened.words} --auto-approve --confirm {name}"
             )
         asked = question(given, destroy=True)
-        planned = _shown(opened, asked, given, console)
+        planned = _planned(opened, asked, given, console)
         if planned.plan.is_empty:
-            return _nothing(planned.plan, console, "Destroy: nothing of it is there.")
+            return _gone(planned.plan, console)
         if not given.auto_approve:
             _ask_to_destroy(planned.plan, name, console)
         return _carried_out(opened, planned, asked, given, console)
@@ -68,16 +68,15 @@ def unlock(given: options.Online, console: Console) -> int:
         return 0
 
 
-def _shown(opened: Session, asked: Question, given: options.Compare, console: Console) -> Planned:
+def _planned(opened: Session, asked: Question, given: options.Compare, console: Console) -> Planned:
     """Plan and show it; raises IncompletePlanError or RefusedPlanError where it cannot be applied."""
     planned = opened.road.plan(asked)
     plan, heading = planned.plan, opened.heading(planned)
-    stopped = bool(plan.refusals) or not plan.is_complete
     style = console.style(console.people)
     text = render.plan_text(plan, style, heading=heading, verbose=given.verbose)
-    if stopped:
+    if plan.refusals or not plan.is_complete:
         console.result(text)
-    else:
+    elif not (plan.is_empty and asked.choice.destroy):  # what is gone is not what the files say
         console.progress(text)
     tell_unread(plan, opened, heading, console)
     if plan.refusals:
@@ -90,11 +89,23 @@ def _shown(opened: Session, asked: Question, given: options.Compare, console: Co
     return planned
 
 
-def _nothing(plan: Plan, console: Console, text: str) -> int:
+def _nothing(plan: Plan, console: Console) -> int:
+    """Say that there was nothing to do, where the plan has not said so."""
     if console.is_json:
         console.document(render.result_json(ApplyResult(), plan))
     elif console.output.quiet:
-        console.result(text)
+        console.result(render.summary_line(plan))
+    return 0
+
+
+def _gone(plan: Plan, console: Console) -> int:
+    """Say that nothing is left to destroy; what is protected is named."""
+    for warning in plan.warnings:
+        console.warning(warning)
+    if console.is_json:
+        console.document(render.result_json(ApplyResult(), plan))
+    else:
+        console.result(f"Destroy: nothing that {plan.topology} declares is there to be destroyed.")
     return 0
 
 
@@ -162,16 +173,22 @@ def _carried_out(
     """Apply under the lock, with progress and signals. Five parameters, as apply and destroy differ in all of them."""
     stop = Stop()
     started = time.monotonic()
-    with Signals(stop) as signals, _progress(planned.plan, given, console) as shown:
-        signals.listeners.append(shown.interrupted)
-        carriage = Carriage(
-            _Told(shown, console),
-            stop,
-            Pace(settle_timeout=given.settle_timeout),
-            lock.Terms(given.lock is Switch.TRUE, given.lock_timeout, console.warning),
+    with Signals(stop) as signals:
+        with _progress(planned.plan, given, console) as shown:
+            signals.listeners.append(shown.interrupted)
+            carriage = Carriage(
+                _Told(shown, console),
+                stop,
+                Pace(settle_timeout=given.settle_timeout),
+                lock.Terms(given.lock is Switch.TRUE, given.lock_timeout, console.warning),
+            )
+            result = opened.road.apply(planned, asked, carriage)
+        word = "Destroy" if asked.choice.destroy else "Apply"
+        seconds = time.monotonic() - started
+        text = render.result_text(
+            result, planned.plan, console.style(console.people), seconds, word
         )
-        result = opened.road.apply(planned, asked, carriage)
-    _tell_result(result, planned.plan, time.monotonic() - started, console)
+        _tell_result(result, planned.plan, text, console)
     if result.interrupted and not signals.code:
         console.warning(f"stopped: {stop.reason}")
     return signals.code or render.apply_verdict(result)
@@ -196,14 +213,14 @@ def _listed(plan: Plan) -> list[bool]:
     return [is_listed(step) for step in graph.steps(plan).steps.values()]
 
 
-def _tell_result(result: ApplyResult, plan: Plan, seconds: float, console: Console) -> None:
-    style = console.style(console.people)
+def _tell_result(result: ApplyResult, plan: Plan, text: str, console: Console) -> None:
     if console.is_json:
-        console.progress(render.result_text(result, plan, style, seconds))
+        console.progress(f"\n{text}")
         console.document(render.result_json(result, plan))
+    elif console.output.quiet:
+        style = console.style(console.people)
+        failed = [o for o in result.outcomes if o.status is not Status.APPLIED]
+        lines = [render.outcome_text(o, style) for o in failed if render.is_shown(o)]
+        console.result("\n".join([*lines, text]))
     else:
-        if console.output.quiet:
-            for outcome in result.outcomes:
-                if render.is_shown(outcome) and outcome.status is not Status.APPLIED:
-                    console.result(render.outcome_text(outcome, style))
-        console.result("\n" + render.result_text(result, plan, style, seconds))
+        console.result(f"\n{text}")

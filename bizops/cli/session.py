@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from bizops import render, topology
 from bizops.cli.options import Loss, Online, Prune, Take, Where
 from bizops.cli.road import Question, Road
+from bizops.cli.signals import exit_at_once
 from bizops.guard import Limits
 from bizops.planner import Choice
 from bizops.provider import Options
@@ -62,13 +63,14 @@ def loaded(given: Where, console: Console) -> Topology:
 
 @contextlib.contextmanager
 def session(command: str, given: Online, console: Console) -> Iterator[Session]:
-    """Give a session and close its connections afterwards."""
+    """Give a session and close its connections afterwards; a signal meanwhile ends the process."""
     found = loaded(given, console)
     road = Road(found, Options(timeout=given.timeout, parallelism=given.parallelism))
-    try:
-        yield Session(found, road, _words(command, given))
-    finally:
-        road.close()
+    with exit_at_once():
+        try:
+            yield Session(found, road, _words(command, given))
+        finally:
+            road.close()
 
 
 def question(given: Compare, *, destroy: bool = False) -> Question:

@@ -5,28 +5,28 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import sys
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from bizops.applier import Stop
-    from bizops.cli.console import Console
 
 _CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 
 
 @contextlib.contextmanager
-def exit_at_once(console: Console) -> Iterator[None]:
+def exit_at_once() -> Iterator[None]:
     """Inside the block a signal ends the process at once: nothing is being written.
 
     Threads that wait for a system are not waited for.
     """
 
     def leave(number: int, _frame: object) -> None:
-        console.error_lines("\nInterrupted: nothing was written.")
-        sys.stdout.flush()
+        with contextlib.suppress(
+            OSError
+        ):  # past Python's streams: the signal may have come amid a write
+            os.write(2, b"\nInterrupted: nothing was written.\n")
         os._exit(_CODES[signal.Signals(number)])
 
     with _handling(leave):

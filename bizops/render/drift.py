@@ -132,10 +132,7 @@ def _facts(each: Difference, writer: Writer) -> list[str]:
     if each.change is not None:
         change = each.change
         if each.tag == "CHANGED":
-            facts += [
-                writer.difference(field, with_origin=field.origin != "spec")
-                for field in change.fields
-            ]
+            facts += [writer.difference(field, with_origin=True) for field in change.fields]
         elif each.tag == "UNMANAGED":
             facts.append(counts_text(change.observed))
         facts += change.observed.notes

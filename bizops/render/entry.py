@@ -151,11 +151,14 @@ class Writer:
         return self.style.wrap(printable(note), _BODY, _DEEPER)
 
     def difference(self, field: FieldChange, *, with_origin: bool = False) -> str:
-        """Print both sides without an arrow: `deploy.replicas declared 4, live 6`."""
+        """Print both sides without an arrow: `deploy.replicas declared 4, live 6`.
+
+        An origin in more than one word names something, such as a policy; `argument` or `spec` say nothing new.
+        """
         declared, live = self.values.pair(field.after, field.before)
         wanted = "declared nowhere" if declared == UNSET else f"declared {declared}"
         there = "live not set" if live == UNSET else f"live {live}"
-        origin = f" ({printable(field.origin)})" if with_origin and field.origin else ""
+        origin = f" ({printable(field.origin)})" if with_origin and " " in field.origin else ""
         return f"{printable(field.name)} {wanted}, {there}{origin}"
 
     def _refusal(self, refusal: Refusal, change: Change) -> list[str]:

@@ -105,13 +105,15 @@ def result_json(result: ApplyResult, plan: Plan) -> dict[str, Any]:
     }
 
 
-def result_text(result: ApplyResult, plan: Plan, style: Style, seconds: float) -> str:
+def result_text(
+    result: ApplyResult, plan: Plan, style: Style, seconds: float, word: str = "Apply"
+) -> str:
     """Print `Apply: 3 added, 4 changed, … in 2 min 12 s.` and what to do next."""
     counts = _counts(result)
     words = ["added", "changed", "destroyed", "failed", "skipped"]
     words += ["settling"] if counts["settling"] else []
-    numbers = ", ".join(f"{counts[word]} {word}" for word in words)
-    summary = f"Apply: {numbers} in {duration_text(seconds)}."
+    numbers = ", ".join(f"{counts[name]} {name}" for name in words)
+    summary = f"{word}: {numbers} in {duration_text(seconds)}."
     lines = [style.paint(summary, "bold"), *_next(result, plan, style)]
     return "\n".join(lines)
 

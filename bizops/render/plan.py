@@ -170,10 +170,13 @@ def _warnings(plan: Plan, style: Style) -> list[str]:
 
 
 def _hints(plan: Plan, style: Style) -> list[str]:
-    refused = sorted(str(address) for address in plan.refused())
     if not plan.refusals:
         return []
+    pruned = {change.address for change in plan.changes if change.resource is None}
+    refused = sorted(str(address) for address in plan.refused() - pruned)
     text = "Nothing is applied while a change is refused."
+    if pruned & plan.refused():
+        text += " What nobody declares stays without --prune."
     if not refused:
         return [text]
     if len(refused) > _EXCLUSIONS_NAMED:

@@ -110,7 +110,7 @@ def _width(stream: IO[str], environ: Mapping[str, str]) -> int:
 def duration_text(seconds: float) -> str:
     """Print seconds as a person counts them: `0.06 s`, `11.4 s`, `2 min 12 s`, `1 h 3 min`."""
     if seconds < 0.095:  # noqa: PLR2004 - below it, one decimal would say 0.0 or 0.1
-        return f"{seconds:.2f} s"
+        return f"{max(seconds, 0.01):.2f} s"
     if seconds < 59.95:  # noqa: PLR2004 - above it, one decimal would say 60.0 s
         return f"{f'{seconds:.1f}'.removesuffix('.0')} s"
     minutes, rest = divmod(round(seconds), 60)

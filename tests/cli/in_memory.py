@@ -1,0 +1,70 @@
+"""`bizops` with one more system: things in a JSON file. Carried out as a process of its own by the tests beside it.
+
+IN_MEMORY holds the path of a JSON file: `things` (name to settings), `fails` (name to words), `problem`, `settles`
+(name to looks), `weights` (name to what would go), `read_seconds`. The file is written back at the end.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bizops.cli import main
+from bizops.errors import UnreachableError
+from bizops.testing.fake import FakeProvider, fake_definition, installed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bizops.change import Outcome, Step
+    from bizops.provider import Health, Observations, Scope
+    from bizops.resource import Resource
+
+
+class Kept(FakeProvider):
+    """The fake provider, read from a file and written back with every change."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._state: dict[str, Any] = json.loads(path.read_text())
+        super().__init__(
+            things={
+                name: {tuple(key.split(".")): value for key, value in settings.items()}
+                for name, settings in self._state.get("things", {}).items()
+            },
+            fails={name: list(words) for name, words in self._state.get("fails", {}).items()},
+            problem=self._state.get("problem", ""),
+            settles=self._state.get("settles", {}),
+            weights=self._state.get("weights", {}),
+            unread=frozenset(self._state.get("unread", ())),
+        )
+
+    def observe(self, resources: Sequence[Resource], scope: Scope) -> Observations:
+        """Observe, as slowly as told."""
+        time.sleep(self._state.get("read_seconds", 0))
+        return super().observe(resources, scope)
+
+    def status(self, resources: Sequence[Resource], scope: Scope) -> Health:
+        """Fail as reading fails."""
+        if self.problem:
+            raise UnreachableError(self.problem)
+        return super().status(resources, scope)
+
+    def apply(self, steps: Sequence[Step]) -> Sequence[Outcome]:
+        """Apply, and keep what came of it."""
+        outcomes = super().apply(steps)
+        self._state["things"] = {
+            name: {".".join(path): value for path, value in settings.items()}
+            for name, settings in self.things.items()
+        }
+        self._path.write_text(json.dumps(self._state))
+        return outcomes
+
+
+if __name__ == "__main__":
+    kept = Kept(Path(os.environ["IN_MEMORY"]))
+    with installed(fake_definition(lambda: kept)):
+        main()
