@@ -46,7 +46,7 @@ def check_names(section: Section, declarations: Iterable[Declaration], faults: F
             declaration.resource.address.name,
             str(declaration.resource.address),
             declaration.span,
-            declaration.resource.source.derived if declaration.resource.source else "",
+            declaration.derived,
         )
         for declaration in declarations
         if not declaration.resource.external
@@ -75,7 +75,10 @@ def _check_name(name: _Name, owns: Mapping[str, Sequence[str]], faults: Faults) 
 
 
 class Needs:
-    """Resolves what resources need and refer to; addresses as text are only ever compared, never taken apart."""
+    """Resolves what resources need and refer to; addresses as text are only ever compared, never taken apart.
+
+    What is implied comes after what is written: an address that a queue misses is not missed again by its binding.
+    """
 
     def __init__(
         self, declared: Mapping[Address, Declaration], sections: Sequence[Section], faults: Faults
@@ -87,6 +90,7 @@ class Needs:
         self._settings = {section.definition.name: section.settings for section in sections}
         self._faults = faults
         self._nearest: dict[str, str] = {}
+        self._missing: set[str] = set()
 
     def of(self, declaration: Declaration) -> set[Address]:
         """Give the addresses that must be settled first; notes those that nobody declares."""
@@ -112,6 +116,9 @@ class Needs:
         if not is_named and text.partition(".")[0] not in self._settings:
             # The topology says nothing of that system, so it cannot say that this is missing there.
             return None
+        if declaration.derived and text in self._missing:
+            return None
+        self._missing.add(text)
         self._faults.add(
             declaration.place(path),
             f"{text} is declared nowhere",

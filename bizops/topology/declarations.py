@@ -54,6 +54,11 @@ class Declaration(NamedTuple):
     span: Span
     needs: tuple[str, ...] = ()
 
+    @property
+    def derived(self) -> str:
+        """The setting that implied it, or "" where it is written."""
+        return self.resource.source.derived if self.resource.source else ""
+
     def place(self, path: tuple[str, ...] = ()) -> Span:
         """Give where a field is set, or where the resource begins."""
         found = find(self.node, path)

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 _ENTRY = 3
 """Section, kind, name: as many segments make an address."""
-_SUGGESTIONS = 100
-"""Nearest names that are looked for in one run; who has more faults corrects those first."""
+_COMPARISONS = 40_000
+"""Names that are compared in one run to find the nearest, about a second; who has more faults corrects those first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Faults:
         self._trees: dict[str, Mapping] = {}
         self._kinds: dict[tuple[str, ...], str] = {}
         self._hidden: set[Span] = set()
-        self._suggestions = 0
+        self._comparisons = 0
 
     def __bool__(self) -> bool:
         return bool(self._faults)
@@ -100,10 +100,10 @@ class Faults:
         """Give `did you mean X?`, or "" where nothing is near."""
         import difflib  # noqa: PLC0415 - only where something is wrong
 
-        if self._suggestions >= _SUGGESTIONS:
-            return ""
-        self._suggestions += 1
         by_folded = {known.lower(): known for known in sorted(names)}
+        self._comparisons += len(by_folded)
+        if self._comparisons > _COMPARISONS:
+            return ""
         found = difflib.get_close_matches(name.lower(), by_folded, n=1, cutoff=0.6)
         return f"did you mean {by_folded[found[0]]}?" if found else ""
 

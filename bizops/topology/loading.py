@@ -180,11 +180,13 @@ class _Loader:
     ) -> tuple[Resource, ...]:
         needs = checks.Needs(declared, sections, self._faults)
         resources = {
-            address: with_needs(declared[address], needs.of(declared[address]))
-            for address in sorted(declared)
+            address: with_needs(declaration, needs.of(declaration))
+            for address, declaration in sorted(
+                declared.items(), key=lambda item: (bool(item[1].derived), item[0])
+            )
         }
         by_address = {address: resource.needs for address, resource in resources.items()}
         checks.check_cycles(declared, by_address, self._faults)
         for each in sections:
             checks.check_findings(each, declared, self._faults)
-        return tuple(resources.values())
+        return tuple(resources[address] for address in sorted(resources))

@@ -28,9 +28,8 @@ def known_definition(name: str, span: Span, faults: Faults, address: str = "") -
     try:
         return provider.definition(name)
     except errors.UsageError:
-        known = provider.names()
-        hint = faults.nearest(name, known if address else (*known, *HEADER))
-        hint = hint or f"known are {', '.join(known)}"
+        known = provider.names() if address else (*HEADER, *provider.names())
+        hint = faults.nearest(name, known) or f"known are {', '.join(known)}"
         faults.add(span, "unknown key", address=address, field=name, hint=hint)
         return None
 

@@ -44,7 +44,7 @@ def test_the_files_that_are_shipped_keep_the_schema(
         {"kafka": {"topics": {"orders": {"partitions": "three"}}}},
         {"kafka": {"topics": ["orders"]}},
         {"kafka": {"owns": {"topic": ["orders*"]}}},
-        {"rabbitmq": {"queues": {"orders": {"max_priority": 256}}}},
+        {"rabbitmq": {"queues": {"orders": {"priority": 10}}}},
         {"swarm": {"services": {"web": {"deploy": {"replcas": 3}}}}},
     ],
     ids=str,
