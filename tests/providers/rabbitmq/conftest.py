@@ -1,0 +1,188 @@
+"""A broker of each end of what we support, a vhost of each test's own, and rabbitmqctl as a witness."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import uuid
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import pika
+import pytest
+import requests
+
+from bizops import guard
+from bizops.planner import Choice
+from bizops.provider import Options, Scope
+from bizops.providers.rabbitmq import DEFINITION
+from bizops.providers.rabbitmq.connection import Connection
+from bizops.providers.rabbitmq.specs import Settings
+from bizops.resource import Resource, Source
+from bizops.testing import carry_out, converge, guarded, plan_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from bizops.change import ApplyResult, Change, Plan
+    from bizops.provider import Provider
+
+NEW = (
+    int(os.environ.get("BIZOPS_TEST_RABBITMQ_PORT", "15672")),
+    int(os.environ.get("BIZOPS_TEST_RABBITMQ_AMQP_PORT", "5672")),
+    "rabbitmq",
+)
+OLD = (
+    int(os.environ.get("BIZOPS_TEST_RABBITMQ_310_PORT", "15673")),
+    int(os.environ.get("BIZOPS_TEST_RABBITMQ_310_AMQP_PORT", "5673")),
+    "rabbitmq-310",
+)
+Declared = dict[str, Any]
+TIMEOUT = 20
+
+
+@dataclass
+class Broker:
+    """One vhost of a real broker, its administrator, and our provider connected to it."""
+
+    http: int
+    amqp: int
+    container: str
+    vhost: str
+    live: Provider
+    scope: Scope
+    admin: requests.Session = field(repr=False)
+
+    def url(self, *segments: str) -> str:
+        return f"http://127.0.0.1:{self.http}/api/" + "/".join(quote(s, safe="") for s in segments)
+
+    def put(self, kind: str, name: str, body: Declared, vhost: str = "") -> None:
+        answer = self.admin.put(
+            self.url(kind, vhost or self.vhost, name), json=body, timeout=TIMEOUT
+        )
+        assert answer.ok, answer.text
+
+    def delete(self, kind: str, name: str) -> None:
+        self.admin.delete(self.url(kind, self.vhost, name), timeout=TIMEOUT).raise_for_status()
+
+    def listing(self, kind: str) -> list[Declared]:
+        answer = self.admin.get(self.url(kind, self.vhost), timeout=TIMEOUT)
+        answer.raise_for_status()
+        found: list[Declared] = answer.json()
+        return found
+
+    def policies(self) -> dict[str, Declared]:
+        return {item["name"]: item["definition"] for item in self.listing("policies")}
+
+    def policy(self, name: str, definition: Declared, **body: Any) -> None:
+        """Put a policy as an operator would: for all queues, priority 0."""
+        self.put(
+            "policies",
+            name,
+            {"pattern": ".*", "apply-to": "queues", "definition": definition, **body},
+        )
+
+    def bind(self, exchange: str, queue: str, body: Declared) -> None:
+        url = self.url("bindings", self.vhost, "e", exchange, "q", queue)
+        self.admin.post(url, json=body, timeout=TIMEOUT).raise_for_status()
+
+    def ctl(self, *words: str) -> str:
+        """Ask rabbitmqctl inside the container, the independent witness."""
+        command = ("docker", "exec", self.container, "rabbitmqctl", "-q", "-p", self.vhost, *words)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        assert not done.returncode, done.stderr
+        return done.stdout
+
+    def queues(self) -> dict[str, str]:
+        """Give the policy of each queue, as rabbitmqctl says."""
+        lines = self.ctl("list_queues", "name", "policy", "--no-table-headers").splitlines()
+        return {line.split("\t")[0]: (line.split("\t") + [""])[1] for line in lines if line}
+
+    @contextlib.contextmanager
+    def channel(self) -> Iterator[Any]:
+        parameters = pika.ConnectionParameters("127.0.0.1", self.amqp, self.vhost)
+        connection = pika.BlockingConnection(parameters)
+        try:
+            yield connection.channel()
+        finally:
+            connection.close()
+
+    def publish(self, queue: str, number: int) -> None:
+        with self.channel() as channel:
+            channel.confirm_delivery()
+            for index in range(number):
+                channel.basic_publish("", queue, str(index).encode())
+
+    def count(self, queue: str) -> int:
+        with self.channel() as channel:
+            found: int = channel.queue_declare(queue, passive=True).method.message_count
+            return found
+
+    def resources(self, declared: Declared) -> list[Resource]:
+        """Give what the loader would make of a section."""
+        settings = self.scope.settings
+        found: dict[Any, Resource] = {}
+        for plural, entries in declared.items():
+            kind = next(kind for kind in DEFINITION.kinds if kind.plural == plural)
+            items = entries.items() if isinstance(entries, dict) else [("", e) for e in entries]
+            for line, (name, body) in enumerate(items, 1):
+                spec = kind.spec.model_validate(body)
+                address = kind.address(name, spec, settings)
+                source = Source("t.yaml", line, 1)
+                external = kind.is_external(spec)
+                found[address] = Resource(address, spec, source=source, external=external)
+        for resource in list(found.values()):
+            for implied in DEFINITION.kind(resource.address.kind).expand(resource, settings):
+                found.setdefault(implied.address, implied)
+        texts = {str(address): address for address in found}
+        return [_with_needs(resource, settings, texts) for resource in found.values()]
+
+    def plan(self, declared: Declared, choice: Choice | None = None, **limits: Any) -> Plan:
+        plan = plan_for(self.live, self.resources(declared), self.scope, choice)
+        return guarded(self.live, plan, guard.Limits(max_deletes=999, **limits))
+
+    def converge(self, declared: Declared) -> ApplyResult:
+        return converge(self.live, self.resources(declared), self.scope)
+
+    def carry_out(self, plan: Plan, consent: Sequence[str] = ()) -> ApplyResult:
+        return carry_out(self.live, plan, consent)
+
+    def change(self, plan: Plan, name: str) -> Change:
+        return next(change for change in plan.changes if change.address.name == name)
+
+
+def _with_needs(resource: Resource, settings: Any, texts: Declared) -> Resource:
+    references = DEFINITION.kind(resource.address.kind).references(resource, settings)
+    needs = tuple(texts[r.address] for r in references if r.address in texts)
+    return replace(resource, needs=needs)
+
+
+@contextlib.contextmanager
+def running(server: tuple[int, int, str]) -> Iterator[Broker]:
+    http, amqp, container = server
+    admin = requests.Session()
+    admin.auth = ("guest", "guest")
+    vhost = f"t{uuid.uuid4().hex[:10]}"
+    settings = Settings(vhost=vhost)
+    connection = Connection.model_validate(
+        {"url": f"http://127.0.0.1:{http}", "amqp_url": f"amqp://127.0.0.1:{amqp}"}
+    )
+    live = DEFINITION.connect(connection, settings, Options(timeout=TIMEOUT))
+    scope = Scope("trial", (("queue", ("own_*",)), ("exchange", ("own_*",))), settings)
+    broker = Broker(http, amqp, container, vhost, live, scope, admin)
+    admin.put(broker.url("vhosts", vhost), json={}, timeout=TIMEOUT).raise_for_status()
+    try:
+        yield broker
+    finally:
+        admin.delete(broker.url("vhosts", vhost), timeout=TIMEOUT).raise_for_status()
+        admin.close()
+        live.close()
+
+
+@pytest.fixture(params=[NEW, OLD], ids=["4.0", "3.10"])
+def broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
+    """Give a vhost of its own on each broker; it goes with all that is in it."""
+    with running(request.param) as found:
+        yield found
