@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pydantic import Field, model_validator
 
-from bizops.providers.swarm.values import Text, Truth  # noqa: TC001 - pydantic reads the annotations
-from bizops.resource import Spec
+from bizops.providers.swarm.values import Block, Text, Truth
 
 
-class Tls(Spec):
+class Tls(Block):
     """Certificates for a tcp:// engine; without them `DOCKER_CERT_PATH` and the context count."""
 
     ca_cert: Text | None = Field(
@@ -29,7 +28,7 @@ class Tls(Spec):
         return self
 
 
-class Expect(Spec):
+class Expect(Block):
     """What the swarm must be. Another one stops everything."""
 
     cluster_id: Text = Field(
@@ -37,7 +36,7 @@ class Expect(Spec):
     )
 
 
-class Connection(Spec):
+class Connection(Block):
     """How to reach a manager node."""
 
     host: Text | None = Field(
@@ -58,5 +57,5 @@ class Connection(Spec):
         return self
 
 
-class Settings(Spec):
+class Settings(Block):
     """The section's own keys: Swarm has none."""

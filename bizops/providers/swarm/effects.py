@@ -28,7 +28,7 @@ _MONITOR = Duration(5000)
 def of_service(change: Change) -> Iterable[Effect]:
     """Give what a reader must know of a change of a service before saying yes."""
     if change.action is Action.CREATE:
-        return _creation(change)
+        return ()
     if change.action is Action.REPLACE:
         return _replacement(change)
     return _update(change)
@@ -50,15 +50,6 @@ def restarts(path: Path) -> bool:
 
 def _name(path: Path) -> str:
     return ".".join(path[:2]) if path[0] == "deploy" else path[0]
-
-
-def _creation(change: Change) -> Iterator[Effect]:
-    wanted = {field.path: field.after for field in change.fields}
-    if str(wanted.get(("deploy", "mode"), "")).startswith("global"):
-        yield Effect(EffectKind.NOTE, "starts one task on each node")
-        return
-    tasks = int(wanted.get(_REPLICAS, 1))
-    yield Effect(EffectKind.NOTE, f"starts {_tasks(tasks)}", (("starts", tasks),))
 
 
 def _replacement(change: Change) -> Iterator[Effect]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 from bizops.providers.swarm import images
@@ -34,7 +35,13 @@ def fields(
     if not pinned and not (declared and declared.image and "@" in declared.image):
         found["image",] = images.without_digest(found["image",])
     _hide(found, declared.sensitive or () if declared else ())
-    return tuple(sorted((path, Field(value, ORIGIN)) for path, value in found.items()))
+    return tuple((path, _field(found[path])) for path in sorted(found))
+
+
+@functools.lru_cache(maxsize=4096, typed=True)
+def _field(value: Any) -> Field:  # noqa: ANN401 - any setting
+    """Give one Field for equal values: most settings of most services are the engine's defaults."""
+    return Field(value, ORIGIN)
 
 
 def _hide(found: dict[Path, Any], sensitive: Collection[str]) -> None:

@@ -20,7 +20,6 @@ from bizops.providers.swarm import (
 )
 from bizops.providers.swarm.client import Engine
 from bizops.providers.swarm.service import Service
-from bizops.providers.swarm.writer import Writer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -78,6 +77,8 @@ class Swarm:
 
     def apply(self, steps: Sequence[Step]) -> Sequence[Outcome]:
         """Write over parallel connections; begin to watch what was written."""
+        from bizops.providers.swarm.writer import Writer  # noqa: PLC0415 - a plan needs none
+
         self._engine.connect()
         called = self._declared.networks
         writer = Writer(self._engine, self._topology, called, self._options.parallelism)
@@ -178,6 +179,7 @@ class Swarm:
         verdict = settle.judge(service, tasks, watch, time.monotonic())
         if not verdict.failed:
             return verdict
+
         lines = failure.lines(self._engine, service)
         return Readiness(failed=True, detail=verdict.detail, lines=lines)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from bizops.resource import Path
 
@@ -73,8 +73,7 @@ _BEGUN: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Codec:
+class Codec(NamedTuple):
     """How one value is read from and written to the engine's JSON."""
 
     read: Callable[[Any], Any]
@@ -84,8 +83,7 @@ class Codec:
 SAME = Codec(lambda raw: raw, lambda value: value)
 
 
-@dataclass(frozen=True, slots=True)
-class Scalar:
+class Scalar(NamedTuple):
     """One value at one place. `default` is what the engine does where the value is not there.
 
     `unset` is the same where the group around it is there and only the value is not.
@@ -120,8 +118,7 @@ class Scalar:
             group(spec, self.raw[:-1])[self.raw[-1]] = self.codec.write(value)
 
 
-@dataclass(frozen=True, slots=True)
-class TextMapping:
+class TextMapping(NamedTuple):
     """An open map of texts: labels, log options."""
 
     path: Path
@@ -147,8 +144,7 @@ class TextMapping:
         group(spec, self.raw[:-1])[self.raw[-1]] = dict(sorted(kept.items()))
 
 
-@dataclass(frozen=True, slots=True)
-class Entries:
+class Entries(NamedTuple):
     """A set of items. `read` gives an item's comparable form; items that `mine` leaves out are not touched.
 
     `resolve` completes an item with ids just before it is written.

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bizops.providers.swarm import environment
 from bizops.providers.swarm.shapes import Names, Pairs, RawSpec, group, held
@@ -23,8 +22,7 @@ MODES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Environment:
+class Environment(NamedTuple):
     """The list of `NAME=VALUE`. Values are hidden here by their names alone; a reader may hide more."""
 
     path: Path = ("environment",)
@@ -44,8 +42,7 @@ class Environment:
         container["Env"] = environment.written(container.get("Env") or (), wanted)
 
 
-@dataclass(frozen=True, slots=True)
-class Networks:
+class Networks(NamedTuple):
     """The networks by name, and the aliases on each.
 
     Old clients keep them beside the task template; there they cannot be changed, so a change moves them
@@ -90,8 +87,7 @@ def _network_id(name: str, names: Names) -> str:
     return names.networks[name]
 
 
-@dataclass(frozen=True, slots=True)
-class Mode:
+class Mode(NamedTuple):
     """Replicated, global or a job, and the number of tasks."""
 
     path: Path = ("deploy", "mode")

@@ -11,7 +11,7 @@ import shlex
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict
 
 from bizops.quantity import Duration, Size
 from bizops.resource import Spec
@@ -41,7 +41,12 @@ class Entry(str):
 
 
 class Block(Spec):
-    """A group of settings inside a service, such as `deploy.update_config`."""
+    """A group of settings inside a service, such as `deploy.update_config`.
+
+    Built on first use: a group inside a service never needs a validator of its own.
+    """
+
+    model_config = ConfigDict(defer_build=True)
 
     def fields(self) -> dict[Path, Any]:
         """Give one path for each leaf: groups and maps are entered, a list is one value."""
