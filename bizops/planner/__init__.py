@@ -55,10 +55,9 @@ def plan(desired: Desired, observations: Mapping[str, Observations], choice: Cho
     changes, left_out = _without_excluded_needs(changes, found, choice)
     derived = [_derived(name, changes, observations[name], desired) for name in observations]
     notes = [note for each in derived for note in each.notes]
-    rank = {name: position for position, name in enumerate(observations)}
     return Plan(
         desired.topology,
-        tuple(sorted(_noted(changes, notes), key=lambda c: (rank[c.address.provider], c.address))),
+        _sorted(_noted(changes, notes), observations),
         tuple(write for each in derived for write in each.writes),
         tuple(refusals) + tuple(refusal for each in derived for refusal in each.refusals),
         tuple(unmanaged),
@@ -68,6 +67,22 @@ def plan(desired: Desired, observations: Mapping[str, Observations], choice: Cho
         choice.is_partial,
         _population(desired, observations),
     )
+
+
+def _sorted(
+    changes: Iterable[Change], observations: Mapping[str, Observations]
+) -> tuple[Change, ...]:
+    """Sort by system, by kind in the order of the provider's definition, and by address."""
+    ranks = {
+        (name, kind.name): (position, place)
+        for position, name in enumerate(observations)
+        for place, kind in enumerate(provider.definition(name).kinds)
+    }
+
+    def rank(change: Change) -> tuple[tuple[int, int], Address]:
+        return ranks[(change.address.provider, change.address.kind)], change.address
+
+    return tuple(sorted(changes, key=rank))
 
 
 def _population(
