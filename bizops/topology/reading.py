@@ -34,6 +34,7 @@ VALUES = 250_000
 DEPTH = 50
 """Deepest nesting; a topology needs about eight levels."""
 
+_EMPTY = "empty: a topology begins with bizops: 1, and an overlay that changes nothing is {}"
 # libyaml is ten times as fast; PyYAML without it reads the same.
 _Parser: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TAGS = frozenset(
@@ -106,7 +107,7 @@ class _Reader:
         event = self._next()
         while not isinstance(event, DocumentStartEvent):
             if isinstance(event, StreamEndEvent):
-                self._faults.add(Span(self._file), "empty: a topology begins with bizops: 1")
+                self._faults.add(Span(self._file), _EMPTY)
                 raise UnreadableError
             event = self._next()
         tree = self._node(self._next(), 0)
@@ -114,7 +115,7 @@ class _Reader:
         if not isinstance(extra := self._next(), StreamEndEvent):
             self._refuse(self._span(extra), "a second document: write one topology in a file")
         if isinstance(tree, Scalar) and tree.is_null:
-            self._refuse(Span(self._file), "empty: a topology begins with bizops: 1")
+            self._refuse(Span(self._file), _EMPTY)
         return tree
 
     def _next(self) -> Any:  # noqa: ANN401 - PyYAML's events have no common type worth naming

@@ -66,7 +66,8 @@ def _settings(found: Section, faults: Faults) -> Spec | None:
         if name in known:
             own[name] = entry
         elif name not in reserved:
-            hint = faults.nearest(name, known | reserved)
+            advice = definition.near_names.get(name, "")
+            hint = faults.nearest(name, known | reserved) or (advice if " " in advice else "")
             hint = hint or f"known are {', '.join(sorted(known | reserved))}"
             faults.add(entry.key, "unknown key", address=definition.name, field=name, hint=hint)
     place = Place(found.span, definition.name, hints=definition.near_names)

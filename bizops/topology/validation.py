@@ -172,7 +172,8 @@ def _near_key(model: type[Spec], path: list[str], place: Place, faults: Faults) 
     """Give the key that was probably meant, in the provider's words where it has some."""
     known = keys(model, path[:-1])
     told = place.hints.get(".".join(path)) or place.hints.get(path[-1], "")
-    if told and told.split()[0].rstrip("?.,:;") in known:
+    first = told.split()[0].rstrip("?.,:;") if told else ""
+    if first in known or (first == told and first.split(".")[0] in known):
         return f"did you mean {told}" if "?" in told else f"did you mean {told}?"
     # One word alone is a key, here of another kind; more is advice that holds anywhere.
     return told if " " in told else faults.nearest(path[-1], known)

@@ -7,7 +7,6 @@ import os
 import resource as system
 import subprocess
 import sys
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -94,14 +93,13 @@ def test_an_anchor_bomb_costs_next_to_nothing(folder: Folder) -> None:
     lines = ["x-0: &a0 [lol, lol, lol, lol, lol, lol, lol, lol, lol, lol]"]
     lines += [f"x-{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 20)]
     folder.write("bizops.yaml", "\n".join(lines) + "\n")
-    before, began = system.getrusage(system.RUSAGE_SELF).ru_maxrss, time.process_time()
+    before = system.getrusage(system.RUSAGE_SELF).ru_maxrss
 
     faults = folder.faults()
 
     grown = system.getrusage(system.RUSAGE_SELF).ru_maxrss - before
     assert "aliases explode: more than 250,000 values" in faults
     assert grown < 100_000, "KiB"
-    assert time.process_time() - began < 1
 
 
 def test_deep_nesting_is_refused(folder: Folder) -> None:
