@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,7 @@ fake:
     own_b: {size: 2, shape: round}
     own_c: {size: 3}
 """
-EQUAL = {
+EQUAL: dict[str, dict[str, Any]] = {
     "own_a": {"size": 1},
     "own_b": {"size": 2, "shape": "round"},
     "own_c": {"size": 3},
@@ -90,6 +89,3 @@ def bench(tmp_path: Path) -> Bench:
 def equal() -> dict[str, Any]:
     """Give the things that the trial topology declares."""
     return {name: dict(settings) for name, settings in EQUAL.items()}
-
-
-Call = Callable[..., subprocess.CompletedProcess[str]]
