@@ -170,33 +170,44 @@ class Engine:
     def _new_session(self, chosen: endpoint.Endpoint) -> Any:  # noqa: ANN401 - docker-py's client
         import docker.api.client  # noqa: PLC0415 - heavy, and only a live run needs it
         import docker.errors  # noqa: PLC0415 - as above
+        import docker.utils  # noqa: PLC0415 - as above
 
         logging.getLogger("urllib3").setLevel(logging.ERROR)
-        is_ssh = chosen.url.startswith("ssh://")
         try:
+            is_ssh = chosen.url.startswith("ssh://")
+            parsed = (
+                chosen.url if is_ssh else docker.utils.parse_host(chosen.url, tls=bool(chosen.tls))
+            )
+            host = str(parsed)
+            is_dialled = host.startswith(("ssh://", "http+unix://"))
             session = docker.api.client.APIClient(
-                base_url="unix:///ssh" if is_ssh else chosen.url,
+                base_url="unix:///dialled" if is_dialled else chosen.url,
                 version="1.41",  # said so that it asks nothing by itself; the paths carry the real one
-                timeout=int(self._options.timeout) or 1,
+                timeout=self._seconds,
                 tls=chosen.tls,
                 max_pool_size=self._options.parallelism,
             )
         except (docker.errors.DockerException, ValueError) as error:
             message = f"{chosen.label} cannot be used: {error}"
             raise errors.UnreachableError(message, remedy="docker context ls") from None
-        if not chosen.url.startswith(("tcp://", "http")):
-            session.trust_env = False  # neither proxies nor ~/.netrc concern a local socket
-        if is_ssh:
-            self._dial_with_ssh(session, chosen.url)
+        if is_dialled:
+            session.trust_env = False  # neither proxies nor ~/.netrc concern a socket
+            self._mount(session, host)
         return session
 
-    def _dial_with_ssh(self, session: Any, url: str) -> None:  # noqa: ANN401 - docker-py's client
-        from bizops.providers.swarm import ssh  # noqa: PLC0415 - imports docker
+    @property
+    def _seconds(self) -> int:
+        return max(1, int(self._options.timeout))
 
-        seconds = int(self._options.timeout) or 1
-        self._programs = ssh.Programs(ssh.command(url, seconds))
-        connections = min(self._options.parallelism, _MOST_SSH_CONNECTIONS)
-        session.mount("http+docker://", ssh.Adapter(self._programs, seconds, connections))
+    def _mount(self, session: Any, host: str) -> None:  # noqa: ANN401 - docker-py's client
+        from bizops.providers.swarm import ssh, transport  # noqa: PLC0415 - the latter imports docker
+
+        connections = self._options.parallelism
+        dial = transport.local("/" + host.removeprefix("http+unix://").lstrip("/"))
+        if host.startswith("ssh://"):
+            self._programs = ssh.Programs(ssh.command(host, self._seconds))
+            dial, connections = self._programs.dial, min(connections, _MOST_SSH_CONNECTIONS)
+        session.mount("http+docker://", transport.Adapter(dial, self._seconds, connections))
 
     def _unanswered(self, error: OSError) -> errors.ProviderError:
         """Give the error for a request without an answer, from the system's own reason at its root."""

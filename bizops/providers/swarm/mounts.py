@@ -14,18 +14,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _PROPAGATIONS = ("rprivate", "private", "rshared", "shared", "rslave", "slave")
-_OCTAL = re.compile(r"0?o?([0-7]{3,4})\Z")
+_OCTAL = re.compile(r"(?:0?o)?([0-7]{1,5})\Z")
 _FLAGS = frozenset({"ro", "rw", "nocopy", "z", "Z", *_PROPAGATIONS})
 _WORLD_WRITABLE = 0o1777
 
 
 def mode_of(value: Any) -> Any:  # noqa: ANN401 - whatever YAML gives
-    """Give file permissions as a number; `0440`, `"0440"` and 288 (how YAML 1.1 reads 0440) are the same."""
-    if isinstance(value, str) and (found := _OCTAL.match(value)):
+    """Give file permissions as a number. The digits are octal, with a leading zero or without, quoted or not."""
+    digits = str(value) if isinstance(value, (int, str)) and not isinstance(value, bool) else ""
+    if found := _OCTAL.match(digits):
         return int(found[1], 8)
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 0o7777:  # noqa: PLR2004
-        return value
-    message = f"{value!r} is not a file mode: write four octal digits in quotes, such as '0440'"
+    message = f"{value!r} is not a file mode: write octal digits, such as '0440'"
     raise ValueError(message)
 
 

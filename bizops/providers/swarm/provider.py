@@ -9,15 +9,7 @@ from typing import TYPE_CHECKING, Any
 from bizops import errors
 from bizops.change import Action, Readiness, System
 from bizops.provider import Observations, Options, Stake
-from bizops.providers.swarm import (
-    effects,
-    failure,
-    health,
-    inventory,
-    observation,
-    registry,
-    settle,
-)
+from bizops.providers.swarm import effects, inventory, observation, registry, settle
 from bizops.providers.swarm.client import Engine
 from bizops.providers.swarm.service import Service
 
@@ -103,6 +95,8 @@ class Swarm:
 
     def status(self, resources: Sequence[Resource], scope: Scope) -> Health:
         """Give one row for each declared service."""
+        from bizops.providers.swarm import health  # noqa: PLC0415 - only `status` needs it
+
         del scope
         found = self._inventory(observation.Declared.of(resources))
         services = [resource for resource in resources if isinstance(resource.spec, Service)]
@@ -179,6 +173,7 @@ class Swarm:
         verdict = settle.judge(service, tasks, watch, time.monotonic())
         if not verdict.failed:
             return verdict
+        from bizops.providers.swarm import failure  # noqa: PLC0415 - rarely needed
 
         lines = failure.lines(self._engine, service)
         return Readiness(failed=True, detail=verdict.detail, lines=lines)

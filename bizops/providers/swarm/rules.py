@@ -88,7 +88,9 @@ def references(resource: Resource, settings: Any) -> Iterator[Reference]:  # noq
     spec = resource.spec
     assert isinstance(spec, Service)  # noqa: S101 - the kind says so
     for reference in spec.secrets or ():
-        yield Reference(str(Address("swarm", "secret", (reference.source,))), ("secrets", reference.source))
+        yield Reference(
+            str(Address("swarm", "secret", (reference.source,))), ("secrets", reference.source)
+        )
     for name, _ in spec.networks or ():
         yield Reference(str(Address("swarm", "network", (name,))), ("networks", name))
     queue = (spec.variables() or {}).get("QUEUE_NAME")

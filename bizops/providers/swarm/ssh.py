@@ -5,19 +5,18 @@ docker-py would need paramiko for this, and would not read ~/.ssh/config as ssh 
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import subprocess
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-
-from docker.transport import UnixHTTPAdapter
-from docker.transport.unixconn import UnixHTTPConnection, UnixHTTPConnectionPool
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _LAST_WORDS = 2000
 """Bytes of ssh's complaint that are read."""
+_SECONDS_TO_COMPLAIN = 0.5
 
 
 def command(url: str, seconds: float) -> list[str]:
@@ -58,7 +57,9 @@ class Programs:
     def complaint(self) -> str:
         """Give what a program that ended had to say, or ""."""
         for program in self._started:
-            if program.poll() and program.stderr and not program.stderr.closed:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                program.wait(_SECONDS_TO_COMPLAIN)
+            if program.returncode and program.stderr and not program.stderr.closed:
                 said = program.stderr.read(_LAST_WORDS).decode(errors="replace").strip()
                 program.stderr.close()
                 if said:
@@ -74,41 +75,3 @@ class Programs:
             if program.stderr:
                 program.stderr.close()
         self._started.clear()
-
-
-class _Connection(UnixHTTPConnection):
-    def __init__(self, programs: Programs, timeout: int) -> None:
-        super().__init__("localhost", "", timeout)
-        self._programs = programs
-        self._seconds = timeout
-
-    def connect(self) -> None:
-        self.sock = self._programs.dial(self._seconds)
-
-
-class _Pool(UnixHTTPConnectionPool):
-    def __init__(self, programs: Programs, timeout: int, maxsize: int) -> None:
-        super().__init__("localhost", "", timeout, maxsize=maxsize)
-        self._programs = programs
-        self._seconds = timeout
-
-    def _new_conn(self) -> Any:  # noqa: ANN401 - the library's types are too narrow
-        return _Connection(self._programs, self._seconds)
-
-
-class Adapter(UnixHTTPAdapter):
-    """A transport for docker-py's client that dials with ssh."""
-
-    def __init__(self, programs: Programs, timeout: int, connections: int) -> None:
-        super().__init__("http+unix:///ssh", timeout, 1, connections)
-        self._programs = programs
-        self._seconds = timeout
-
-    def get_connection(self, url: Any, proxies: Any = None) -> _Pool:  # noqa: ANN401 - the library's signature
-        """Give the pool, made on first use."""
-        del proxies
-        with self.pools.lock:
-            pool = self.pools.get(url)
-            if pool is None:
-                pool = self.pools[url] = _Pool(self._programs, self._seconds, self.max_pool_size)
-        return pool
