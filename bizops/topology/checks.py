@@ -131,7 +131,9 @@ class Needs:
     def _hint(self, text: str) -> str:
         """Give the nearest address; a default may name the same wrong one for each of many entries."""
         if text not in self._nearest:
-            self._nearest[text] = self._faults.nearest(text, self._by_text)
+            kind = text.partition("/")[0] + "/"
+            same = [address for address in self._by_text if address.startswith(kind)]
+            self._nearest[text] = self._faults.nearest(text, same or self._by_text)
         return self._nearest[text]
 
 

@@ -76,7 +76,11 @@ class Entries:
             declaration = self._declaration(name, address, Entry(span, value))
         else:
             is_removal = is_null(value)
-            problem = "null removes nothing here" if is_removal else "must be a map of settings"
+            problem = (
+                "no value, and nothing beneath that null could remove"
+                if is_removal
+                else "must be a map of settings"
+            )
             hint = f"write {name}: {{}} for one with the defaults" if is_removal and name else ""
             self._faults.add(span, problem, address=address, hint=hint)
         if declaration is None:

@@ -74,7 +74,7 @@ def load(
     tree = trees[0]
     for above in trees[1:]:
         tree = lay(tree, above)
-    tree = Interpolation(seen, faults).mapping(without_removed(tree, trees))
+    tree = Interpolation(seen, faults).mapping(without_removed(tree))
     loader = _Loader(tree, faults, directory)
     topology = loader.topology(
         environment or "", tuple(file for layer in layers for file in layer.files)

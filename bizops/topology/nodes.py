@@ -44,6 +44,7 @@ class Scalar(NamedTuple):
     """A single value as text. `is_plain`: written without quotes, so that YAML gives it a type.
 
     `is_interpolated`: made from a template; `variables` are those that had a value, `defaults` those that had none.
+    `removes`: a null that lies over something else.
     """
 
     span: Span
@@ -52,6 +53,7 @@ class Scalar(NamedTuple):
     is_interpolated: bool = False
     variables: tuple[str, ...] = ()
     defaults: tuple[str, ...] = ()
+    removes: bool = False
 
     @property
     def is_null(self) -> bool:
@@ -105,6 +107,21 @@ Node = Scalar | Listing | Mapping
 def is_null(node: Node) -> bool:
     """True where a null was written."""
     return isinstance(node, Scalar) and node.is_null
+
+
+def idle_nulls(node: Node, path: tuple[str, ...] = ()) -> Iterator[tuple[Span, tuple[str, ...]]]:
+    """Give the keys whose null removes nothing, with their paths.
+
+    A plain `null` at the top says *not managed*. Elsewhere it is a slip: a value that was forgotten, or Compose's
+    short form of `{}` or of a variable that is passed on.
+    """
+    if isinstance(node, Mapping):
+        for name, entry in node.entries.items():
+            value = entry.value
+            if not isinstance(value, Scalar):
+                yield from idle_nulls(value, (*path, name))
+            elif value.is_null and not value.removes and (path or not value.text):
+                yield entry.key, (*path, name)
 
 
 def data(node: Node, texts: Collection[Span] = ()) -> Any:  # noqa: ANN401 - plain values, as a model takes them

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bizops.topology.nodes import Entry, Listing, Mapping, Scalar, is_null
+from bizops.topology.nodes import Entry, Listing, Mapping, Node, Scalar, is_null
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,29 +25,34 @@ def lay(below: Mapping, above: Mapping) -> Mapping:
     """
     entries = dict(below.entries)
     for name, entry in above.entries.items():
-        under = entries.get(name)
-        if under and isinstance(under.value, Mapping) and isinstance(entry.value, Mapping):
+        under, value = entries.get(name), entry.value
+        if under is None:
+            entries[name] = entry
+        elif isinstance(under.value, Mapping) and isinstance(value, Mapping):
             # The place stays that of the first writing: there the resource is declared.
-            entries[name] = Entry(under.key, lay(under.value, entry.value))
+            entries[name] = Entry(under.key, lay(under.value, value))
+        elif isinstance(value, Scalar) and value.is_null:
+            is_removal = not is_null(under.value) or _removes(under.value)
+            entries[name] = Entry(entry.key, value._replace(removes=is_removal))
         else:
             entries[name] = entry
     return Mapping(below.span, entries)
 
 
-def without_removed(tree: Mapping, layers: Sequence[Mapping], depth: int = _ENTRY_DEPTH) -> Mapping:
+def _removes(node: Node) -> bool:
+    return isinstance(node, Scalar) and node.removes
+
+
+def without_removed(tree: Mapping, depth: int = _ENTRY_DEPTH) -> Mapping:
     """Take out what a later layer removed: a section, a kind, a resource.
 
     A `null` that removes nothing stays, because there it is a slip: `auto_orders:` for `auto_orders: {}`.
     """
     entries = {}
     for name, entry in tree.entries.items():
-        beneath = [layer.entries[name].value for layer in layers if name in layer.entries]
-        if is_null(entry.value) and any(not is_null(value) for value in beneath):
-            continue
         if depth > 1 and isinstance(entry.value, Mapping):
-            maps = [value for value in beneath if isinstance(value, Mapping)]
-            entries[name] = Entry(entry.key, without_removed(entry.value, maps, depth - 1))
-        else:
+            entries[name] = Entry(entry.key, without_removed(entry.value, depth - 1))
+        elif not _removes(entry.value):
             entries[name] = entry
     return Mapping(tree.span, entries)
 

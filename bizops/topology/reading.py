@@ -181,13 +181,15 @@ class _Reader:
         return found.node
 
     def _scalar(self, event: Any) -> Scalar:  # noqa: ANN401 - an event
-        is_plain = event.implicit[0]
-        node = Scalar(self._span(event), event.value, is_plain)
-        if is_plain:
-            for trap, problem, hint in _TRAPS:
-                if trap.match(node.text):
-                    self._faults.add(node.span, problem, hint=hint)
+        node = Scalar(self._span(event), event.value, event.implicit[0])
+        self._check_trap(event, node.span)
         return node
+
+    def _check_trap(self, event: Any, span: Span) -> None:  # noqa: ANN401 - an event
+        if event.implicit[0]:
+            for trap, problem, hint in _TRAPS:
+                if trap.match(event.value):
+                    self._faults.add(span, problem, hint=hint)
 
     def _listing(self, event: Any, depth: int) -> Listing:  # noqa: ANN401 - an event
         items = []
@@ -204,6 +206,7 @@ class _Reader:
                     self._span(inner), 'a key that is no text: quote it, or did you mean "${...}"?'
                 )
             key = self._span(inner)
+            self._check_trap(inner, key)
             if key.line in self._tabbed:
                 self._tabbed.remove(key.line)
                 self._faults.add(key, "a tab before this key: YAML is indented with spaces only")

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from bizops.resource import Spec
 from bizops.topology.hiding import is_sensitive
-from bizops.topology.nodes import Mapping, Node, Scalar, Span, data, find, scalars
+from bizops.topology.nodes import Mapping, Node, Scalar, Span, data, find, idle_nulls, scalars
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -99,6 +99,8 @@ def validate(
     What a template gave is taken as YAML would take it, and as text where the field wants text. `is_partial`: the
     tree is only part of an entry, so nothing is judged but its keys.
     """
+    if not is_partial:
+        _check_nulls(node, place, faults)
     context = {"directory": place.root}
     try:
         return model.model_validate(data(node), context=context)
@@ -114,6 +116,14 @@ def validate(
     for detail in details:
         _note(model, node, place, detail, faults)
     return None
+
+
+def _check_nulls(node: Mapping, place: Place, faults: Faults) -> None:
+    for span, path in idle_nulls(node):
+        address, name = place.address_of(span), ".".join(path)
+        problem = "no value, and nothing beneath that null could remove"
+        hint = "write the value, {} for nothing in particular, or ${NAME} for a variable"
+        faults.add(span, problem, address=address, field=name, hint=hint)
 
 
 def _templates(node: Mapping, details: Iterable[ErrorDetails]) -> Iterable[Span]:
@@ -140,7 +150,7 @@ def _note(
         span = place.span
     if faults.is_known(span, ".".join(path)):
         return
-    hint = ""
+    hint = _template_hint(found.node, place, path)
     if is_unknown and path:
         hint = _near_key(model, path, place, faults)
     if place.is_hidden and is_unknown:
@@ -148,6 +158,15 @@ def _note(
             faults.hide(scalar.span)
     address, name = place.address_of(span), ".".join(path)
     faults.add(span, _problem(detail, path, found.node), address=address, field=name, hint=hint)
+
+
+def _template_hint(node: Node, place: Place, path: list[str]) -> str:
+    """Say what a template gave, which the shown line does not; nothing where it may be a secret."""
+    if place.is_hidden or not isinstance(node, Scalar) or not node.is_interpolated:
+        return ""
+    if any(is_sensitive(name) for name in (*path, *node.variables, *node.defaults)):
+        return ""
+    return f"the template gives {node.text!r}"
 
 
 def _problem(detail: ErrorDetails, path: list[str], node: Node) -> str:

@@ -123,19 +123,23 @@ def test_the_file_that_is_mutated_is_valid(tmp_path: Path) -> None:
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(
-    mutation=st.sampled_from(MUTATIONS),
-    at=st.integers(0, len(VALID)),
-    piece=st.sampled_from(PIECES),
+    slips=st.lists(
+        st.tuples(st.sampled_from(MUTATIONS), st.integers(0, len(VALID)), st.sampled_from(PIECES)),
+        min_size=1,
+        max_size=2,
+    )
 )
 def test_a_mutated_file_loads_or_gives_faults_and_never_a_secret(
-    tmp_path: Path, mutation: Callable[[str, int, str], str], at: int, piece: str
+    tmp_path: Path, slips: list[tuple[Callable[[str, int, str], str], int, str]]
 ) -> None:
     """No mutation ends in a traceback, and none prints a secret."""
-    # Given one slip in a valid file
-    content = mutation(VALID, at, piece).encode("utf-8", "surrogatepass")
+    # Given a slip or two in a valid file
+    text = VALID
+    for mutation, at, piece in slips:
+        text = mutation(text, at, piece)
 
     # When it is loaded, then all that is said of it holds no secret
-    said = _loaded(content, tmp_path)
+    said = _loaded(text.encode("utf-8", "surrogatepass"), tmp_path)
     assert INLINE not in said
     assert SHELL not in said
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from .conftest import Folder
 
@@ -77,11 +79,29 @@ def test_null_that_removes_nothing_is_a_fault_with_the_remedy(folder: Folder) ->
     folder.write("bizops.yaml", "fake:\n  things:\n    a:\n")
 
     assert folder.faults() == (
-        "bizops.yaml:5:5: fake.thing/a: null removes nothing here\n"
+        "bizops.yaml:5:5: fake.thing/a: no value, and nothing beneath that null could remove\n"
         "  5 |     a:\n"
         "    |     ^\n"
         "  write a: {} for one with the defaults"
     )
+
+
+@pytest.mark.parametrize(
+    "setting", ["size:", "tags: {one: }", "tags: {one: null}", "lifecycle: {protect: }"]
+)
+def test_a_forgotten_value_is_a_fault(folder: Folder, setting: str) -> None:
+    """It would drop the setting in silence, where Compose passes a variable on or takes `{}`."""
+    folder.write("bizops.yaml", f"fake:\n  things:\n    a:\n      {setting}\n")
+
+    assert "fake.thing/a: " in folder.faults()
+    assert "no value, and nothing beneath that null could remove" in folder.faults()
+
+
+def test_a_null_says_that_a_field_is_not_managed(folder: Folder) -> None:
+    """Written out, it is no slip."""
+    folder.write("bizops.yaml", "fake: {things: {a: {size: null, shape: ~}}}\n")
+
+    assert _settings(folder) == {"a": {}}
 
 
 def test_defaults_fill_each_entry_map_by_map(folder: Folder) -> None:
