@@ -11,7 +11,7 @@ import logging
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bizops import errors
-from bizops.providers.swarm import endpoint
+from bizops.providers.swarm import endpoint, silence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -165,7 +165,8 @@ class Engine:
                 **given,
             )
         except OSError as error:  # docker-py's and requests' errors are OSErrors
-            raise self._unanswered(error) from None
+            complaint = self._programs.complaint() if self._programs else ""
+            raise silence.error(self.label, error, self._options.timeout, complaint) from None
 
     def _new_session(self, chosen: endpoint.Endpoint) -> Any:  # noqa: ANN401 - docker-py's client
         import docker.api.client  # noqa: PLC0415 - heavy, and only a live run needs it
@@ -209,44 +210,9 @@ class Engine:
             dial, connections = self._programs.dial, min(connections, _MOST_SSH_CONNECTIONS)
         session.mount("http+docker://", transport.Adapter(dial, self._seconds, connections))
 
-    def _unanswered(self, error: OSError) -> errors.ProviderError:
-        """Give the error for a request without an answer, from the system's own reason at its root."""
-        chain: list[BaseException] = [error]
-        while (inner := _inner(chain[-1])) is not None and inner not in chain:
-            chain.append(inner)
-        texts = " ".join(str(each) for each in chain).lower()
-        if any(isinstance(each, PermissionError) for each in chain):
-            message = f"{self.label}: permission denied: this user may not talk to the engine"
-            return errors.DeniedError(
-                message, remedy='sudo usermod -aG docker "$USER"   # then log in again'
-            )
-        if "timed out" in texts or any(isinstance(each, TimeoutError) for each in chain):
-            message = f"{self.label} did not answer in {self._options.timeout:g} s"
-            return errors.UnreachableError(message, remedy="docker info")
-        complaint = self._programs.complaint() if self._programs else ""
-        words = complaint or _words(chain)
-        return errors.UnreachableError(
-            f"no Docker engine answers at {self.label}: {words}", remedy="docker info"
-        )
-
 
 def _query(params: Mapping[str, Any]) -> dict[str, Any]:
     """Give query values; a map goes as JSON, as the engine takes its filters."""
     return {
         key: json.dumps(held) if isinstance(held, dict) else held for key, held in params.items()
     }
-
-
-def _inner(error: BaseException) -> BaseException | None:
-    """Give what is inside an error: its reason, its cause, or an error among its arguments."""
-    for found in (getattr(error, "reason", None), *error.args, error.__cause__, error.__context__):
-        if isinstance(found, BaseException):
-            return found
-    return None
-
-
-def _words(chain: list[BaseException]) -> str:
-    for each in reversed(chain):
-        if isinstance(each, OSError) and each.strerror:
-            return each.strerror.lower()
-    return str(chain[-1]) or type(chain[-1]).__name__
