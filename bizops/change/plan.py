@@ -35,7 +35,8 @@ class System:
 class Plan:
     """The whole answer as plain values.
 
-    `changes` are sorted by system, in the order of `systems`, by kind and by address; `graph.steps` has the order of carrying out.
+    `changes` are sorted by system, in the order of `systems`, by kind and by address; the order of carrying out is
+    the business of `graph.steps`.
     `unmanaged` are live objects inside `owns` that nobody declares. `unreadable` are addresses we know nothing of.
     `partial` is True where targets or exclusions leave something out.
     `population` counts, for each system, what is declared or owned there, selected or not.
