@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 HEALTHY_SECONDS = 120.0
 POLL_SECONDS = 0.2
+# Maven says nothing while it fetches jars, on a slow line for minutes.
+BUILD_SILENCE_SECONDS = 1800
 
 
 class Start:
@@ -55,7 +57,7 @@ class Start:
         with self._report.step("network", "ready") as step:
             name = self._settings.network
             self._network = (name, ensure_network(client, self._settings, step))
-        self._images = Images(connect(), self._state, self._debian)
+        self._images = Images(connect(BUILD_SILENCE_SECONDS), self._state, self._debian)
         groups: dict[tuple[str, str], list[Part]] = {}
         for part in parts:
             groups.setdefault((part.image.reference, part.image.suite), []).append(part)
