@@ -33,7 +33,7 @@ def apply(given: options.Apply, console: Console) -> int:
         if planned.plan.is_empty:
             return _nothing(planned.plan, console)
         if not given.auto_approve:
-            _ask_to_apply(planned.plan, console)
+            _ask_to_apply(planned.plan, opened.title, console)
         return _carried_out(opened, planned, asked, given, console)
 
 
@@ -68,13 +68,16 @@ def unlock(given: options.Online, console: Console) -> int:
         return 0
 
 
-def _planned(opened: Session, asked: Question, given: options.Compare, console: Console) -> Planned:
+def _planned(
+    opened: Session, asked: Question, given: options.Apply | options.Destroy, console: Console
+) -> Planned:
     """Plan and show it; raises IncompletePlanError or RefusedPlanError where it cannot be applied."""
-    planned = opened.road.plan(asked)
+    with console.waiting(opened.reading):
+        planned = opened.road.plan(asked)
     plan, heading = planned.plan, opened.heading(planned)
     style = console.style(console.people)
     text = render.plan_text(plan, style, heading=heading, verbose=given.verbose)
-    if plan.refusals or not plan.is_complete:
+    if plan.refusals or not plan.is_complete or not (given.auto_approve or plan.is_empty):
         console.result(text)
     elif not (plan.is_empty and asked.choice.destroy):  # what is gone is not what the files say
         console.progress(text)
@@ -109,11 +112,11 @@ def _gone(plan: Plan, console: Console) -> int:
     return 0
 
 
-def _ask_to_apply(plan: Plan, console: Console) -> None:
+def _ask_to_apply(plan: Plan, title: str, console: Console) -> None:
     found = render.tally(plan)
-    count = render.count_text(found.steps, "changes")
+    count = render.count_text(found.steps or found.writes, "changes")
     typed = _answer(
-        f"\nApply {count} to {plan.topology}? Only 'yes' is accepted:",
+        f"\nApply {count} to {title}? Only 'yes' is accepted:",
         "--auto-approve applies without asking",
         console,
     )

@@ -9,13 +9,19 @@ import contextlib
 import json
 import os
 import sys
+import threading
 from typing import IO, TYPE_CHECKING, Any
 
 from bizops.cli.options import Format, Output
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from bizops.errors import BizopsError
     from bizops.render import Style
+
+_LONG = 0.8
+"""Seconds after which a person wonders what it is doing."""
 
 
 class Filtered:
@@ -121,6 +127,24 @@ class Console:
             document = redact_json(document, self.secrets)
         sys.stdout.write(f"{json.dumps(document, ensure_ascii=False)}\n")
         sys.stdout.flush()
+
+    @contextlib.contextmanager
+    def waiting(self, text: str) -> Iterator[None]:
+        """Say on a terminal what takes so long, and take it away again; nothing where it is quick."""
+        stream = sys.stderr
+        if self.output.quiet or not stream.isatty() or os.environ.get("TERM", "dumb") == "dumb":
+            yield
+            return
+        timer = threading.Timer(_LONG, lambda: (stream.write(f"{text} ..."), stream.flush()))
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            timer.join()
+            stream.write("\r\x1b[2K")
+            stream.flush()
 
     def ask(self, question: str) -> str:
         """Ask on the stream that people read; gives what was typed without spaces around it, "" at the end of input."""

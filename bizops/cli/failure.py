@@ -18,7 +18,7 @@ def told(error: BaseException, console: Console) -> int:
     if console.output.debug:
         console.error_lines("".join(traceback.format_exception(error)).rstrip())
     if isinstance(error, KeyboardInterrupt):
-        console.error_lines("Interrupted.")
+        console.error_lines(str(error) or "Interrupted.")
         return INTERRUPTED
     console.error(error if isinstance(error, errors.BizopsError) else _defect(error))
     return INCOMPLETE if isinstance(error, errors.IncompletePlanError) else ERROR

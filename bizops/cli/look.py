@@ -30,7 +30,8 @@ def validate(given: options.Offline, console: Console) -> int:
 def plan(given: options.Plan, console: Console) -> int:
     """Print what apply would do."""
     with session("plan", given, console) as opened:
-        planned = opened.road.plan(question(given))
+        with console.waiting(opened.reading):
+            planned = opened.road.plan(question(given))
         heading = opened.heading(planned)
         if console.is_json:
             console.document(render.plan_json(planned.plan, heading=heading))
@@ -47,7 +48,8 @@ def plan(given: options.Plan, console: Console) -> int:
 def drift(given: options.Compare, console: Console) -> int:
     """Print how the live systems differ from the files."""
     with session("drift", given, console) as opened:
-        planned = opened.road.plan(question(given))
+        with console.waiting(opened.reading):
+            planned = opened.road.plan(question(given))
         heading = opened.heading(planned)
         if console.is_json:
             console.document(render.drift_json(planned.plan, heading=heading))
@@ -61,7 +63,8 @@ def drift(given: options.Compare, console: Console) -> int:
 def status(given: options.Status, console: Console) -> int:
     """Print the health of what is declared; incomplete where a system could not be read."""
     with session("status", given, console) as opened:
-        healths = opened.road.status()
+        with console.waiting(opened.reading):
+            healths = opened.road.status()
         if console.is_json:
             console.document(render.health_json(healths))
         else:

@@ -34,6 +34,17 @@ class Session:
     road: Road
     words: str
 
+    @property
+    def title(self) -> str:
+        """Name the topology and its environment."""
+        environment = self.topology.environment
+        return f"{self.topology.name} on {environment}" if environment else self.topology.name
+
+    @property
+    def reading(self) -> str:
+        """Say what is being read."""
+        return f"reading {', '.join(self.topology.scopes)}"
+
     def heading(self, planned: Planned) -> render.Heading:
         """Give what stands above a plan."""
         readings = tuple(

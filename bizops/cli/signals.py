@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from bizops.applier import Stop
 
+_ABORTED = "Aborted: what was being written may have taken effect. The same command again finishes the job."
 _CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 
 
@@ -59,7 +60,7 @@ class Signals:
         if number == signal.SIGTERM:
             self._stop.ask(2, "SIGTERM")
         elif again:
-            raise KeyboardInterrupt
+            raise KeyboardInterrupt(_ABORTED)
         else:
             self._stop.ask(1, "SIGINT")
         for listener in self.listeners:

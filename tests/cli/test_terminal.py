@@ -187,4 +187,15 @@ def test_a_second_interrupt_aborts(bench: Bench) -> None:
         typist.wait_for("Ctrl-C again: abort")
         typist.process.send_signal(signal.SIGINT)
         assert typist.end() == 130
+    assert "Aborted: what was being written may have taken effect." in typist.seen
     assert "Traceback" not in typist.seen
+
+
+def test_a_slow_system_is_named_while_it_is_read(bench: Bench) -> None:
+    """Who waits sees for what, and it is gone afterwards."""
+    bench.live({}, read_seconds=2)
+    with typing(bench, "plan") as typist:
+        typist.wait_for("reading fake ...")
+        typist.wait_for("\x1b[2K")
+        typist.wait_for("Plan: 3 to add")
+        assert typist.end() == 0

@@ -1,0 +1,61 @@
+"""What is done to the command line before it is understood."""
+
+from __future__ import annotations
+
+import pytest
+import typer
+
+from bizops.cli.app import completed, wants_json
+from bizops.cli.options import seconds
+
+
+@pytest.mark.parametrize(
+    ("given", "made"),
+    [
+        (["plan", "--refresh-images"], ["plan", "--refresh-images=*"]),
+        (["plan", "--refresh-images", "-q"], ["plan", "--refresh-images=*", "-q"]),
+        (["plan", "--refresh-images", "a"], ["plan", "--refresh-images", "a"]),
+        (["plan", "--refresh-images=a"], ["plan", "--refresh-images=a"]),
+        ([], []),
+    ],
+)
+def test_refresh_images_without_an_address_means_all(given: list[str], made: list[str]) -> None:
+    """No command takes a positional argument, so the next word is its value or another option."""
+    assert completed(given) == made
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environ", "wanted"),
+    [
+        (["plan", "-o", "json"], {}, True),
+        (["plan", "-ojson"], {}, True),
+        (["plan", "--format=json"], {}, True),
+        (["plan", "--format", "json"], {}, True),
+        (["plan", "-o", "text"], {"BIZOPS_FORMAT": "json"}, False),
+        (["plan"], {"BIZOPS_FORMAT": "json"}, True),
+        (["plan", "-o"], {}, False),
+        ([], {}, False),
+    ],
+)
+def test_a_wrong_command_line_still_tells_who_reads(
+    arguments: list[str],
+    environ: dict[str, str],
+    wanted: bool,
+) -> None:
+    """The option beats the environment."""
+    assert wants_json(arguments, environ) is wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "found"), [("30", 30), ("0.5", 0.5), ("500ms", 0.5), ("5m", 300), (10.0, 10)]
+)
+def test_seconds_take_units(text: str | float, found: float) -> None:
+    """A bare number is seconds."""
+    assert seconds(text) == found
+
+
+@pytest.mark.parametrize("text", ["", "soon", "0", "-1", "nan", "inf", "2d"])
+def test_seconds_refuse_the_rest(text: str) -> None:
+    """Nothing waits for ever, and nothing is not a time."""
+    with pytest.raises(typer.BadParameter):
+        seconds(text)
