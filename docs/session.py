@@ -26,7 +26,7 @@ _LEVELLED = (
     (re.compile(r"\b\d+\.\d+\.\d+\S*"), "V"),
     (re.compile(r"(?<=\S) {2,}"), " "),
 )
-_DONE = re.compile(r"  \S (?=\w+\.\w+/)")
+_DONE = re.compile(r"  [✓✗…] ")
 
 
 class Command(NamedTuple):
