@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 
 from bizops import errors, topology
+from bizops.topology import reading
 
 if TYPE_CHECKING:
     from bizops.topology import Topology
@@ -179,3 +181,12 @@ def test_every_other_environment_loads_as_it_is() -> None:
     assert {name: fields[("deploy", "replicas")] for name, fields in demo.items()} == {
         name: replicas for name, (replicas, _, _) in SERVICES.items()
     }
+
+
+def test_a_yaml_without_its_c_library_reads_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PyYAML may be built without libyaml: then loading is slower, and nothing else."""
+    fast = _loaded("demo")
+
+    monkeypatch.setattr(reading, "_Parser", yaml.SafeLoader)
+
+    assert _loaded("demo") == fast
