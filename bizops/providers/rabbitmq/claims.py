@@ -51,7 +51,7 @@ def of_change(change: Change, priority: int) -> Claim:
         return Claim(seen.covering[0].definition) if kept else Claim()
     if not seen.is_covered and _is_met(wanted, seen.settings_under({})):
         return Claim()
-    refusals = (*_stronger(change, seen, wanted, priority), *_weaker(change, seen, wanted))
+    refusals = _stronger(change, seen, wanted, priority) or _weaker(change, seen, wanted)
     refusals += _capped(change, seen, wanted)
     carried = rules.carried(seen, wanted)
     definition = fields.freeze({**carried, **wanted})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from bizops.providers.rabbitmq import fields, patterns
@@ -38,8 +38,8 @@ def groups(
 ) -> dict[str, Group]:
     """Give the policies for these definitions by queue, by policy name.
 
-    The name holds a digest of all that the policy says, so the same content has the same name in every run. A live
-    policy of that name with another content was changed by hand: then a new name is found, since none is updated.
+    The name holds a digest of all that the policy says, so the same content has the same name in every run. Where a
+    live policy of that name was changed by hand another name is found, since none is ever updated.
     """
     members: defaultdict[Pairs, list[str]] = defaultdict(list)
     for name in sorted(wanted):
@@ -48,26 +48,22 @@ def groups(
     found: dict[str, Group] = {}
     for definition in sorted(members, key=repr):
         for pattern, names in patterns.of_names(members[definition]):
-            policy = _named(pattern, definition, priority, (topology, live))
+            nameless = Policy("", pattern, APPLY_TO, priority, definition)
+            policy = _named(nameless, (topology, live))
             found[policy.name] = Group(policy, names)
     return found
 
 
-def _named(
-    pattern: str,
-    definition: Pairs,
-    priority: int,
-    place: tuple[str, Mapping[str, Policy]],
-) -> Policy:
+def _named(wanted: Policy, place: tuple[str, Mapping[str, Policy]]) -> Policy:
+    """Give a policy its name: that of the live one with this content, else one that no live policy has."""
     topology, live = place
-    content = [pattern, APPLY_TO, priority, fields.thaw(definition)]
-    stem = f"{policy_prefix(topology)}{settings_label(definition)}"
-    for attempt in itertools.count():
-        name = f"{stem}.{digest(content, str(attempt or ''))}"
-        policy = Policy(name, pattern, APPLY_TO, priority, definition)
-        if live.get(name, policy) == policy:
-            return policy
-    raise AssertionError
+    same = [p for _, p in sorted(live.items()) if replace(p, name="") == wanted]
+    if same:
+        return same[0]
+    content = [wanted.pattern, APPLY_TO, wanted.priority, fields.thaw(wanted.definition)]
+    stem = f"{policy_prefix(topology)}{settings_label(wanted.definition)}"
+    names = (f"{stem}.{digest(content, str(attempt or ''))}" for attempt in itertools.count())
+    return replace(wanted, name=next(name for name in names if name not in live))
 
 
 def settings_label(definition: Pairs) -> str:

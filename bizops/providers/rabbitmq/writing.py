@@ -44,7 +44,10 @@ def _creation(change: Change, spec: Spec, vhost: str, action: Action) -> Request
     if isinstance(spec, ExchangeSpec):
         return Request("PUT", f"/exchanges/{vhost}/{name}", _exchange_body(spec))
     if isinstance(spec, BindingSpec):
-        body: dict[str, Any] = {"routing_key": spec.routing_key, "arguments": fields.thaw(spec.arguments)}
+        body: dict[str, Any] = {
+            "routing_key": spec.routing_key,
+            "arguments": fields.thaw(spec.arguments),
+        }
         path = f"/bindings/{vhost}/e/{encode(spec.exchange)}/q/{encode(spec.queue)}"
         return Request("POST", path, body)
     assert isinstance(spec, PolicySpec)  # noqa: S101 - the last of our kinds
