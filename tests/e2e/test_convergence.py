@@ -215,7 +215,8 @@ TOPOLOGY = st.fixed_dictionaries(
 @given(topology=TOPOLOGY)
 def test_after_apply_the_second_plan_is_empty(topology: dict[str, Any], shop: Any) -> None:
     """Whatever is declared: applied once, there is nothing left to do, and destroyed there is nothing left."""
-    shop.declare(json.dumps({"bizops": 1, "name": "TAG", **topology}))
+    connections = {"kafka": {"bootstrap.servers": "127.0.0.1:9092"}}
+    shop.declare(json.dumps({"bizops": 1, "name": "TAG", "connections": connections, **topology}))
 
     shop.apply()
 
