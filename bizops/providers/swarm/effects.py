@@ -104,7 +104,8 @@ def _restart(spec: RawSpec, change: Change, forced: tuple[str, ...], tasks: int)
         return Effect(
             EffectKind.NOTE, f"restarts nothing: it has no tasks (forced by {names})", data
         )
-    config = {**(spec.get("UpdateConfig") or {"Parallelism": 1})}
+    config = spec.get("UpdateConfig")
+    config = {"Parallelism": 1} if config is None else config
     wanted = {
         f.path[-1]: f.after for f in change.fields if f.path[:2] == ("deploy", "update_config")
     }

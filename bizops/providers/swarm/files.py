@@ -44,10 +44,12 @@ def observed(kind: str, raw: Mapping[str, Any]) -> Entry:
     """Read one raw reference. Shown is only what differs from the engine's way: own name, 0:0, 0444."""
     name = str(raw.get(f"{kind}Name", ""))
     file = raw.get("File") or {}
-    root = _SECRETS if kind == "Secret" else "/"
-    target = str(file.get("Name") or name).removeprefix(root)
+    target = str(file.get("Name") or name)
+    if kind == "Secret":
+        target = target.removeprefix(_SECRETS)
+    own = name if kind == "Secret" else f"/{name}"
     uid, gid, mode = file.get("UID") or "0", file.get("GID") or "0", file.get("Mode", _READABLE)
-    text = name if target == name else f"{name}:{target}"
+    text = name if target in {name, own} else f"{name}:{target}"
     if (uid, gid) != ("0", "0"):
         text += f" uid={uid} gid={gid}"
     if mode != _READABLE:

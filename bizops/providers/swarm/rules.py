@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bizops.provider import IN_PLACE, Finding, Mutability, Reference, Transition, Verdict
@@ -107,7 +108,7 @@ def check(resources: Sequence[Resource], settings: Any) -> Iterator[Finding]:  #
         if isinstance(spec, Service):
             yield from _service(resource.address, spec)
         elif isinstance(spec, Secret):
-            yield from _secret(resource, spec)
+            yield from _secret(resource.address, spec)
         if isinstance(spec, (Secret, Network)) and spec.name:
             problem = (
                 secret_name_problem(spec.name)
@@ -141,15 +142,15 @@ def _service(address: Address, spec: Service) -> Iterator[Finding]:
             yield Finding(address, (key,), f"two things are mounted at {target}")
 
 
-def _secret(resource: Resource, spec: Secret) -> Iterator[Finding]:
+def _secret(address: Address, spec: Secret) -> Iterator[Finding]:
     """A file that is there already is looked at; one that is not may still come."""
     if not spec.file:
         return
-    path = secret.source_file(resource)
+    path = Path(spec.file)
     size = path.stat().st_size if path.is_file() else 1
     if size >= secret.LARGEST:
         problem = f"{path.name} has {size} bytes, and Swarm stores less than {secret.LARGEST}"
-        yield Finding(resource.address, ("file",), problem)
+        yield Finding(address, ("file",), problem)
 
 
 def _published_twice(resources: Sequence[Resource]) -> Iterator[Finding]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from pathlib import Path as FilePath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 
 from bizops.providers.swarm.values import Block, Text, Truth
 
@@ -17,6 +17,15 @@ LARGEST = 500 * 1024
 """Bytes; the value must be smaller (swarmkit `api/validation/secrets.go`)."""
 
 
+def _beside_the_topology(value: str, info: ValidationInfo) -> str:
+    """Give the path from where we are; validation knows the folder of the topology file."""
+    folder = (info.context or {}).get("directory")
+    return str(FilePath(folder or ".") / FilePath(value).expanduser())
+
+
+SourceFile = Annotated[Text, AfterValidator(_beside_the_topology)]
+
+
 class Secret(Block):
     """A Swarm secret. Its value cannot be read back, so another value means another name."""
 
@@ -24,8 +33,9 @@ class Secret(Block):
         default=None,
         description="Environment variable with the value, read when the secret is created.",
     )
-    file: Text | None = Field(
-        default=None, description="File with the value, read when the secret is created."
+    file: SourceFile | None = Field(
+        default=None,
+        description="File with the value, beside the topology file; read when the secret is created.",
     )
     external: Truth = Field(
         default=False, description="It must exist already; it is never created or deleted."
@@ -59,7 +69,7 @@ def value_of(resource: Resource) -> bytes:
             raise ValueError(message)
         value = text.encode()
     else:
-        value = _contents(source_file(resource))
+        value = _contents(FilePath(spec.file or ""))
     if not value:
         message = "its value is empty, and Swarm stores no empty secret"
         raise ValueError(message)
@@ -67,13 +77,6 @@ def value_of(resource: Resource) -> bytes:
         message = f"its value has {len(value)} bytes, and Swarm stores less than {LARGEST}"
         raise ValueError(message)
     return value
-
-
-def source_file(resource: Resource) -> FilePath:
-    """Give the path of `file`, relative to the topology file that says so."""
-    assert isinstance(resource.spec, Secret)  # noqa: S101 - the kind says so
-    path = FilePath(resource.spec.file or "").expanduser()
-    return FilePath(resource.source.file).parent / path if resource.source else path
 
 
 def _contents(path: FilePath) -> bytes:

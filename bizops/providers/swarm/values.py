@@ -40,6 +40,12 @@ class Entry(str):
         return made
 
 
+class Pairs(tuple[tuple[str, Any], ...]):
+    """A map as sorted pairs, told apart from a list even where it is empty."""
+
+    __slots__ = ()
+
+
 class Block(Spec):
     """A group of settings inside a service, such as `deploy.update_config`.
 
@@ -55,15 +61,11 @@ class Block(Spec):
             value = getattr(self, name)
             if isinstance(value, Spec):
                 found.update({(name, *path): leaf for path, leaf in value.fields().items()})
-            elif _is_pairs(value):
+            elif isinstance(value, Pairs):
                 found.update({(name, key): leaf for key, leaf in value})
             elif value is not None:
                 found[name,] = value
         return found
-
-
-def _is_pairs(value: object) -> bool:
-    return isinstance(value, tuple) and bool(value) and all(isinstance(i, tuple) for i in value)
 
 
 def text_of(value: Any) -> Any:  # noqa: ANN401 - whatever YAML gives
@@ -171,8 +173,8 @@ def _shown(value: object) -> str:
     )
 
 
-def _sorted_pairs(value: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
-    return tuple(sorted(value.items()))
+def _sorted_pairs(value: Mapping[str, Any]) -> Pairs:
+    return Pairs(sorted(value.items()))
 
 
 def _sorted_texts(value: Sequence[str]) -> tuple[str, ...]:

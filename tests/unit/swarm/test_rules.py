@@ -1,0 +1,162 @@
+"""What is wrong with a declaration, what it refers to, and what a change does to tasks: all without an engine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from bizops.change import Action, Change, FieldChange
+from bizops.providers.swarm import DEFINITION, effects, rules
+from bizops.providers.swarm.secret import Secret
+from bizops.providers.swarm.service import Service
+from bizops.resource import Address, Observation, Presence, Resource
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bizops.resource import Path as FieldPath
+
+
+def _service(name: str = "w", /, **settings: Any) -> Resource:
+    spec = Service.model_validate({"image": "a:1", **settings})
+    return Resource(Address("swarm", "service", (name,)), spec)
+
+
+def _findings(*resources: Resource) -> list[tuple[str, str, bool]]:
+    return [(".".join(f.path), f.problem, f.is_warning) for f in rules.check(resources, None)]
+
+
+@pytest.mark.parametrize(
+    ("value", "host"),
+    [
+        ("localhost", "localhost"), ("127.0.0.1:5672", "127.0.0.1"), ("kafka:9092,127.1.2.3:9093", "127.1.2.3"),
+        ("amqp://u:p@localhost:5672/", "localhost"), ("http://[::1]:80", "::1"), ("LOCALHOST:1", "LOCALHOST"),
+        ("rabbitmq", ""), ("mylocalhost", ""), ("localhost.corp", ""), ("10.127.0.0.1", ""), ("", ""),
+    ],
+)  # fmt: skip
+def test_a_loopback_address_in_the_environment_is_a_fault(value: str, host: str) -> None:
+    """Inside a container it is the container itself."""
+    found = [
+        problem for path, problem, _ in _findings(_service(environment={"HOST": value})) if path
+    ]
+
+    assert bool(host) is bool(found)
+    assert all(problem.startswith(host) for problem in found)
+    assert all(warns for _, _, warns in _findings(_service(environment={"NO_PROXY": value})))
+
+
+def test_a_secret_in_plain_sight_is_a_warning_without_its_value() -> None:
+    """The name of a file that holds it is none."""
+    spec = _service(
+        environment={"DB_PASS": "s3cret", "DB_PASS_FILE": "/run/secrets/db", "X_TOKEN": ""}
+    )
+
+    ((path, problem, is_warning),) = _findings(spec)
+
+    assert ("environment.DB_PASS", True) == (path, is_warning)
+    assert "docker service inspect" in problem
+    assert "s3cret" not in problem
+
+
+def test_what_swarm_would_refuse_is_found_early(tmp_path: Path) -> None:
+    """No image, two mounts at one place, a port published twice, a secret that is too large."""
+    (tmp_path / "big").write_bytes(b"x" * 512_000)
+    big = Resource(
+        Address("swarm", "secret", ("s",)), Secret.model_validate({"file": str(tmp_path / "big")})
+    )
+    imageless = Resource(Address("swarm", "service", ("i",)), Service())
+    twice = _service("t", volumes=["a:/x"], tmpfs="/x")
+    one, two = _service("one", ports=["80:1"]), _service("two", ports=["80:2", "81:3"])
+
+    found = _findings(big, imageless, twice, one, two)
+
+    assert ["file", "image", "volumes", "ports"] == [path for path, _, _ in found]
+    assert "swarm.service/one" in found[-1][1]
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "is_fine"),
+    [
+        ("service", "a" * 63, True), ("service", "a" * 64, False), ("service", "agent-orders_1", True),
+        ("service", "-a", False), ("service", "a.b", False), ("service", "a b", False), ("service", "", False),
+        ("secret", "a.b-c_d", True), ("secret", "a" * 65, False), ("secret", "a/b", False),
+        ("network", "dokploy-network", True), ("network", "a b", False),
+    ],
+)  # fmt: skip
+def test_names_that_the_engine_refuses_are_told(kind: str, name: str, *, is_fine: bool) -> None:
+    """The rules are swarmkit's."""
+    assert is_fine is (DEFINITION.kind(kind).name_problem(name) == "")
+
+
+def test_a_service_refers_to_its_secrets_its_networks_and_its_queue() -> None:
+    """The queue's address is encoded as every address is."""
+    spec = _service(secrets=["s"], networks=["n"], environment={"QUEUE_NAME": "a/b:c"})
+
+    found = {(r.address, r.path) for r in rules.references(spec, None)}
+
+    assert {
+        ("swarm.secret/s", ("secrets", "s")),
+        ("swarm.network/n", ("networks", "n")),
+        ("rabbitmq.queue/a%2Fb%3Ac", ("environment", "QUEUE_NAME")),
+    } == found
+
+
+def _effects(raw: dict[str, Any], *fields: tuple[FieldPath, Any, Any]) -> list[str]:
+    observed = Observation(Address("swarm", "service", ("w",)), Presence.PRESENT, raw={"Spec": raw})
+    changed = tuple(FieldChange(path, before, after) for path, before, after in fields)
+    change = Change(observed.address, Action.UPDATE, _service(), observed, changed)
+    return [effect.text for effect in effects.of_service(change)]
+
+
+SECOND = 1_000_000_000
+SIX = {
+    "Mode": {"Replicated": {"Replicas": 6}},
+    "UpdateConfig": {
+        "Parallelism": 2, "Delay": 30 * SECOND, "Monitor": 5 * SECOND, "Order": "start-first",
+    },
+}  # fmt: skip
+IMAGE = (("image",), "a:1", "a:2")
+
+
+@pytest.mark.parametrize(
+    ("raw", "fields", "told"),
+    [
+        (SIX, [IMAGE], ["RESTARTS 6 of 6 tasks (forced by image), 2 at a time, start-first, 65 s at least"]),
+        ({}, [IMAGE], ["RESTARTS 1 of 1 task (forced by image), one task, stop-first, 5 s at least"]),
+        (
+            {"Mode": {"Replicated": {"Replicas": 3}}, "UpdateConfig": {}},
+            [IMAGE, (("environment", "A"), "1", "2")],
+            ["RESTARTS 3 of 3 tasks (forced by image and environment), all at once, stop-first, 5 s at least"],
+        ),
+        (SIX, [(("deploy", "replicas"), 6, 8)], ["restarts nothing, starts 2 tasks"]),
+        (SIX, [(("deploy", "replicas"), 6, 5)], ["restarts nothing, stops 1 task"]),
+        (SIX, [(("deploy", "labels", "a"), None, "b")], ["restarts nothing"]),
+        (SIX, [(("bizops.topology",), None, "t")], ["restarts nothing"]),
+        (
+            SIX,
+            [IMAGE, (("deploy", "replicas"), 6, 7), (("deploy", "update_config", "parallelism"), 2, 6)],
+            ["RESTARTS 6 of 6 tasks (forced by image), all at once, start-first, 5 s at least", "starts 1 task"],
+        ),
+        (
+            SIX,
+            [(("deploy", "placement", "constraints"), (), ("node.role==worker",))],
+            ["restarts only tasks on nodes that no longer fit (deploy.placement)"],
+        ),
+        (
+            {"Mode": {"Replicated": {"Replicas": 0}}},
+            [(("ports",), (), ("80/tcp",))],
+            ["restarts nothing: it has no tasks (forced by ports)"],
+        ),
+        (
+            {"Mode": {"Replicated": {"Replicas": 20}}, "UpdateConfig": {"Parallelism": 1, "Delay": 10_000_000_000}},
+            [IMAGE],
+            ["RESTARTS 20 of 20 tasks (forced by image), one at a time, stop-first, 3 min at least"],
+        ),
+    ],
+)  # fmt: skip
+def test_the_effect_says_what_restarts_why_and_how(
+    raw: dict[str, Any], fields: list[Any], told: list[str]
+) -> None:
+    """The update settings that count are those that will be in force."""
+    assert told == _effects(raw, *fields)
