@@ -50,7 +50,7 @@ class Answer:
     @property
     def is_ok(self) -> bool:
         """True where the request was carried out."""
-        return self.status < _REFUSED
+        return 0 < self.status < _REFUSED
 
     @property
     def is_transient(self) -> bool:
