@@ -125,7 +125,7 @@ class Console:
             from bizops.render import redact_json  # noqa: PLC0415 - see above
 
             document = redact_json(document, self.secrets)
-        sys.stdout.write(f"{json.dumps(document, ensure_ascii=False)}\n")
+        sys.stdout.write(f"{json.dumps(document)}\n")
         sys.stdout.flush()
 
     @contextlib.contextmanager

@@ -6,11 +6,12 @@ import traceback
 from typing import TYPE_CHECKING
 
 from bizops import errors
+from bizops.render.verdict import ERROR, INCOMPLETE
 
 if TYPE_CHECKING:
     from bizops.cli.console import Console
 
-ERROR, INCOMPLETE, INTERRUPTED = 1, 3, 130
+INTERRUPTED = 130
 
 
 def told(error: BaseException, console: Console) -> int:

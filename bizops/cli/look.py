@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING
 
 from bizops import errors, render
 from bizops.cli.session import Session, loaded, question, session
+from bizops.render.verdict import INCOMPLETE, OK
 
 if TYPE_CHECKING:
     from bizops.change import Plan
     from bizops.cli import options
     from bizops.cli.console import Console
-
-INCOMPLETE = 3
 
 
 def validate(given: options.Offline, console: Console) -> int:
@@ -70,7 +69,7 @@ def status(given: options.Status, console: Console) -> int:
         else:
             console.result(render.health_text(healths, console.style(), all_rows=given.all))
         failed = any(isinstance(health, errors.BizopsError) for health in healths.values())
-        return INCOMPLETE if failed else 0
+        return INCOMPLETE if failed else OK
 
 
 def schema(given: options.Output, console: Console) -> int:

@@ -21,6 +21,11 @@ _PLAIN = re.compile(r"[^\s\x00-\x1f\x7f-\x9f]+\Z")
 _PLAIN_IN_LIST = re.compile(r"[^\s\x00-\x1f\x7f-\x9f\[\],]+\Z")
 _SHORTEST_ANYWHERE = 4
 _TOO_COMMON = re.compile(r"(?:\d{1,5}|true|false|null|none|yes|no|on|off)\Z", re.IGNORECASE)
+_OUR_WORDS = (
+    "bizops rabbitmq kafka swarm queue exchange binding policy topic network secret service hidden "
+    "message consumer partition replica task image environment add change destroy refused unmanaged "
+    "create update delete replace managed applied failed skipped running missing changed"
+)
 
 
 class Values:
@@ -108,7 +113,8 @@ def redact(text: str, secrets: Iterable[str | Secret]) -> str:
 
     The longest go first, so that none survives as a part of another. A value shorter than four characters is
     replaced only where it stands as a word of its own, and one that says nothing (`true`, `4096`) not at all: a name
-    such as MAX_TOKENS makes it hidden, and without it `1 to add` would become unreadable.
+    such as MAX_TOKENS makes it hidden, and without it `1 to add` would become unreadable. Nor is a word that every
+    output holds: `(hidden)mq.queue/orders` would tell the password that it hides.
     """
     for value in _longest_first(secrets):
         if len(value) >= _SHORTEST_ANYWHERE:
@@ -132,7 +138,11 @@ def redact_json(document: Any, secrets: Iterable[str | Secret]) -> Any:  # noqa:
 
 def _longest_first(secrets: Iterable[str | Secret]) -> list[str]:
     known = {item.reveal() if isinstance(item, Secret) else item for item in secrets}
-    telling = (value for value in known if value and not _TOO_COMMON.match(value))
+    telling = (
+        value
+        for value in known
+        if value and not _TOO_COMMON.match(value) and value.lower() not in _OUR_WORDS
+    )
     return sorted(telling, key=lambda value: (-len(value), value))
 
 

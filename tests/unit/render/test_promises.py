@@ -196,6 +196,7 @@ def test_equal_hidden_values_have_equal_numbers_by_first_appearance() -> None:
         ("url amqp://u:longer-secret@h", ["secret", "longer-secret"], "url amqp://u:(hidden)@h"),
         ("a pw and pwd", ["pw"], "a (hidden) and pwd"),
         ("1 to add, 4096 and true", ["1", "4096", "true", ""], "1 to add, 4096 and true"),
+        ("rabbitmq.queue/rabbit-x7", ["rabbit", "queue", "rabbit-x7"], "rabbitmq.queue/(hidden)"),
         ('said "a\\"b1"', ['a"b1'], 'said "(hidden)"'),
         ("multi\nline", ["multi\nline"], "(hidden)"),
     ],
