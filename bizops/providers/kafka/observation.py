@@ -44,7 +44,7 @@ def observation(
     """
     name = str(topic.topic)
     if topic.error is not None:
-        return unreadable(topic_address(name), topic.error.str())
+        return unreadable(topic_address(name), words.said(topic.error))
     if isinstance(entries, KafkaError) and (
         spec is None or spec.configs or not _is_denied(entries)
     ):
@@ -144,8 +144,7 @@ def _is_denied(error: KafkaError) -> bool:
 
 def _why_not(error: KafkaError, name: str, right: str = "DescribeConfigs") -> str:
     if _is_denied(error):
-        return f"{error.str()}: needs {right} on topic {name}"
+        return f"{words.said(error)}: needs {right} on topic {name}"
     if error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
         return "it comes or goes right now: plan again"
-    text: Any = error.str()
-    return str(text)
+    return words.said(error)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from bizops import errors
 from bizops.change import System
 from bizops.provider import Health, Observations
-from bizops.providers.kafka import stakes, writing
+from bizops.providers.kafka import stakes, words, writing
 from bizops.providers.kafka.client import Client
 from bizops.providers.kafka.observation import missing, observation, offline, under_replicated
 from bizops.providers.kafka.rules import is_protected
@@ -98,7 +98,9 @@ class KafkaProvider:
             topic = metadata.topics.get(name)
             if topic is None or topic.error is not None:
                 problem = (
-                    topic.error.str() if topic and topic.error else "not listed by the brokers"
+                    words.said(topic.error)
+                    if topic and topic.error
+                    else "not listed by the brokers"
                 )
                 rows.append((resource.address, (name, "-", "-", "-", "-"), problem))
                 continue

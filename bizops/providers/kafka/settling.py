@@ -7,8 +7,10 @@ here, at the first look after a write: 0.2 s that a plan never pays.
 
 from __future__ import annotations
 
+import importlib
 import logging
 import time
+import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -72,10 +74,13 @@ class Brokers:
 
     def look(self, names: Sequence[str], keys: Mapping[str, Iterable[str]]) -> list[BrokerView]:
         """Ask every broker about topics, and about some config keys of some of them; raises nothing."""
+        _import_quietly()
+        from kafka.errors import KafkaError  # noqa: PLC0415 - 0.2 s that a plan never pays
+
         deadline = time.monotonic() + self._seconds
         try:
             numbers = self._connect(deadline)
-        except Exception as error:  # noqa: BLE001 - kafka-python raises its own and the socket's
+        except (KafkaError, OSError) as error:
             self.close()
             return [BrokerView("the cluster", problem=f"does not answer: {_brief(error)}")]
         asked = {
@@ -92,8 +97,8 @@ class Brokers:
 
     def _connect(self, deadline: float) -> list[int]:
         """Give the ids of the brokers that the cluster names now, with a connection to those that answer."""
-        from kafka.net.compat import KafkaNetClient  # noqa: PLC0415 - 0.2 s that a plan never pays
-        from kafka.protocol.metadata import MetadataRequest  # noqa: PLC0415 - likewise
+        from kafka.net.compat import KafkaNetClient  # noqa: PLC0415 - as above
+        from kafka.protocol.metadata import MetadataRequest  # noqa: PLC0415 - as above
 
         if self._client is None:
             logging.getLogger("kafka").setLevel(logging.CRITICAL + 1)
@@ -173,6 +178,13 @@ def _readiness(step: Step, views: Sequence[BrokerView]) -> Readiness:
     return Readiness(
         settled=True, detail=f"{count} partition{'' if count == 1 else 's'}, {brokers}"
     )
+
+
+def _import_quietly() -> None:
+    """Import kafka-python without the deprecation that it meets on Python 3.11 (`importlib.resources.read_text`)."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        importlib.import_module("kafka")
 
 
 def _requests(names: Sequence[str], keys: Mapping[str, Iterable[str]]) -> list[Any]:

@@ -37,9 +37,9 @@ class Trial:
         if error.code() in words.DENIED:
             warning = f"kafka: not tried beforehand, apply would fail: this user lacks {right}"
         elif error.code() in words.TRANSIENT:
-            warning = f"kafka: {names[0]} could not be tried beforehand: {error.str()}"
+            warning = f"kafka: {names[0]} could not be tried beforehand: {words.said(error)}"
         else:
-            self.refused.update(dict.fromkeys(names, error.str()))
+            self.refused.update(dict.fromkeys(names, words.said(error)))
             return
         if warning not in self.warnings:
             self.warnings.append(warning)

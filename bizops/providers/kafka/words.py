@@ -64,14 +64,14 @@ class Complaint:
 
     def error(self, servers: Collection[str], seconds: float) -> errors.ProviderError:
         """Give the error that says it, for a cluster that was first asked at `servers`."""
-        about = f"{self.server}: {self.words}"
+        about = f"{self.server}: {'it answered in TLS' if self._is_tls() else self.words}"
         rank = self._rank()
         if rank == _REFUSED_LOGIN:
             return errors.DeniedError(about, remedy=_SASL)
         if rank == _OTHER_PROTOCOL:
-            return errors.WrongSystemError(f"{self.server} is not Kafka: {self._answered()}")
-        if self._is_tls():
-            return errors.UnreachableError(f"{self.server}: it answered in TLS", remedy=_TLS)
+            return errors.WrongSystemError(
+                f"{self.server} is not a Kafka broker: {self._answered()}"
+            )
         if rank == _NO_TLS:
             return errors.UnreachableError(about, remedy=_TLS)
         if self.server not in servers:
@@ -81,7 +81,10 @@ class Complaint:
                 f"{self.server} accepts connections and does not answer as Kafka does ({seconds:g} s)",
                 remedy="check that the port is a broker's, and security.protocol",
             )
-        return errors.UnreachableError(f"no broker answered at {', '.join(servers)}: {self.words}")
+        remedy = _TLS if "Disconnected" in self.words else ""
+        return errors.UnreachableError(
+            f"no broker answered at {', '.join(servers)}: {self.words}", remedy=remedy
+        )
 
     def _rank(self) -> int:
         """Give how much it tells: silence least, a refused login most."""
@@ -103,7 +106,7 @@ class Complaint:
         """Show the first four bytes: librdkafka took them for a length."""
         found = _NOT_KAFKA.search(self.words)
         if not found:
-            return f"{self.words} (a controller's port?)"
+            return "it knows no topics; is it a controller's port?"
         text = (int(found[1]) & 0xFFFFFFFF).to_bytes(4, "big").decode("ascii", "replace")
         return f"it answered {text!r}" if text.isprintable() else "it answered in another protocol"
 
@@ -112,7 +115,7 @@ _SASL = "check security.protocol (SASL_SSL or SASL_PLAINTEXT), sasl.mechanism, s
 _ADVERTISED = (
     "the cluster names this address itself (advertised.listeners): it must be reachable from here"
 )
-_TLS = "check security.protocol (SSL, SASL_SSL or PLAINTEXT) and ssl.ca.location"
+_TLS = "check security.protocol (PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL) and ssl.ca.location"
 
 
 def complaint(text: str, code: int) -> Complaint | None:
@@ -135,9 +138,14 @@ def unreachable(
     return telling.error(servers, seconds)
 
 
+def said(error: KafkaError) -> str:
+    """Give what a broker said, without the client's prefix and the full stop."""
+    return error.str().removeprefix("Broker: ").rstrip(".")
+
+
 def failure(error: KafkaError, doing: str) -> errors.ProviderError:
     """Give our error for a request that failed as a whole; `doing` says which: `reading configs`."""
-    words = f"{doing}: {error.str()}"
+    words = f"{doing}: {said(error)}"
     if error.code() in DENIED:
         return errors.DeniedError(words)
     if error.code() in TRANSIENT:

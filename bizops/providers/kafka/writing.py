@@ -87,9 +87,9 @@ def _outcome(step: Step, answers: Answers) -> Outcome:
     if step.action is Action.DELETE and error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
         return Outcome(step, Status.APPLIED, "it was gone already")
     if error.code() in words.DENIED:
-        return Outcome(step, Status.FAILED, f"{error.str()}: needs {_RIGHTS[step.action]}")
+        return Outcome(step, Status.FAILED, f"{words.said(error)}: needs {_RIGHTS[step.action]}")
     status = Status.RETRY if error.code() in words.TRANSIENT else Status.FAILED
-    return Outcome(step, status, error.str())
+    return Outcome(step, status, words.said(error))
 
 
 def _compared(step: Step, observed: Observation, altered: KafkaError | None) -> Outcome:
@@ -97,7 +97,7 @@ def _compared(step: Step, observed: Observation, altered: KafkaError | None) -> 
     if observed.presence is not Presence.PRESENT:
         return Outcome(step, Status.RETRY, "it exists, and not every broker knows it yet")
     if altered is not None:
-        return Outcome(step, Status.FAILED, altered.str())
+        return Outcome(step, Status.FAILED, words.said(altered))
     live = dict(observed.fields)
     wanted = _wanted(_change(step))
     if step.action is Action.UPDATE:

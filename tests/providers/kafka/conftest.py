@@ -1,0 +1,95 @@
+"""A real cluster, names of our own, and witnesses that are not the provider."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import uuid
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient
+
+from bizops.provider import Options, Provider, Scope
+from bizops.providers.kafka import DEFINITION, TOPIC
+from bizops.resource import Resource
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+SERVERS = os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9092")
+
+
+@pytest.fixture
+def connect() -> Iterator[Callable[..., Provider]]:
+    """Give a function that connects: servers, seconds, and librdkafka's settings."""
+    made: list[Provider] = []
+
+    def _connect(servers: str = SERVERS, timeout: float = 30, **settings: Any) -> Provider:
+        given = {"bootstrap.servers": servers}
+        given |= {key.replace("__", "."): value for key, value in settings.items()}
+        connection = DEFINITION.connection.model_validate(given)
+        live = DEFINITION.connect(connection, DEFINITION.settings(), Options(timeout=timeout))
+        made.append(live)
+        return live
+
+    yield _connect
+    for live in made:
+        live.close()
+
+
+@pytest.fixture
+def live(connect: Callable[..., Provider]) -> Provider:
+    """Give a provider connected to the local cluster."""
+    return connect()
+
+
+@pytest.fixture
+def admin() -> AdminClient:
+    """Give a client of the tests' own."""
+    return AdminClient({"bootstrap.servers": SERVERS})
+
+
+@pytest.fixture
+def prefix(admin: AdminClient) -> Iterator[str]:
+    """Give a beginning for names of this test's own; whatever begins so is gone afterwards."""
+    mine = f"bizops-test.{uuid.uuid4().hex[:10]}."
+    yield mine
+    left = [name for name in admin.list_topics(timeout=30).topics if name.startswith(mine)]
+    for future in admin.delete_topics(left).values() if left else ():
+        try:
+            future.result()
+        except KafkaException as error:
+            cause: Any = error.args[0]
+            if cause.code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+                raise
+
+
+@pytest.fixture
+def scope(prefix: str) -> Scope:
+    """Give a scope with a topology name of its own that owns the test's names."""
+    return Scope(prefix, owns=(("topic", (f"{prefix}*",)),))
+
+
+@pytest.fixture
+def topic(prefix: str) -> Callable[..., Resource]:
+    """Give a function that declares a topic: the end of its name, and its spec."""
+
+    def _topic(name: str, **spec: Any) -> Resource:
+        made = TOPIC.spec.model_validate(spec)
+        return Resource(TOPIC.address(f"{prefix}{name}", made, None), made)
+
+    return _topic
+
+
+@pytest.fixture
+def described() -> Callable[[str], str]:
+    """Give a function that asks Kafka's own TopicCommand about names that match a pattern."""
+
+    def _described(pattern: str) -> str:
+        command = ["docker", "exec", "kafka-1", "kafka-topics", "--describe", "--topic", pattern]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+        return "\n".join(sorted(done.stdout.splitlines()))
+
+    return _described
