@@ -49,7 +49,7 @@ def test_json_reads_as_its_golden_file(
     golden(f"drift-{name}.json", json.dumps(drift, indent=1))
 
 
-def test_a_verbose_plan_lists_what_stays_and_every_field(
+def test_a_verbose_plan_lists_all_as_its_golden_file(
     plans: dict[str, Plan], heading: Heading, plain: Style, golden: Callable[..., None]
 ) -> None:
     """With --verbose nothing is summed up."""
@@ -57,7 +57,7 @@ def test_a_verbose_plan_lists_what_stays_and_every_field(
     golden("plan-verbose.txt", render.plan_text(plan, plain, heading=heading, verbose=True))
 
 
-def test_a_narrow_ascii_terminal_gets_ascii(
+def test_a_narrow_terminal_gets_its_golden_file_in_ascii(
     plans: dict[str, Plan], heading: Heading, golden: Callable[..., None]
 ) -> None:
     """Every glyph of ours has a stand-in, and lines break between words."""

@@ -142,7 +142,9 @@ def test_an_interrupted_apply_says_what_is_left(plain: Style) -> None:
     assert render.apply_verdict(result) == 1
 
 
-def test_what_runs_stands_above_the_bar(plain: Style, golden: Callable[[str, str], None]) -> None:
+def test_what_runs_stands_above_the_bar_as_in_its_golden_file(
+    plain: Style, golden: Callable[[str, str], None]
+) -> None:
     """Running steps show what they wait for and for how long; the hint says what Ctrl-C does."""
     running = [(STEP, 41.0, "2/4 on the new spec, task 3 starting")] * 14
     lines = screen_lines(running, plain, ended=(6, 8), limit=600, frame=3, is_stopping=False)
