@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import warnings
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bizops import errors
@@ -149,6 +150,8 @@ class Engine:
         import docker.auth  # noqa: PLC0415 - heavy, and only an image that is written needs it
         import docker.errors  # noqa: PLC0415 - as above
 
+        # A helper that is missing is told by the error; docker-py would print a warning as well.
+        warnings.filterwarnings("ignore", module=r"docker\.credentials")
         try:
             found = docker.auth.get_config_header(self._session, registry)
         except docker.errors.DockerException as error:
