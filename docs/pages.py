@@ -11,7 +11,6 @@ A comment on the line before a block says what it is; readers of the rendered pa
 | `<!-- run: NAME -->` | console | a session: `$ ` lines are run, in order, what they print is compared |
 | `<!-- from: PAGE -->` | console | a copy of the session on that page that begins with the same line |
 | `<!-- rules: KIND -->` | table | how fields change: each row is put to the kind's rule |
-| `<!-- shown -->` | any | only shown: output cut short, a sketch |
 """
 
 from __future__ import annotations
