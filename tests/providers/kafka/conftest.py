@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 import uuid
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
 
 from bizops.provider import Options, Provider, Scope
 from bizops.providers.kafka import DEFINITION, TOPIC
@@ -93,3 +94,28 @@ def described() -> Callable[[str], str]:
         return "\n".join(sorted(done.stdout.splitlines()))
 
     return _described
+
+
+@pytest.fixture
+def overrides(admin: AdminClient) -> Callable[[str], dict[str, str]]:
+    """Give a function that reads what is set on a topic itself."""
+
+    def _overrides(name: str) -> dict[str, str]:
+        asked = ConfigResource(ConfigResource.Type.TOPIC, name)
+        entries: dict[str, Any] = admin.describe_configs([asked])[asked].result()
+        return {key: entry.value for key, entry in sorted(entries.items()) if entry.source == 1}
+
+    return _overrides
+
+
+@pytest.fixture
+def override(admin: AdminClient) -> Callable[[str, str, str], None]:
+    """Give a function that sets a config behind the provider's back: topic, key, value."""
+
+    def _override(name: str, key: str, value: str) -> None:
+        entry = ConfigEntry(key, value, incremental_operation=AlterConfigOpType.SET)
+        asked = ConfigResource(ConfigResource.Type.TOPIC, name, incremental_configs=[entry])
+        admin.incremental_alter_configs([asked])[asked].result()
+        time.sleep(0.5)  # every broker takes it over in its own time
+
+    return _override

@@ -51,14 +51,14 @@ class TestKafkaContract(ProviderContract):
 
     @pytest.fixture
     def stranger(
-        self, admin: AdminClient, prefix: str, described: Callable[[str], str]
+        self, admin: AdminClient, prefix: str, overrides: Callable[[str], dict[str, str]]
     ) -> Callable[[], Callable[[], str]]:
-        """Make a topic beside the samples, and give TopicCommand's words about it."""
+        """Make a topic beside the samples, and read it back with a client of the tests' own."""
         name = f"{prefix}full-of-others"
 
         def _stranger() -> Callable[[], str]:
             new = NewTopic(name, 1, 1, config={"retention.ms": "1000"})
             admin.create_topics([new])[name].result()
-            return lambda: described(name)
+            return lambda: f"{admin.list_topics(timeout=30).topics[name]} {overrides(name)}"
 
         return _stranger

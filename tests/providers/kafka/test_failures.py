@@ -1,0 +1,142 @@
+"""A cluster that is away, silent, or not Kafka at all: one clear error each, in time, and nothing on stderr."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bizops import errors
+from bizops.provider import Scope
+from bizops.resource import Presence
+from bizops.testing.driving import converge, plan_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from bizops.provider import Provider
+    from bizops.resource import Resource
+
+    Connect = Callable[..., Provider]
+    Declare = Callable[..., Resource]
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def scope() -> Scope:
+    """Most of these look and never write: any scope does."""
+    return Scope("nothing")
+
+
+@pytest.fixture
+def silent() -> Iterator[str]:
+    """Give the address of a server that accepts connections and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"127.0.0.1:{server.getsockname()[1]}"
+
+
+def _failure(live: Provider, scope: Scope) -> errors.ProviderError:
+    with pytest.raises(errors.ProviderError) as raised:
+        live.observe([], scope)
+    return raised.value
+
+
+@pytest.mark.parametrize(
+    ("servers", "settings", "kind", "says"),
+    [
+        ("127.0.0.1:1", {}, errors.UnreachableError, "127.0.0.1:1: Connect to"),
+        ("127.0.0.1:1,127.0.0.1:2", {}, errors.UnreachableError, "127.0.0.1:1, 127.0.0.1:2"),
+        ("127.0.0.1:5672", {}, errors.WrongSystemError, "127.0.0.1:5672 is not a Kafka broker"),
+        ("127.0.0.1:15672", {}, errors.UnreachableError, "does not answer as Kafka does"),
+        ("nowhere.invalid:9092", {}, errors.UnreachableError, "Failed to resolve"),
+        (
+            "127.0.0.1:9092",
+            {"security__protocol": "SSL"},
+            errors.UnreachableError,
+            "connecting to a PLAINTEXT broker listener",
+        ),
+        (
+            "127.0.0.1:9092",
+            {
+                "security__protocol": "SASL_PLAINTEXT",
+                "sasl__mechanism": "PLAIN",
+                "sasl__username": "u",
+                "sasl__password": "hunter2",
+            },
+            errors.DeniedError,
+            "SASL PLAIN mechanism handshake failed",
+        ),
+        (
+            "127.0.0.1:9092",
+            {"sasl__usernme": "u"},
+            errors.RejectedError,
+            'No such configuration property: "sasl.usernme"',
+        ),
+        (
+            "127.0.0.1:9092",
+            {"expect": {"cluster_id": "another"}},
+            errors.WrongSystemError,
+            "expect.cluster_id is another",
+        ),
+    ],
+    ids=lambda value: str(value) if isinstance(value, str) else "",
+)
+def test_each_way_to_fail_is_one_clear_error(
+    connect: Connect,
+    scope: Scope,
+    capfd: pytest.CaptureFixture[str],
+    servers: str,
+    settings: dict[str, object],
+    kind: type[errors.ProviderError],
+    says: str,
+) -> None:
+    """The sort of error and its words fit the cause, and librdkafka prints nothing."""
+    live = connect(servers, timeout=6, **settings)
+
+    error = _failure(live, scope)
+    live.close()
+
+    assert isinstance(error, kind), repr(error)
+    assert says in str(error)
+    assert "\n" not in str(error)
+    assert "hunter2" not in f"{error} {error.remedy}"
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_silent_server_is_given_up_after_the_timeout(
+    connect: Connect, scope: Scope, silent: str
+) -> None:
+    """What accepts connections and says nothing is told apart from what refuses them."""
+    error = _failure(connect(silent, timeout=3), scope)
+
+    assert "accepts connections and does not answer as Kafka does (3 s)" in str(error)
+
+
+def test_a_dead_server_beside_a_live_one_does_no_harm(connect: Connect, scope: Scope) -> None:
+    """One broker of those that are named is enough."""
+    observations = connect("127.0.0.1:1,127.0.0.1:9092").observe([], scope)
+
+    assert observations.system.identity
+
+
+@pytest.mark.slow
+def test_a_paused_broker_leaves_topics_readable(
+    connect: Connect, scope: Scope, topic: Declare
+) -> None:
+    """With a broker frozen a plan still tells what is there from what is not."""
+    there, absent = topic("there", partitions=3, replication_factor=2), topic("absent")
+    converge(connect(), [there], scope)
+    subprocess.run(["docker", "pause", "kafka-3"], check=True, capture_output=True)
+    try:
+        time.sleep(1)
+        found = connect("127.0.0.1:9092,127.0.0.1:9093").observe([there, absent], scope).found
+        presences = {observed.address: observed.presence for observed in found}
+    finally:
+        subprocess.run(["docker", "unpause", "kafka-3"], check=True, capture_output=True)
+
+    assert presences == {there.address: Presence.PRESENT, absent.address: Presence.ABSENT}
+    assert plan_for(connect(), [there], scope).is_empty
