@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,8 @@ Every key of every section. [The topology file](topology.md) says how files, var
 
 - `a.b` is the key `b` inside the map `a`; `a[].b` that of each item of the list `a`; `a.NAME.b` that of each
   entry of the map `a`.
-- A key in bold must be given. Any other that is left out is *not managed*: neither compared nor written.
+- A key in bold must be given wherever the map that it stands in is. Any other setting that is left out is *not managed*:
+  neither compared nor written.
 - A number may also come as text, because any value may be a `${VARIABLE}`.
 """
 _TITLES = {"rabbitmq": "RabbitMQ", "kafka": "Kafka", "swarm": "Docker Swarm"}
@@ -53,7 +55,7 @@ def reference() -> str:
     parts = [_HEAD, "## Any entry\n", "Whatever its kind.\n", *_table(_schema(CommonSettings))]
     for name in provider.names():
         parts += _provider(provider.definition(name))
-    return "\n".join(part.rstrip("\n") if part != "" else part for part in parts) + "\n"
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(parts)).rstrip("\n") + "\n"
 
 
 def _provider(found: Definition) -> Iterator[str]:
