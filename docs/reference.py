@@ -28,8 +28,8 @@ Every key of every section. [The topology file](topology.md) says how files, var
 
 - `a.b` is the key `b` inside the map `a`; `a[].b` that of each item of the list `a`; `a.NAME.b` that of each
   entry of the map `a`.
-- A key in bold must be given wherever the map that it stands in is. Any other setting that is left out is *not managed*:
-  neither compared nor written.
+- A key in bold must be given wherever the map that it stands in is. Any other setting that is left out is *not
+  managed*: neither compared nor written.
 - A number may also come as text, because any value may be a `${VARIABLE}`.
 """
 _TITLES = {"rabbitmq": "RabbitMQ", "kafka": "Kafka", "swarm": "Docker Swarm"}
@@ -97,7 +97,7 @@ def _anchor(kind: Kind) -> str:
 
 def _model(model: Any) -> Iterator[str]:  # noqa: ANN401 - any model class
     schema = _schema(model)
-    yield f"{schema.get('description', '').split(chr(10) * 2)[0]}\n"
+    yield f"{schema.get('description', '')}\n"
     yield from _table(schema)
 
 
