@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from stack.state import State
 
 ADVERTISED = "127.0.0.1"
+REMOVAL_SECONDS = 10.0
+POLL_SECONDS = 0.2
 
 
 def ensure_swarm(client: DockerClient, state: State, step: Step) -> None:
@@ -68,15 +71,27 @@ def ensure_network(client: DockerClient, settings: Settings, step: Step) -> str:
 
 
 def remove_network(client: DockerClient, settings: Settings, step: Step) -> None:
-    """Remove the network when the stack made it and nothing uses it; else say why it stays."""
-    for network in client.networks.list(filters={"label": settings.label}):
-        try:
-            network.remove()
-            step.note(f"removed {network.name}")
-        except NotFound:
-            pass
-        except APIError as error:
-            step.report.say(f"network: {network.name} stays: {error.explanation}")
+    """Remove the network when the stack made it and nothing uses it; else say why it stays.
+
+    The engine still counts a container that is gone as a user for a moment, so it is asked
+    for some seconds; and it lists a removed network for a moment, so that is waited for.
+    """
+    deadline = time.monotonic() + REMOVAL_SECONDS
+    refusal = ""
+    while networks := client.networks.list(filters={"label": settings.label}):
+        if time.monotonic() > deadline:
+            step.report.say(f"network: {settings.network} stays: {refusal or 'still listed'}")
+            step.last = ""  # it did nothing in the end
+            return
+        for network in networks:
+            step.note(f"removing {network.name}")
+            try:
+                network.remove()
+            except NotFound:
+                continue
+            except APIError as error:
+                refusal = str(error.explanation)
+        time.sleep(POLL_SECONDS)
 
 
 def leave_swarm(client: DockerClient, state: State, step: Step, *, is_forced: bool) -> None:

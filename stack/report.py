@@ -27,6 +27,8 @@ class Step:
 
     def note(self, text: str) -> None:
         """Show what this step does from now on; a step that never notes anything stays silent."""
+        if text == self.last:
+            return
         self.last = text
         self.report.show(self, text)
 
