@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -64,7 +65,19 @@ def name(docker: Callable[..., str]) -> Iterator[str]:
     for kind in ("service", "secret", "network", "config"):
         listed = docker(kind, "ls", "--filter", f"name={given}", "--format", "{{.Name}}")
         for each in listed.splitlines():
-            docker(kind, "rm", each, check=False)
+            _remove(docker, kind, each)
+
+
+def _remove(docker: Callable[..., str], kind: str, name: str) -> None:
+    """Remove one object; a network stays in use until the nodes have let go of the last task."""
+    for _ in range(60):
+        docker(kind, "rm", name, check=False)
+        if (
+            name
+            not in docker(kind, "ls", "--filter", f"name={name}", "--format", "{{.Name}}").split()
+        ):
+            return
+        time.sleep(0.5)
 
 
 @pytest.fixture
