@@ -21,6 +21,10 @@ from bizops.resource import Spec
 if TYPE_CHECKING:
     from bizops.resource import Path
 
+MAX_TTL = 315_360_000_000
+"""Milliseconds: ten years. The broker refuses a longer argument (3.10.8 and 4.0.5); policies it lets pass."""
+MAX_LONG = (1 << 63) - 1
+"""The largest number that an AMQP table holds."""
 OWN_NAME = "<queue>"
 """The dead-letter routing key where none is declared: the queue's own name."""
 
@@ -100,25 +104,25 @@ class QueueSpec(Spec):
     dead_letter: DeadLetter | None = Field(
         default=None, description="Where messages go that expire, are rejected or dropped."
     )
-    message_ttl: Annotated[DurationField, Field(ge=0)] | None = Field(
+    message_ttl: Annotated[DurationField, Field(ge=0, le=MAX_TTL)] | None = Field(
         default=None,
         description="How long a message may wait, from when it is published, such as 1h.",
     )
-    expires: Annotated[DurationField, Field(ge=1)] | None = Field(
+    expires: Annotated[DurationField, Field(ge=1, le=MAX_TTL)] | None = Field(
         default=None,
         description="The queue is deleted when nobody has used it for so long, such as 7d.",
     )
-    max_length: Annotated[Count, Field(ge=0)] | None = Field(
+    max_length: Annotated[Count, Field(ge=0, le=MAX_LONG)] | None = Field(
         default=None, description="How many messages may wait."
     )
-    max_length_bytes: Annotated[SizeField, Field(ge=0)] | None = Field(
+    max_length_bytes: Annotated[SizeField, Field(ge=0, le=MAX_LONG)] | None = Field(
         default=None, description="How many bytes of messages may wait, such as 64MiB."
     )
     overflow: Overflow | None = Field(
         default=None,
         description="What happens beyond a limit: drop-head, reject-publish, reject-publish-dlx.",
     )
-    delivery_limit: Annotated[Count, Field(ge=-1)] | None = Field(
+    delivery_limit: Annotated[Count, Field(ge=-1, le=MAX_LONG)] | None = Field(
         default=None,
         description="Quorum queues: deliveries before a message is dropped; -1 is no limit (4.0).",
     )

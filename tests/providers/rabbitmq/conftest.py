@@ -15,7 +15,6 @@ import pytest
 import requests
 
 from bizops import guard
-from bizops.planner import Choice
 from bizops.provider import Options, Scope
 from bizops.providers.rabbitmq import DEFINITION
 from bizops.providers.rabbitmq.connection import Connection
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from bizops.change import ApplyResult, Change, Plan
+    from bizops.planner import Choice
     from bizops.provider import Provider
 
 NEW = (
@@ -68,7 +68,8 @@ class Broker:
         self.admin.delete(self.url(kind, self.vhost, name), timeout=TIMEOUT).raise_for_status()
 
     def listing(self, kind: str) -> list[Declared]:
-        answer = self.admin.get(self.url(kind, self.vhost), timeout=TIMEOUT)
+        url = self.url(kind, self.vhost) + "?disable_stats=true"
+        answer = self.admin.get(url, timeout=TIMEOUT)
         answer.raise_for_status()
         found: list[Declared] = answer.json()
         return found
@@ -98,7 +99,7 @@ class Broker:
     def queues(self) -> dict[str, str]:
         """Give the policy of each queue, as rabbitmqctl says."""
         lines = self.ctl("list_queues", "name", "policy", "--no-table-headers").splitlines()
-        return {line.split("\t")[0]: (line.split("\t") + [""])[1] for line in lines if line}
+        return dict([*line.split("\t"), ""][:2] for line in lines if line)
 
     @contextlib.contextmanager
     def channel(self) -> Iterator[Any]:

@@ -134,8 +134,10 @@ def test_the_keys_of_one_weaker_foreign_policy_are_carried(broker: Any) -> None:
         ),
         (
             {"one": ({"max-length": 5}, 1), "two": ({"max-length": 6}, 2)},
-            "several policies match it, and only one can be carried into ours: "
-            "two (priority 2), one (priority 1)",
+            (
+                "several policies match it, and only one can be carried into ours: "
+                "two (priority 2), one (priority 1)"
+            ),
         ),
     ],
     ids=["higher", "equal", "same key", "several"],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Any
+from typing import Any, Self
 
 import pika
 import pytest
@@ -23,7 +23,7 @@ class Publisher:
         self._thread = threading.Thread(target=self._work)
         self.published = 0
 
-    def __enter__(self) -> Publisher:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -82,7 +82,7 @@ def test_no_message_outlives_its_ttl_when_queues_move_between_groups(
     deadline = time.monotonic() + 3 + 5
     while any(broker.count(queue) for queue in QUEUES) and time.monotonic() < deadline:
         time.sleep(0.2)
-    assert {queue: 0 for queue in QUEUES} == {queue: broker.count(queue) for queue in QUEUES}
+    assert dict.fromkeys(QUEUES, 0) == {queue: broker.count(queue) for queue in QUEUES}
 
 
 def test_a_new_queue_has_its_ttl_from_the_first_message_on(broker: Any) -> None:

@@ -1,0 +1,231 @@
+"""Who may do what, what is said when the broker cannot be asked, the lease, and the status."""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from bizops import errors
+from bizops.change import Status
+from bizops.provider import Options
+from bizops.providers.rabbitmq import DEFINITION
+from bizops.providers.rabbitmq.connection import Connection
+from bizops.testing import carry_out, converge, destroy, plan_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bizops.provider import Provider
+
+pytestmark = pytest.mark.integration
+
+DECLARED = {
+    "exchanges": {"own_dlx": {}},
+    "queues": {
+        "own_a": {"max_priority": 3, "message_ttl": "1h", "dead_letter": {"exchange": "own_dlx"}}
+    },
+}
+RIGHTS = r"^(own_.*|bizops\.lock\.trial)$"
+
+
+class Sparse:
+    """A user with a tag and a permission of its own, and a provider signed in as it."""
+
+    def __init__(self, broker: Any, tag: str, rights: str) -> None:
+        self._broker = broker
+        self.name = f"u{uuid.uuid4().hex[:8]}"
+        admin, url = broker.admin, broker.url
+        body = {"password": "once-only-4711", "tags": tag}
+        admin.put(url("users", self.name), json=body, timeout=20).raise_for_status()
+        if rights:
+            body = {"configure": rights, "write": rights, "read": rights}
+            where = url("permissions", broker.vhost, self.name)
+            admin.put(where, json=body, timeout=20).raise_for_status()
+
+    def connect(self, **settings: Any) -> Provider:
+        given = {
+            "url": f"http://127.0.0.1:{self._broker.http}",
+            "amqp_url": f"amqp://127.0.0.1:{self._broker.amqp}",
+            "username": self.name,
+            "password": "once-only-4711",
+        }
+        connection = Connection.model_validate(given | settings)
+        return DEFINITION.connect(connection, self._broker.scope.settings, Options())
+
+    def remove(self) -> None:
+        self._broker.admin.delete(self._broker.url("users", self.name), timeout=20)
+
+
+@pytest.fixture
+def user(broker: Any) -> Iterator[Any]:
+    made: list[Sparse] = []
+
+    def make(tag: str, rights: str = RIGHTS) -> Sparse:
+        made.append(Sparse(broker, tag, rights))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.remove()
+
+
+def test_a_policymaker_with_rights_on_its_names_needs_nothing_else(broker: Any, user: Any) -> None:
+    """The whole road, lease and weighing included, without administrator."""
+    live = user("policymaker").connect()
+    resources = broker.resources(DECLARED)
+    body = {"pattern": ".*", "apply-to": "queues", "definition": {"max-length": 1000}}
+    broker.put("operator-policies", "cap", body)
+
+    lease = live.lease("trial", "me")
+    assert lease is not None
+    assert lease.take() == ""
+    converge(live, resources, broker.scope)
+
+    assert plan_for(live, resources, broker.scope).is_empty
+    (stake,) = live.weigh([resources[1].address])
+    assert (stake.needs_consent, stake.text) == (False, "0 messages (0 consumers, 0 bindings)")
+    lease.release()
+    destroy(live, resources, broker.scope)
+    live.close()
+
+
+@pytest.mark.parametrize(
+    ("tag", "rights", "words"),
+    [
+        ("management", RIGHTS, "the user needs the policymaker tag"),
+        ("policymaker", "^other$", "lacks configure, read or write permission"),
+    ],
+)
+def test_a_missing_right_is_named_where_it_is_needed(
+    broker: Any, user: Any, tag: str, rights: str, words: str
+) -> None:
+    """The step fails with the broker's words and what they mean."""
+    live = user(tag, rights).connect()
+    resources = broker.resources(DECLARED)
+
+    result = carry_out(live, plan_for(live, resources, broker.scope))
+
+    details = [o.detail for o in result.outcomes if o.status is Status.FAILED]
+    assert details
+    assert any(words in detail for detail in details), details
+    live.close()
+
+
+def test_a_user_without_tag_vhost_or_password_is_told_so(broker: Any, user: Any) -> None:
+    """Three ways of being denied, three reasons; the password is in none of them."""
+    said = []
+    for live in (
+        user("").connect(),
+        user("policymaker", "").connect(),
+        user("policymaker").connect(password="wrong-4712"),
+    ):
+        with pytest.raises(errors.DeniedError) as raised:
+            live.observe([], broker.scope)
+        said.append(str(raised.value))
+        live.close()
+
+    assert "the user needs the policymaker tag" in said[0]
+    assert f"vhost {broker.vhost}" in said[1]
+    assert "the user has no permissions in this vhost" in said[1]
+    assert "wrong user name or password" in said[2]
+    assert not [text for text in said if "471" in text]
+
+
+@pytest.mark.parametrize(
+    ("url", "error", "words"),
+    [
+        ("http://127.0.0.1:9", errors.UnreachableError, "refused the connection"),
+        ("https://127.0.0.1:{http}", errors.UnreachableError, "does not speak TLS"),
+        ("http://127.0.0.1:{amqp}", errors.WrongSystemError, "does not speak HTTP"),
+        ("http://127.0.0.1:{http}/elsewhere", errors.WrongSystemError, "not RabbitMQ"),
+        ("http://no-such-host.invalid:15672", errors.UnreachableError, "no host has this name"),
+    ],
+)
+def test_what_is_not_a_broker_is_one_clear_error(
+    broker: Any, url: str, error: type[errors.ProviderError], words: str
+) -> None:
+    """Nobody there, TLS on a plain port, AMQP, another site, no such host."""
+    connection = Connection.model_validate(
+        {"url": url.format(http=broker.http, amqp=broker.amqp), "password": "once-only-4711"}
+    )
+    live = DEFINITION.connect(connection, broker.scope.settings, Options(timeout=3))
+
+    with pytest.raises(error, match=words) as raised:
+        live.observe([], broker.scope)
+
+    assert "4711" not in str(raised.value) + raised.value.remedy
+    live.close()
+
+
+def test_another_cluster_than_expected_stops_everything(broker: Any) -> None:
+    """`expect` names the cluster; the right name is marked as such."""
+    url = f"http://127.0.0.1:{broker.http}"
+    name = broker.live.observe([], broker.scope).system.identity
+
+    for expected, is_right in (("rabbit@elsewhere", False), (name, True)):
+        connection = Connection.model_validate({"url": url, "expect": {"cluster_name": expected}})
+        live = DEFINITION.connect(connection, broker.scope.settings, Options())
+        if is_right:
+            assert live.observe([], broker.scope).system.expected
+        else:
+            with pytest.raises(errors.WrongSystemError, match=re.escape(name)):
+                live.observe([], broker.scope)
+        live.close()
+
+
+def test_without_amqp_nothing_is_taken_for_empty(broker: Any, user: Any) -> None:
+    """Where AMQP does not answer, consumers are unknown, and consent is asked."""
+    live = user("policymaker").connect(amqp_url="amqp://127.0.0.1:9")
+    (resource,) = broker.resources({"queues": {"own_a": {}}})
+    converge(live, [resource], broker.scope)
+
+    (stake,) = live.weigh([resource.address])
+
+    assert stake.needs_consent
+    assert "an unknown number of consumers" in stake.text
+    assert "127.0.0.1:9" in stake.text
+    live.close()
+
+
+def test_a_lease_has_one_holder(broker: Any) -> None:
+    """201 for the first, its words for the second, renewal for the first, and its end for anybody."""
+    mine, other = (
+        broker.live.lease("trial", holder) for holder in ("me@here:1", "it's you@there:2")
+    )
+
+    assert mine.take() == ""
+    assert other.take() == "me@here:1"
+    assert mine.take() == ""
+    other.release()
+    assert other.take() == "me@here:1"
+    mine.release()
+    assert other.take() == ""
+    assert mine.take() == "it's you@there:2"
+    mine.break_open()
+    assert mine.take() == ""
+    mine.release()
+    assert not broker.listing("queues")
+
+
+def test_status_shows_what_waits_and_who_reads(broker: Any) -> None:
+    """The implied dead-letter queue is a column of its parent; a queue that nobody reads is a problem."""
+    broker.converge(DECLARED)
+    broker.publish("own_a", 4)
+    broker.publish("own_a.dlq", 2)
+    resources = broker.resources(DECLARED)
+
+    for _ in range(60):
+        health = broker.live.status(resources, broker.scope)
+        ((address, cells, problem),) = health.rows
+        if (cells[1], cells[-1]) == ("4", "2"):
+            break
+        time.sleep(0.25)
+
+    assert str(address) == "rabbitmq.queue/own_a"
+    assert (cells[0], cells[1], cells[3], cells[-1]) == ("own_a", "4", "0", "2")
+    assert problem == "nobody consumes"
+    assert health.columns[-1] == "DLQ"

@@ -1,0 +1,290 @@
+"""Derived policies over a broker in memory that follows the real one's rules, judged after every single write."""
+
+from __future__ import annotations
+
+import graphlib
+import random
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bizops import graph, planner
+from bizops.change import Action, Plan, Step, System
+from bizops.planner import Choice, Desired
+from bizops.provider import Observations, Scope
+from bizops.providers.rabbitmq import DEFINITION, definitions, effective, fields, view
+from bizops.providers.rabbitmq.effective import Policy
+from bizops.providers.rabbitmq.live import LiveQueue, Snapshot, Vhost, subject
+from bizops.providers.rabbitmq.observing import Observer
+from bizops.providers.rabbitmq.specs import Settings
+from bizops.resource import Lifecycle, Resource
+
+VERSION = (4, 0)
+EMPTY = LiveQueue(
+    "", "classic", durable=True, auto_delete=False, exclusive=False, arguments=(), policy="",
+    messages=0, unacked=0,
+)  # fmt: skip
+SCOPE = Scope("t", (("queue", ("own_*",)),), Settings())
+Declared = dict[str, dict[str, Any]]
+
+
+def chance_of(seed: int) -> random.Random:
+    return random.Random(seed)  # noqa: S311 - a test that can be repeated
+
+
+@dataclass
+class Broker:
+    """Queues and policies; of policies with equal priority any may win, drawn anew at every look."""
+
+    queues: dict[str, LiveQueue] = field(default_factory=dict)
+    policies: dict[str, Policy] = field(default_factory=dict)
+    chance: random.Random = field(default_factory=lambda: chance_of(7))
+
+    def winner(self, name: str) -> Policy | None:
+        found = effective.matching(self.policies.values(), subject(self.queues[name], VERSION))
+        best = [policy for policy in found if policy.priority == found[0].priority]
+        return self.chance.choice(best) if best else None
+
+    def vhost(self) -> Vhost:
+        winners = {name: self.winner(name) for name in self.queues}
+        listed = {
+            name: replace(queue, policy=winner.name if (winner := winners[name]) else "")
+            for name, queue in self.queues.items()
+        }
+        return Vhost("/", listed, {}, (), dict(self.policies), ())
+
+    def plan(self, declared: Declared, choice: Choice | None = None) -> Plan:
+        resources = resources_of(declared)
+        snapshot = Snapshot(VERSION, "/", {"/": self.vhost()})
+        found = Observer(snapshot, SCOPE).observations(resources)
+        observations = Observations(System("rabbitmq", "memory"), found, context=snapshot)
+        desired = Desired("t", tuple(resources), {"rabbitmq": SCOPE})
+        return planner.plan(desired, {"rabbitmq": observations}, choice or Choice())
+
+    def carry_out(self, step: Step) -> None:
+        if step.write is not None:
+            policy = step.write.payload.policy
+            if step.action is Action.CREATE:
+                assert policy.name not in self.policies, "a derived policy is never updated"
+                self.policies[policy.name] = policy
+            else:
+                del self.policies[policy.name]
+            return
+        assert step.change is not None
+        name = step.change.address.name
+        if step.action is Action.DELETE:
+            del self.queues[name]
+        elif step.action is Action.CREATE:
+            assert step.change.resource is not None
+            spec: Any = step.change.resource.spec
+            arguments = view.arguments(name, spec)
+            pairs = fields.freeze(arguments)
+            self.queues[name] = replace(
+                EMPTY, name=name, type=spec.type or "classic", arguments=pairs
+            )
+
+
+def resources_of(declared: Declared) -> list[Resource]:
+    kind = DEFINITION.kind("queue")
+    found = []
+    for name, body in sorted(declared.items()):
+        spec = kind.spec.model_validate(body)
+        found.append(Resource(kind.address(name, spec, SCOPE.settings), spec))
+    return found
+
+
+def ordered(plan: Plan, chance: random.Random) -> list[Step]:
+    """Give the steps in one of the orders that the graph allows."""
+    steps = graph.steps(plan, ("*",))
+    sorter = graphlib.TopologicalSorter(steps.needs)
+    sorter.prepare()
+    order = []
+    while sorter.is_active():
+        ready = sorted(sorter.get_ready())
+        chance.shuffle(ready)
+        order += [steps.steps[key] for key in ready]
+        sorter.done(*ready)
+    return order
+
+
+def policy(name: str, definition: dict[str, Any], priority: int = 0) -> Policy:
+    return Policy(name, ".*", "queues", priority, definitions.freeze(definition))
+
+
+NAMES = [f"own_{letter}" for letter in "abcde"]
+QUEUE = st.fixed_dictionaries(
+    {},
+    optional={
+        "message_ttl": st.sampled_from(["1h", "2h", "3h"]),
+        "max_length": st.sampled_from([500, 600]),
+        "max_priority": st.sampled_from([2, 3]),
+        "type": st.just("classic"),
+    },
+)
+QUORUM = st.fixed_dictionaries(
+    {"type": st.just("quorum")},
+    optional={
+        "message_ttl": st.sampled_from(["1h", "2h"]),
+        "delivery_limit": st.sampled_from([5, 6]),
+    },
+)
+TOPOLOGY = st.dictionaries(st.sampled_from(NAMES), QUEUE | QUORUM, max_size=5)
+
+
+@settings(max_examples=120, deadline=None)
+@given(TOPOLOGY, TOPOLOGY, st.booleans(), st.integers(0, 1000))
+def test_no_queue_that_stays_is_ever_without_its_settings(
+    first: Declared,
+    second: Declared,
+    prune: bool,
+    seed: int,
+) -> None:
+    """After every single write of every order that the graph allows, and however ties fall.
+
+    A queue that had a TTL and shall have one has one at each moment. Afterwards the second plan is empty.
+    """
+    broker = Broker(chance=chance_of(seed))
+    for step in ordered(broker.plan(first), broker.chance):
+        broker.carry_out(step)
+    assert broker.plan(first).is_empty
+    plan = broker.plan(second, Choice(prune=prune))
+    assert not plan.refusals
+    replaced = {c.address.name for c in plan.changes if c.action in {Action.REPLACE, Action.DELETE}}
+    kept = [
+        name
+        for name, body in first.items()
+        if "message_ttl" in body and "message_ttl" in second.get(name, body)
+    ]
+
+    for step in ordered(plan, broker.chance):
+        broker.carry_out(step)
+        for name in kept:
+            if name in broker.queues:
+                winner = broker.winner(name)
+                assert winner is not None, (name, step.key, name in replaced)
+                assert "message-ttl" in winner.keys, (name, step.key)
+        for name, body in second.items():
+            if name in broker.queues and name not in first and "message_ttl" in body:
+                assert broker.winner(name) is not None, (name, step.key)
+
+    assert broker.plan(second, Choice(prune=prune)).is_empty
+    for name, body in second.items():
+        wanted = view.policy_part(name, DEFINITION.kind("queue").spec.model_validate(body))
+        winner = broker.winner(name)
+        assert wanted == (dict(winner.definition) if winner else {})
+
+
+@settings(max_examples=120, deadline=None)
+@given(TOPOLOGY, TOPOLOGY, st.integers(0, 1000), st.integers(0, 30))
+def test_a_run_that_is_killed_anywhere_is_finished_by_the_next(
+    first: Declared, second: Declared, seed: int, stop: int
+) -> None:
+    """Whatever the killed run left, the next plan brings it to its end, and one more is empty."""
+    broker = Broker(chance=chance_of(seed))
+    for step in ordered(broker.plan(first), broker.chance):
+        broker.carry_out(step)
+    for step in ordered(broker.plan(second), broker.chance)[:stop]:
+        broker.carry_out(step)
+
+    for step in ordered(broker.plan(second), broker.chance):
+        broker.carry_out(step)
+
+    assert broker.plan(second).is_empty
+    live = {broker.winner(name) for name in broker.queues}
+    assert set(broker.policies.values()) <= live, "no leftover"
+
+
+@settings(max_examples=80, deadline=None)
+@given(TOPOLOGY, TOPOLOGY, st.integers(0, 1000))
+def test_a_foreign_catch_all_that_came_later_never_applies(
+    first: Declared, second: Declared, seed: int
+) -> None:
+    """max-length 10 below ours bites no queue that ours covered, at no moment, unless a plan says so by name."""
+    broker = Broker(chance=chance_of(seed))
+    for step in ordered(broker.plan(first), broker.chance):
+        broker.carry_out(step)
+    covered = [name for name in broker.queues if broker.winner(name) is not None]
+    for name, queue in broker.queues.items():
+        messages = 100 if queue.type == "classic" else None
+        broker.queues[name] = replace(queue, messages=messages)
+    broker.policies["catch-all"] = policy("catch-all", {"max-length": 10})
+    plan = broker.plan(second)
+    lost = {c.address.name for c in plan.changes if c.effects or c.action is Action.REPLACE}
+    if plan.refusals:
+        return
+
+    for step in ordered(plan, broker.chance):
+        broker.carry_out(step)
+        for name in covered:
+            winner = broker.winner(name) if name in broker.queues else None
+            if name not in lost and winner is not None:
+                assert dict(winner.definition).get("max-length") != 10, (name, step.key)
+
+
+def test_equal_settings_share_one_policy_whose_name_says_what_it_does() -> None:
+    """`bizops.<topology>.<settings>.<hash>`, and one pattern for all of them."""
+    ttl = {"message_ttl": "1h"}
+    plan = Broker().plan({"own_a": ttl, "own_b": ttl, "own_c": ttl | {"max_length": 5}})
+
+    assert ["policy bizops.t.max-length-5_ttl-1h", "policy bizops.t.ttl-1h"] == [
+        write.text.rsplit(".", 1)[0] for write in plan.writes
+    ]
+    assert ["1 queue", "2 queues"] == [write.text.partition("(")[2][:-1] for write in plan.writes]
+    assert "^(?:own_a|own_b)$" == plan.writes[1].payload.policy.pattern
+
+
+def test_many_queues_are_split_over_several_policies() -> None:
+    """The broker refuses a regular expression from about 31,000 characters on."""
+    plan = Broker().plan({f"own_{n:04d}_{'x' * 40}": {"message_ttl": "1h"} for n in range(1000)})
+
+    assert len(plan.writes) == 2
+    assert sum(len(write.serves) for write in plan.writes) == 1000
+
+
+def test_writes_stand_beneath_the_queues_that_they_change() -> None:
+    """A queue that leaves a group of three: two policies come, one goes, all for its sake."""
+    broker = Broker()
+    ttl = {"message_ttl": "1h"}
+    for step in ordered(broker.plan(dict.fromkeys(NAMES[:3], ttl)), broker.chance):
+        broker.carry_out(step)
+
+    plan = broker.plan({"own_a": {"message_ttl": "2h"}, "own_b": ttl, "own_c": ttl})
+
+    assert [Action.CREATE, Action.CREATE, Action.DELETE] == [w.action for w in plan.writes]
+    assert {("rabbitmq.queue/own_a",)} == {tuple(map(str, w.shown_under)) for w in plan.writes}
+    (deletion,) = [write for write in plan.writes if write.action is Action.DELETE]
+    assert {write.identity for write in plan.writes[:2]} == set(deletion.after)
+    assert ["rabbitmq.queue/own_a"] == [str(address) for address in deletion.serves]
+
+
+def test_what_ignore_changes_hides_keeps_its_value() -> None:
+    """Another tool owns the TTL: ours keeps what is there, and writes nothing."""
+    broker = Broker()
+    for step in ordered(broker.plan({"own_a": {"message_ttl": "1h"}}), broker.chance):
+        broker.carry_out(step)
+    (resource,) = resources_of({"own_a": {"message_ttl": "2h"}})
+    ignoring = replace(resource, lifecycle=Lifecycle(ignore_changes=("message_ttl",)))
+    snapshot = Snapshot(VERSION, "/", {"/": broker.vhost()})
+    found = Observer(snapshot, SCOPE).observations([ignoring])
+    observations = Observations(System("rabbitmq", "memory"), found, context=snapshot)
+
+    plan = planner.plan(
+        Desired("t", (ignoring,), {"rabbitmq": SCOPE}), {"rabbitmq": observations}, Choice()
+    )
+
+    assert plan.is_empty
+
+
+@pytest.mark.parametrize("priority", [99, 100, 101])
+def test_a_foreign_policy_of_unreadable_pattern_is_told(priority: int) -> None:
+    """What cannot be read is neither carried nor refused in silence."""
+    broker = Broker(policies={"odd": Policy("odd", "^(?|a)", "queues", priority, ())})
+
+    plan = broker.plan({"own_a": {"message_ttl": "1h"}})
+
+    assert [
+        "policy odd of vhost /: its pattern cannot be read here, so it is not compared"
+    ] == list(plan.warnings)
