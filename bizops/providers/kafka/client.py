@@ -30,17 +30,20 @@ _K = TypeVar("_K")
 
 _PATIENCE = 2.0
 _TOPICS_IN_A_REQUEST = 100
+_TRIES = 3
 
 
 class Client:
     """One connection to a cluster, made at the first request.
 
-    `settings` are librdkafka's; `timeout` is in seconds, for one request. Every method raises ProviderError where the
+    `settings` are librdkafka's; `timeout` is in seconds, for one request; a read is given up after `patience`, half of
+    it, to ask another broker. Every method raises ProviderError where the
     request as a whole fails; what fails for one topic is given as a KafkaError in its place.
     """
 
     def __init__(self, settings: Mapping[str, str], timeout: float) -> None:
         self.timeout = timeout
+        self.patience = timeout / 2
         self.servers = tuple(map(_with_port, settings["bootstrap.servers"].split(",")))
         self._settings = settings
         self._complaints: deque[words.Complaint] = deque(maxlen=50)
@@ -73,7 +76,7 @@ class Client:
             for name, result in self.each(
                 names,
                 lambda admin, piece: admin.describe_topics(
-                    TopicCollection(piece), request_timeout=self.timeout
+                    TopicCollection(piece), request_timeout=self.patience
                 ),
                 "describing topics",
             ).items()
@@ -84,7 +87,7 @@ class Client:
 
         def ask(admin: AdminClient, piece: list[str]) -> dict[str, Future[Any]]:
             resources = [ConfigResource(ConfigResource.Type.TOPIC, name) for name in piece]
-            found = admin.describe_configs(resources, request_timeout=self.timeout)
+            found = admin.describe_configs(resources, request_timeout=self.patience)
             return {resource.name: future for resource, future in found.items()}
 
         return self.each(names, ask, "describing configs")
@@ -95,15 +98,23 @@ class Client:
         ask: Callable[[AdminClient, list[str]], Mapping[str, Future[Any]]],
         doing: str,
     ) -> dict[str, Any]:
-        """Send one kind of read in pieces, all at once, and give the result or the KafkaError of each name."""
-        asked: dict[str, Future[Any]] = {}
-        for piece in _pieces(names, _TOPICS_IN_A_REQUEST):
-            asked.update(ask(self.admin(), piece))
-        results = settled(asked)
-        for result in results.values():
-            if isinstance(result, KafkaError) and result.code() in words.TRANSIENT:
-                raise self._lost(result, doing)
-        return results
+        """Send one kind of read in pieces, all at once, and give the result or the KafkaError of each name.
+
+        librdkafka sends it to the broker that the last metadata called the controller. On KRaft that is any live one
+        (KIP-500), a frozen one too until its session ends: so what times out is asked again after new metadata.
+        """
+        results: dict[str, Any] = {}
+        left = list(names)
+        for _ in range(_TRIES):
+            asked: dict[str, Future[Any]] = {}
+            for piece in _pieces(left, _TOPICS_IN_A_REQUEST):
+                asked.update(ask(self.admin(), piece))
+            results.update(settled(asked))
+            left = [name for name in left if is_transient(results[name])]
+            if not left:
+                return results
+            self.metadata()
+        raise self._lost(results[left[0]], doing)
 
     def admin(self) -> AdminClient:
         """Give librdkafka's client; raises RejectedError where it refuses a setting."""
@@ -171,6 +182,11 @@ def settled(futures: Mapping[_K, Future[Any]]) -> dict[_K, Any]:
         except KafkaException as error:
             results[key] = error.args[0]
     return results
+
+
+def is_transient(result: object) -> bool:
+    """True for a failure that may pass by itself."""
+    return isinstance(result, KafkaError) and result.code() in words.TRANSIENT
 
 
 def _pieces(items: Sequence[_T], size: int) -> Iterator[list[_T]]:

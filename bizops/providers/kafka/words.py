@@ -60,12 +60,12 @@ class Complaint:
     @property
     def is_final(self) -> bool:
         """True where waiting does not help: it will be the same next time."""
-        return self._rank() > _REFUSED
+        return self.rank() > _REFUSED
 
     def error(self, servers: Collection[str], seconds: float) -> errors.ProviderError:
         """Give the error that says it, for a cluster that was first asked at `servers`."""
         about = f"{self.server}: {'it answered in TLS' if self._is_tls() else self.words}"
-        rank = self._rank()
+        rank = self.rank()
         if rank == _REFUSED_LOGIN:
             return errors.DeniedError(about, remedy=_SASL)
         if rank == _OTHER_PROTOCOL:
@@ -86,7 +86,7 @@ class Complaint:
             f"no broker answered at {', '.join(servers)}: {self.words}", remedy=remedy
         )
 
-    def _rank(self) -> int:
+    def rank(self) -> int:
         """Give how much it tells: silence least, a refused login most."""
         if self.code == KafkaError._AUTHENTICATION:  # noqa: SLF001
             return _REFUSED_LOGIN
@@ -134,7 +134,7 @@ def unreachable(
         return errors.UnreachableError(
             f"no broker answered at {', '.join(servers)} in {seconds:g} s"
         )
-    telling = max(complaints, key=lambda each: each._rank())  # noqa: SLF001 - same module
+    telling = max(complaints, key=lambda each: (each.rank(), len(each.words)))
     return telling.error(servers, seconds)
 
 

@@ -57,7 +57,7 @@ def _failure(live: Provider, scope: Scope) -> errors.ProviderError:
             "127.0.0.1:9092",
             {"security__protocol": "SSL"},
             errors.UnreachableError,
-            "connecting to a PLAINTEXT broker listener",
+            "SSL",
         ),
         (
             "127.0.0.1:9092",
@@ -102,6 +102,7 @@ def test_each_way_to_fail_is_one_clear_error(
 
     assert isinstance(error, kind), repr(error)
     assert says in str(error)
+    assert error.remedy or kind is not errors.DeniedError
     assert "\n" not in str(error)
     assert "hunter2" not in f"{error} {error.remedy}"
     assert capfd.readouterr() == ("", "")
@@ -133,7 +134,8 @@ def test_a_paused_broker_leaves_topics_readable(
     subprocess.run(["docker", "pause", "kafka-3"], check=True, capture_output=True)
     try:
         time.sleep(1)
-        found = connect("127.0.0.1:9092,127.0.0.1:9093").observe([there, absent], scope).found
+        paused = connect("127.0.0.1:9092,127.0.0.1:9093", timeout=10)
+        found = paused.observe([there, absent], scope).found
         presences = {observed.address: observed.presence for observed in found}
     finally:
         subprocess.run(["docker", "unpause", "kafka-3"], check=True, capture_output=True)
