@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import pytest
+from confluent_kafka import KafkaException
 from confluent_kafka.admin import NewTopic
 
 from bizops.testing import ProviderContract, Sample
@@ -56,9 +58,17 @@ class TestKafkaContract(ProviderContract):
         """Make a topic beside the samples, and read it back with a client of the tests' own."""
         name = f"{prefix}full-of-others"
 
+        def _read() -> str:
+            for _ in range(40):
+                try:
+                    return f"{admin.list_topics(timeout=30).topics[name]} {overrides(name)}"
+                except (KeyError, KafkaException):
+                    time.sleep(0.5)  # the broker that answered has not heard of it yet
+            return ""
+
         def _stranger() -> Callable[[], str]:
             new = NewTopic(name, 1, 1, config={"retention.ms": "1000"})
             admin.create_topics([new])[name].result()
-            return lambda: f"{admin.list_topics(timeout=30).topics[name]} {overrides(name)}"
+            return _read
 
         return _stranger
