@@ -63,19 +63,21 @@ def name(docker: Callable[..., str]) -> Iterator[str]:
     given = f"bz-{uuid.uuid4().hex[:10]}"
     yield given
     for kind in ("service", "secret", "network", "config"):
-        listed = docker(kind, "ls", "--filter", f"name={given}", "--format", "{{.Name}}")
-        for each in listed.splitlines():
+        for each in _named(docker, kind, given):
             _remove(docker, kind, each)
+
+
+def _named(docker: Callable[..., str], kind: str, beginning: str) -> list[str]:
+    """Give the names that begin so; the CLI's own filter finds no overlay network by the beginning of its name."""
+    listed = docker(kind, "ls", "--format", "{{.Name}}").split()
+    return [name for name in listed if name.startswith(beginning)]
 
 
 def _remove(docker: Callable[..., str], kind: str, name: str) -> None:
     """Remove one object; a network stays in use until the nodes have let go of the last task."""
     for _ in range(60):
         docker(kind, "rm", name, check=False)
-        if (
-            name
-            not in docker(kind, "ls", "--filter", f"name={name}", "--format", "{{.Name}}").split()
-        ):
+        if not _named(docker, kind, name):
             return
         time.sleep(0.5)
 

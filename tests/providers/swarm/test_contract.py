@@ -69,8 +69,8 @@ class TestSwarm(ProviderContract):
         def read() -> str:
             said = []
             for kind in ("network", "secret", "service"):
-                listed = docker(kind, "ls", "--filter", f"name={name}", "-q")
-                said += [docker(kind, "inspect", *listed.split())] if listed else []
+                listed = docker(kind, "ls", "--format", "{{.Name}}").split()
+                said += [docker(kind, "inspect", each) for each in listed if each.startswith(name)]
             return "\n".join(said)
 
         return read

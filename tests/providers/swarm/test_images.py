@@ -44,7 +44,12 @@ def repository(
     placeholder = str(service().spec.image).rpartition(":")[0]
     made = Repository(docker, placeholder, name)
     yield made
+    listed = docker(
+        "image", "ls", made.name, "-q", "--no-trunc", "--digests", "--format", "{{.Digest}}"
+    )
     docker("image", "rm", made.tag, check=False)
+    for digest in set(listed.split()) - {"<none>"}:
+        docker("image", "rm", f"{made.name}@{digest}", check=False)
 
 
 def _live_image(docker: Callable[..., str], name: str) -> str:
