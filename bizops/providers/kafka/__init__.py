@@ -21,7 +21,7 @@ def _summary(spec: TopicSpec) -> str:
     counts = [
         text
         for value, text in (
-            (spec.partitions, f"{spec.partitions} partitions"),
+            (spec.partitions, f"{spec.partitions} partition{'' if spec.partitions == 1 else 's'}"),
             (spec.replication_factor, f"replication factor {spec.replication_factor}"),
         )
         if value is not None

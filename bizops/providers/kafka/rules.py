@@ -55,7 +55,7 @@ def partitions(transition: Transition) -> Verdict:
             f"Kafka cannot take partitions away: there are {before}",
             (
                 f"keep partitions: {before}",
-                f"declare another topic with {after} partitions and move producers and consumers to it",
+                f"declare another topic with partitions: {after}, and move producers and consumers to it",
             ),
         )
     warnings = ["keys move to other partitions: order per key does not hold across the change"]
