@@ -48,13 +48,14 @@ class Story:
 
     def run(self, *command: str, expect: int = 0, shown: str = "") -> None:
         """Show a command, run it, show what it says; raises StoryError where it ends otherwise than expected."""
-        print(f"\n$ {shown or ' '.join(command)}", flush=True)
+        shown = shown or (command[2] if command[0] == "sh" else " ".join(command))
+        print(f"\n$ {shown}", flush=True)
         program = [str(Path(sys.executable).with_name("bizops")), *command[1:]]
         code = subprocess.run(
             program if command[0] == "bizops" else command, cwd=self.root, env=self.env, check=False
         ).returncode
         if code != expect:
-            message = f"`{shown or ' '.join(command)}` exited {code}, expected {expect}"
+            message = f"`{shown}` exited {code}, expected {expect}"
             raise StoryError(message)
         if code:
             print(f"(exit {code})")
@@ -62,7 +63,9 @@ class Story:
     def ask_management(self, method: str, path: str, body: object = None) -> dict[str, object]:
         """Talk to RabbitMQ's management API, as a person with curl would."""
         request = urllib.request.Request(  # noqa: S310 - always http on loopback
-            f"{self.management}/api/{path}", method=method, data=json.dumps(body).encode()
+            f"{self.management}/api/{path}",
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
         )
         request.add_header("content-type", "application/json")
         request.add_header("authorization", f"Basic {base64.b64encode(b'guest:guest').decode()}")
@@ -148,29 +151,8 @@ def _tell(story: Story, settings: Settings) -> None:
     with tempfile.TemporaryDirectory() as folder:
         change = Path(folder) / "change.yaml"
         change.write_text(CHANGE, encoding="utf-8")
-        files = ("-f", "topology/bizosaas.yaml", "-f", str(change))
         print(f"\nchange.yaml says: {CHANGE.strip()}")
-        story.run(
-            "bizops",
-            "apply",
-            *files,
-            "--auto-approve",
-            shown="bizops apply -f topology -f change.yaml -y",
-        )
-    _show_queue(settings)
-
-    story.tell(
-        "Break things by hand: a binding, a stray queue, a scaled service, a topic's retention"
-    )
-    _break(story, settings)
-    story.run("bizops", "drift", expect=2)
-
-    story.tell(
-        "Apply repairs what is declared; the stray queue stays until it is named with --prune"
-    )
-    story.run("bizops", "apply", "--auto-approve")
-    story.run("bizops", "apply", "--auto-approve", "--prune")
-    story.run("bizops", "drift")
+        _tell_with_change(story, settings, ("-f", "topology/bizosaas.yaml", "-f", str(change)))
 
     story.tell("Remove it all. Queues with messages and topics go only because they are named")
     story.run(
@@ -178,12 +160,33 @@ def _tell(story: Story, settings: Settings) -> None:
     )
 
 
+def _tell_with_change(story: Story, settings: Settings, files: tuple[str, ...]) -> None:
+    shown = "-f topology/bizosaas.yaml -f change.yaml"
+    story.run("bizops", "apply", *files, "-y", shown=f"bizops apply {shown} -y")
+    _show_queue(story)
+
+    story.tell(
+        "Break things by hand: a binding, a stray queue, a scaled service, a topic's retention"
+    )
+    _break(story, settings)
+    story.run("bizops", "drift", *files, expect=2, shown=f"bizops drift {shown}")
+
+    story.tell(
+        "Apply repairs what is declared; the stray queue stays until it is named with --prune"
+    )
+    story.run("bizops", "apply", *files, "-y", shown=f"bizops apply {shown} -y")
+    story.run("bizops", "apply", *files, "-y", "--prune", shown=f"bizops apply {shown} -y --prune")
+    story.run("bizops", "drift", *files, shown=f"bizops drift {shown}")
+
+
 def _show_witnesses(story: Story, settings: Settings) -> None:
-    rabbitmq, kafka = f"{settings.prefix}rabbitmq", f"{settings.prefix}kafka-1"
-    listing = ("rabbitmqctl", "-q", "list_queues", "name", "arguments", "policy")
-    story.run("docker", "exec", rabbitmq, *listing)
-    story.run("docker", "exec", kafka, "kafka-topics", "--list")
-    story.run("docker", "service", "ls")
+    listing = (
+        f"docker exec {settings.prefix}rabbitmq rabbitmqctl -q list_queues name arguments policy"
+    )
+    story.run("sh", "-c", f"{listing} | grep -aE '^(auto|hitl)_'")
+    topics = f"docker exec {settings.prefix}kafka-1 kafka-topics --list"
+    story.run("sh", "-c", f"{topics} | grep -E '^(ai|analytics|audit|domain|hitl)[.]'")
+    story.run("docker", "service", "ls", "--filter", f"label=bizops.topology={TOPOLOGY}")
 
 
 def _publish(story: Story) -> None:
@@ -198,16 +201,14 @@ def _publish(story: Story) -> None:
     print(f"\n{MESSAGES} messages are published to auto_orders")
 
 
-def _show_queue(settings: Settings) -> None:
-    listing = ("rabbitmqctl", "-q", "list_queues", "name", "messages", "policy")
-    container = f"{settings.prefix}rabbitmq"
-    found = subprocess.run(
-        ["docker", "exec", container, *listing], capture_output=True, text=True, check=True
-    ).stdout
-    line = next(line for line in found.splitlines() if line.startswith("auto_orders\t"))
-    print(f"\n$ docker exec {container} {' '.join(listing)} | grep auto_orders\n{line}")
-    if line.split("\t")[1] != str(MESSAGES):
-        message = f"auto_orders holds {line.split(chr(9))[1]} messages, not {MESSAGES}"
+def _show_queue(story: Story) -> None:
+    print("\n$ (management API) GET the queue auto_orders")
+    queue = story.ask_management(
+        "GET", "queues/%2F/auto_orders?disable_stats=true&enable_queue_totals=true"
+    )
+    print(f"messages {queue['messages']}, policy {queue['policy']}")
+    if queue["messages"] != MESSAGES:
+        message = f"auto_orders holds {queue['messages']} messages, not {MESSAGES}"
         raise StoryError(message)
 
 
@@ -215,7 +216,7 @@ def _break(story: Story, settings: Settings) -> None:
     print("\n$ (management API) DELETE the binding dlx -> auto_seo.dlq; PUT a queue auto_stray")
     story.ask_management("DELETE", "bindings/%2F/e/dlx/q/auto_seo.dlq/auto_seo")
     story.ask_management("PUT", "queues/%2F/auto_stray", {"durable": True})
-    story.run("docker", "service", "scale", "agent-support=2")
+    story.run("docker", "service", "scale", "--detach", "agent-support=2")
     topic = ("--entity-type", "topics", "--entity-name", "domain.orders")
     change = ("--alter", "--add-config", "retention.ms=3600000")
     story.run("docker", "exec", f"{settings.prefix}kafka-1", "kafka-configs", *topic, *change)

@@ -103,7 +103,9 @@ class Shop:
 
 def witness(*command: str) -> str:
     """Ask a system itself, by its own tool; the test fails with that tool's words."""
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    ran = subprocess.run(
+        command, capture_output=True, text=True, errors="replace", timeout=120, check=False
+    )
     assert ran.returncode == 0, f"{' '.join(command)}: {ran.stderr or ran.stdout}"
     return ran.stdout
 
