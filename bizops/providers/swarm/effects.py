@@ -63,7 +63,7 @@ def _update(change: Change) -> Iterator[Effect]:
     forced = forcing(change.fields)
     before, after = _replicas(spec, change)
     if forced and not _only_constraints(change):
-        yield _restart(spec, change, forced, before)
+        yield _restart(spec, change, forced, (min(before, after), before))
     elif forced:
         text = "restarts only tasks on nodes that no longer fit (deploy.placement)"
         yield Effect(EffectKind.NOTE, text)
@@ -96,9 +96,12 @@ def _scaling(before: int, after: int) -> str:
     return f"stops {_tasks(before - after)}" if after < before else ""
 
 
-def _restart(spec: RawSpec, change: Change, forced: tuple[str, ...], tasks: int) -> Effect:
-    """Say how many tasks are replaced, in what steps, and how long that takes at least."""
-    data = (("forced_by", forced), ("of", tasks), ("tasks", tasks))
+def _restart(
+    spec: RawSpec, change: Change, forced: tuple[str, ...], replaced: tuple[int, int]
+) -> Effect:
+    """Say how many tasks are replaced (and of how many), in what steps, and how long that takes at least."""
+    tasks, there = replaced
+    data = (("forced_by", forced), ("of", there), ("tasks", tasks))
     names = " and ".join(forced)
     if tasks == 0:
         return Effect(
@@ -118,7 +121,7 @@ def _restart(spec: RawSpec, change: Change, forced: tuple[str, ...], tasks: int)
     pace = {1: "one at a time", tasks: "all at once"}.get(at_once, f"{at_once} at a time")
     if tasks == 1:
         pace = "one task"
-    text = f"RESTARTS {tasks} of {_tasks(tasks)} (forced by {names}), {pace}, {order}, {_about(least)} at least"
+    text = f"RESTARTS {tasks} of {_tasks(there)} (forced by {names}), {pace}, {order}, {_about(least)} at least"
     return Effect(EffectKind.RESTART, text, data)
 
 

@@ -23,7 +23,12 @@ _UPDATES = {
     "rollback_completed": "rolled back",
     "rollback_paused": "rollback paused",
 }
-_WRONG = frozenset({"paused", "rollback_started", "rollback_completed", "rollback_paused"})
+_WRONG = {
+    "paused": "its last update is paused",
+    "rollback_started": "Swarm is rolling it back",
+    "rollback_completed": "Swarm rolled its last update back",
+    "rollback_paused": "its rollback is paused",
+}
 
 
 def is_short(raw: Raw) -> bool:
@@ -58,7 +63,7 @@ def _row(resource: Resource, raw: Raw | None, tasks: Sequence[Raw]) -> tuple[tup
     failed = settle.last_failure(tasks) if is_short(raw) else None
     problem = ""
     if state in _WRONG:
-        problem = f"its last update is {_UPDATES[state]}"
+        problem = _WRONG[state]
     elif running < wanted:
         problem = f"{wanted - running} of {wanted} tasks do not run"
     cells = (

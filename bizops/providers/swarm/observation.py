@@ -152,19 +152,22 @@ def _live_service(  # noqa: PLR0913 - as above
     )
 
 
+_UPDATES = {
+    "updating": "an update is under way",
+    "paused": "its last update is paused: not every task runs this spec",
+    "rollback_started": "Swarm is rolling it back",
+    "rollback_completed": "Swarm rolled its last update back",
+    "rollback_paused": "its rollback is paused: not every task runs this spec",
+}
+
+
 def _update_notes(raw: Raw) -> Iterator[str]:
-    """Tell where the last update did not end well: the spec alone does not show it."""
+    """Tell where the last update has not ended well: the spec alone does not show it."""
     update = raw.get("UpdateStatus") or {}
-    words = {
-        "updating": "an update is under way",
-        "paused": "its last update is paused: not every task runs this spec",
-        "rollback_started": "Swarm is rolling it back",
-        "rollback_completed": "Swarm rolled its last update back",
-        "rollback_paused": "its rollback is paused: not every task runs this spec",
-    }.get(update.get("State", ""))
-    if words:
-        said = update.get("Message", "")
-        yield f"{words} ({said})" if said else words
+    state = update.get("State", "")
+    if state in _UPDATES:
+        said = update.get("Message", "") if state.endswith("paused") else ""
+        yield f"{_UPDATES[state]} ({said})" if said else _UPDATES[state]
 
 
 def _uses(raw: Raw, found: Inventory) -> tuple[Address, ...]:
@@ -223,8 +226,8 @@ def _service_warnings(resource: Resource, raw: Raw | None, found: Inventory) -> 
     for reference in spec.configs or ():
         if reference.source not in found.names.configs:
             yield f"{resource.address}: configs: there is no config {reference.source} in the swarm"
-    for note in _update_notes(raw) if raw else ():
-        yield f"{resource.address}: {note}"
+    if raw and (raw.get("UpdateStatus") or {}).get("State") != "updating":
+        yield from (f"{resource.address}: {note}" for note in _update_notes(raw))
 
 
 def tag_of(reference: str) -> str:

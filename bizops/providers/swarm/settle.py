@@ -194,5 +194,6 @@ def _progress(tasks: Sequence[Raw]) -> list[str]:
 
 
 def _with(words: str, update: Raw) -> str:
+    """Add Swarm's message where it says more than the state does."""
     said = update.get("Message", "")
-    return f"{words} ({said})" if said else words
+    return f"{words} ({said})" if said and "paused" in update.get("State", "") else words

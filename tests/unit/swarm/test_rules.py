@@ -133,6 +133,11 @@ IMAGE = (("image",), "a:1", "a:2")
         ),
         (SIX, [(("deploy", "replicas"), 6, 8)], ["restarts nothing, starts 2 tasks"]),
         (SIX, [(("deploy", "replicas"), 6, 5)], ["restarts nothing, stops 1 task"]),
+        (
+            SIX,
+            [IMAGE, (("deploy", "replicas"), 6, 2)],
+            ["RESTARTS 2 of 6 tasks (forced by image), all at once, start-first, 5 s at least", "stops 4 tasks"],
+        ),
         (SIX, [(("deploy", "labels", "a"), None, "b")], ["restarts nothing"]),
         (SIX, [(("bizops.topology",), None, "t")], ["restarts nothing"]),
         (

@@ -33,7 +33,7 @@ def _task(state: str, slot: int = 1, created: int = 0, **more: Any) -> dict[str,
     ("state", "words"),
     [
         ("paused", "PAUSED by Swarm (why)"),
-        ("rollback_completed", "ROLLED BACK by Swarm (why)"),
+        ("rollback_completed", "ROLLED BACK by Swarm"),
         ("rollback_paused", "the way back is paused too (why)"),
     ],
 )
