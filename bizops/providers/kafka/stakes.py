@@ -44,10 +44,10 @@ def _text(
     if not is_complete:
         records = f"at least {records.removeprefix('about ')}, as not all partitions answer"
     if isinstance(groups, str):
-        return f"{records} (consumer groups unknown: {groups})"
+        return f"the topic, which holds {records} (consumer groups unknown: {groups})"
     readers = groups.get(name, [])
     shown = f"read by {', '.join(readers)}" if readers else "no consumer group is reading"
-    return f"{records} ({shown})"
+    return f"the topic, which holds {records} ({shown})"
 
 
 def _records(

@@ -258,8 +258,8 @@ def test_a_stake_tells_how_many_records_go(
     stakes = live.weigh([full.address, empty.address])
 
     assert [True, True] == [stake.needs_consent for stake in stakes]
-    assert stakes[0].text.startswith("about 7 records")
-    assert stakes[1].text.startswith("no records")
+    assert stakes[0].text.startswith("the topic, which holds about 7 records")
+    assert stakes[1].text.startswith("the topic, which holds no records")
 
 
 def test_an_owned_topic_that_nobody_declares_is_found_and_foreign_ones_are_not(
