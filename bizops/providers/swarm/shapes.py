@@ -84,7 +84,7 @@ SAME = Codec(lambda raw: raw, lambda value: value)
 
 
 class Scalar(NamedTuple):
-    """One value at one place. `default` is what the engine does where the value is not there.
+    """One value at one place. `default` is what the engine does where the value is not there, None if nobody knows.
 
     `unset` is the same where the group around it is there and only the value is not.
     """
@@ -105,7 +105,7 @@ class Scalar(NamedTuple):
             yield self.path, self.codec.read(value)
         elif around is not None and self.unset is not None:
             yield self.path, self.unset
-        else:
+        elif self.default is not None:
             yield self.path, self.default
 
     def put(self, spec: RawSpec, changes: Mapping[Path, Any], names: Names) -> None:

@@ -146,7 +146,7 @@ SHAPES: tuple[Shape, ...] = (
         mounts.is_tmpfs,
     ),
     Entries(("ports",), ("EndpointSpec", "Ports"), ports.observed),
-    _at("logging.driver", f"{_T}.LogDriver.Name", ""),
+    _at("logging.driver", f"{_T}.LogDriver.Name", None),
     TextMapping(("logging", "options"), ("TaskTemplate", "LogDriver", "Options")),
     _at("deploy.endpoint_mode", "EndpointSpec.Mode", "vip"),
     _at("deploy.restart_policy.condition", f"{_T}.RestartPolicy.Condition", "any"),

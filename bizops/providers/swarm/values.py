@@ -197,7 +197,6 @@ if TYPE_CHECKING:  # what validation gives, where the annotation says what it ta
     Bytes = Size
     Words = tuple[str, ...]
     Texts = tuple[str, ...]
-    OrderedTexts = tuple[str, ...]
     TextMap = tuple[tuple[str, str], ...]
 else:
     Text = Annotated[str, BeforeValidator(text_of, json_schema_input_type=str | int | float)]
@@ -216,9 +215,6 @@ else:
     Bytes = Annotated[Size, BeforeValidator(size_of, json_schema_input_type=str)]
     Words = Annotated[
         tuple[Text, ...], BeforeValidator(words_of, json_schema_input_type=str | list[str])
-    ]
-    OrderedTexts = Annotated[
-        tuple[Text, ...], BeforeValidator(list_of, json_schema_input_type=str | list[str])
     ]
     Texts = Annotated[
         tuple[Text, ...],
