@@ -7,6 +7,7 @@ and no messages of quorum queues (3.10.8 and 4.0.5). A passive declaration needs
 from __future__ import annotations
 
 import contextlib
+import logging
 import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -39,6 +40,8 @@ def count(
     A queue that is exclusive to another connection is left out: nobody can say what it holds.
     """
     import pika  # noqa: PLC0415 - 54 ms that a plan with nothing at stake saves
+
+    logging.getLogger("pika").addHandler(logging.NullHandler())  # it tells all on stderr otherwise
     from pika import exceptions  # noqa: PLC0415 - as above
 
     found: dict[str, Count | None] = {}

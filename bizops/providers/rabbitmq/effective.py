@@ -6,6 +6,7 @@ Source: `rabbit_policy.erl`, `rabbit_amqqueue_process.erl`, `rabbit_quorum_queue
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -70,6 +71,7 @@ class Setting:
     origin: str
 
 
+@functools.cache
 def unsupported(queue_type: str, version: Version) -> frozenset[str]:
     """Give the policy keys that a queue type does not know.
 
@@ -106,10 +108,10 @@ def is_applicable(policy: Policy, subject: Subject) -> bool:
     scope = policy.apply_to
     if scope not in {"all", "queues", f"{subject.type}_queues", f"{subject.type}s"}:
         return False
-    if policy.keys & unsupported(subject.type, subject.version):
-        return False
     matches = patterns.matcher(policy.pattern)
-    return matches is not None and matches(subject.name)
+    if matches is None or not matches(subject.name):
+        return False
+    return not policy.keys & unsupported(subject.type, subject.version)
 
 
 def matching(policies: Iterable[Policy], subject: Subject) -> tuple[Policy, ...]:

@@ -64,5 +64,5 @@ class QueueLease:
             "x-dead-letter-exchange": self._name,
             "x-dead-letter-routing-key": self._holder,
         }
-        body = {"durable": False, "auto_delete": False, "arguments": arguments}
+        body = {"durable": True, "auto_delete": False, "arguments": arguments}
         return self._client.write(Request("PUT", self._path, body))

@@ -83,10 +83,10 @@ def _bytes(seen: View, before: Mapping[str, Setting], after: Mapping[str, Settin
 
 
 def _ttl(seen: View, before: Mapping[str, Setting], after: Mapping[str, Setting]) -> str:
-    kept = before["message-ttl"].value if "message-ttl" in before else "no limit"
+    kept = before["message-ttl"].value if "message-ttl" in before else "for ever"
     return (
-        f"messages published from now on live {after['message-ttl'].value}, also behind "
-        f"{waiting_text(seen)} that keep {kept}{_fate(after)}"
+        f"messages published from now on live {after['message-ttl'].value}, not {kept}, behind "
+        f"{waiting_text(seen)}{_fate(after)}"
     )
 
 

@@ -42,11 +42,11 @@ def hold_100(broker: Any, declared: dict[str, Any]) -> None:
     ids=[
         "moves",
         "joins",
-        "other leaves",
-        "undeclared",
+        "other moves",
+        "other undeclared",
         "one more",
-        "itself undeclared",
-        "dropped",
+        "undeclared",
+        "other drops",
     ],
 )
 def test_a_foreign_catch_all_never_bites_a_queue_that_holds_more(

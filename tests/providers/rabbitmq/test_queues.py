@@ -8,7 +8,9 @@ import pytest
 
 from bizops.change import Action, Status
 from bizops.planner import Choice
-from bizops.provider import Scope
+from bizops.provider import Options, Scope
+from bizops.providers.rabbitmq import DEFINITION
+from bizops.providers.rabbitmq.connection import Connection
 from bizops.testing import converge, plan_for
 
 pytestmark = pytest.mark.integration
@@ -47,7 +49,7 @@ def one(**settings: Any) -> dict[str, Any]:
         (
             {"message_ttl": "2h"},
             {"message_ttl": "1h"},
-            "messages published from now on live 1h, also behind the 100 that wait that keep 2h",
+            "messages published from now on live 1h, not 2h, behind the 100 that wait",
         ),
         (
             {"max_length": 200, "overflow": "reject-publish"},
@@ -334,3 +336,46 @@ def test_a_topology_never_takes_the_policies_of_one_with_a_longer_name(broker: A
     assert plan_for(broker.live, first, broker.scope).is_empty
     assert plan_for(broker.live, second, longer).is_empty
     assert len(broker.policies()) == 2
+
+
+def test_a_replaced_exchange_gets_its_bindings_back(broker: Any) -> None:
+    """They die with it without a word from the broker, those of others too."""
+    broker.put("queues", "others", {})
+    binding = {"exchange": "own_dlx", "queue": "own_a", "routing_key": "k"}
+    declared = {"exchanges": {"own_dlx": {"type": "direct"}}, "queues": {"own_a": {}}}
+    broker.converge(declared | {"bindings": [binding]})
+    broker.bind("own_dlx", "others", {"routing_key": "k"})
+    after = declared | {"exchanges": {"own_dlx": {"type": "topic"}}, "bindings": [binding]}
+
+    broker.carry_out(broker.plan(after))
+
+    bindings = [b for b in broker.listing("bindings") if b["source"] == "own_dlx"]
+    assert {"own_a", "others"} == {b["destination"] for b in bindings}
+    assert broker.plan(after).is_empty
+
+
+def test_an_exchange_bound_to_others_is_not_replaced(broker: Any) -> None:
+    """Bindings between exchanges cannot be declared here, so they would be lost: refused."""
+    broker.converge({"exchanges": {"own_x": {"type": "direct"}}})
+    url = broker.url("bindings", broker.vhost, "e", "amq.fanout", "e", "own_x")
+    broker.admin.post(url, json={}, timeout=20).raise_for_status()
+
+    plan = broker.plan({"exchanges": {"own_x": {"type": "topic"}}})
+
+    assert ["type"] == [refusal.field for refusal in plan.refusals]
+
+
+def test_a_failed_amqp_connection_says_nothing_on_stderr(
+    broker: Any, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Only what we print is printed."""
+    connection = Connection.model_validate(
+        {"url": f"http://127.0.0.1:{broker.http}", "amqp_url": "amqp://127.0.0.1:9"}
+    )
+    live = DEFINITION.connect(connection, broker.scope.settings, Options(timeout=2))
+    broker.put("queues", "own_a", {})
+
+    live.weigh([broker.resources({"queues": {"own_a": {}}})[0].address])
+
+    assert capfd.readouterr() == ("", "")
+    live.close()
