@@ -99,6 +99,10 @@ class Spec(BaseModel):
             if (value := getattr(self, name)) is not None
         }
 
+    def withheld(self) -> tuple[Secret, ...]:
+        """Give secret values that it stands for and that are in no field, so that no output shows them."""
+        return ()
+
 
 @dataclass(frozen=True, slots=True)
 class Lifecycle:

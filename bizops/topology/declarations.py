@@ -11,12 +11,23 @@ from bizops.resource import Spec
 from bizops.topology.nodes import Mapping, Scalar, Span, find
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping as Variables
+    from pathlib import Path
+
     from bizops.provider import Definition, Kind
     from bizops.resource import Resource
 
 NAME = "[a-z0-9][a-z0-9_-]{0,62}"
 """What a topology may be called: it becomes part of labels and of the names of derived policies."""
 EMPTY = Mapping(Span(""), {})
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What stands around the files: the folder that file names start from, and the variables that are seen."""
+
+    directory: Path
+    variables: Variables[str, str]
 
 
 class LifecycleSettings(Spec):

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bizops.provider import Kind
+    from bizops.topology.declarations import Surroundings
     from bizops.topology.faults import Faults
 
 _COMMON = CommonSettings()
@@ -24,11 +25,13 @@ _COMMON = CommonSettings()
 class Entries:
     """Reads the entries of one kind into its section."""
 
-    def __init__(self, found: Section, kind: Kind, faults: Faults, directory: Path) -> None:
+    def __init__(
+        self, found: Section, kind: Kind, faults: Faults, surroundings: Surroundings
+    ) -> None:
         self._found = found
         self._kind = kind
         self._faults = faults
-        self._directory = directory
+        self._surroundings = surroundings
         self._lender = f"{found.definition.name}.{kind.name}_defaults"
         self._defaults = self._read_defaults()
         self._borrowed = spans(self._defaults) if self._defaults.entries else frozenset()
@@ -101,6 +104,7 @@ class Entries:
             borrowed=self._borrowed,
             lender=self._lender,
             root=self._root(span),
+            variables=self._surroundings.variables,
         )
         common: CommonSettings | None = _COMMON
         if common_node.entries:
@@ -116,7 +120,7 @@ class Entries:
 
     def _root(self, span: Span) -> Path:
         """Give the folder of the file that declares an entry: file names in it start there, as in Compose."""
-        return (self._directory / span.file).parent
+        return (self._surroundings.directory / span.file).parent
 
     def _resource(
         self, name: str, spec: Spec, common: CommonSettings, place: Place

@@ -10,7 +10,7 @@ from bizops import errors
 from bizops.provider import Scope
 from bizops.topology import checks
 from bizops.topology.connections import Connections, note_secrets
-from bizops.topology.declarations import NAME
+from bizops.topology.declarations import NAME, Surroundings
 from bizops.topology.entries import implied, with_needs
 from bizops.topology.faults import Faults
 from bizops.topology.files import Files
@@ -75,7 +75,7 @@ def load(
     for above in trees[1:]:
         tree = lay(tree, above)
     tree = Interpolation(seen, faults).mapping(without_removed(tree))
-    loader = _Loader(tree, faults, directory)
+    loader = _Loader(tree, faults, Surroundings(directory, seen))
     topology = loader.topology(
         environment or "", tuple(file for layer in layers for file in layer.files)
     )
@@ -94,9 +94,9 @@ def _refuse(faults: Faults) -> NoReturn:
 class _Loader:
     """Turns one tree into a topology."""
 
-    def __init__(self, tree: Tree, faults: Faults, directory: Path) -> None:
+    def __init__(self, tree: Tree, faults: Faults, surroundings: Surroundings) -> None:
         self._tree = tree
-        self._directory = directory
+        self._surroundings = surroundings
         self._faults = faults
 
     def topology(self, environment: str, files: tuple[str, ...]) -> Topology | None:
@@ -112,6 +112,7 @@ class _Loader:
             return None
         for resource in resources:
             note_secrets(resource.spec.fields().values(), self._faults)
+            note_secrets(resource.spec.withheld(), self._faults)
         settings = {s.definition.name: s.settings for s in sections if s.settings is not None}
         return Topology(
             name=name,
@@ -161,7 +162,9 @@ class _Loader:
             if name in HEADER or name.startswith("x-"):
                 continue
             definition = known_definition(name, entry.key, self._faults)
-            if definition and (read := section(definition, entry, self._faults, self._directory)):
+            if definition and (
+                read := section(definition, entry, self._faults, self._surroundings)
+            ):
                 found.append(read)
         return found
 

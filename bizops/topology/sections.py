@@ -11,10 +11,9 @@ from bizops.topology.nodes import Entry, Listing, Mapping, Node, Scalar, Span, i
 from bizops.topology.validation import Place, keys, validate
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from bizops.provider import Definition
     from bizops.resource import Spec
+    from bizops.topology.declarations import Surroundings
     from bizops.topology.faults import Faults
 
 HEADER = ("bizops", "name", "connections")
@@ -35,9 +34,9 @@ def known_definition(name: str, span: Span, faults: Faults, address: str = "") -
 
 
 def section(
-    definition: Definition, entry: Entry, faults: Faults, directory: Path
+    definition: Definition, entry: Entry, faults: Faults, surroundings: Surroundings
 ) -> Section | None:
-    """Read the section of a provider; None where it is no map. `directory` is what file names start from."""
+    """Read the section of a provider; None where it is no map."""
     name = definition.name
     if not isinstance(entry.value, Mapping):
         hint = f"write {name}: {{}}" if is_null(entry.value) else ""
@@ -50,7 +49,7 @@ def section(
     for kind in definition.kinds:
         if not kind.is_list:
             faults.know(name, kind.plural, kind.name)
-        Entries(found, kind, faults, directory).read()
+        Entries(found, kind, faults, surroundings).read()
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
@@ -63,7 +63,8 @@ class Place:
 
     `hints` maps a key that people write to what they mean. `is_hidden`: unknown keys may hold secrets here.
     `borrowed` are the places of values that come from the defaults, whose address is `lender`. `root` is the folder
-    that file names start from; models find it in their validation context as `directory`.
+    that file names start from, and `variables` are those that templates see; models find them in their validation
+    context as `directory` and `variables`.
     """
 
     span: Span
@@ -73,6 +74,7 @@ class Place:
     borrowed: frozenset[Span] = frozenset()
     lender: str = ""
     root: Path = Path()
+    variables: Map[str, str] = field(default_factory=dict)
 
     def address_of(self, span: Span) -> str:
         """Give whom to blame for a value: a default is wrong once, not for each entry that it fills."""
@@ -101,7 +103,7 @@ def validate(
     """
     if not is_partial:
         _check_nulls(node, place, faults)
-    context = {"directory": place.root}
+    context = {"directory": place.root, "variables": place.variables}
     try:
         return model.model_validate(data(node), context=context)
     except ValidationError as error:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import AfterValidator, Field, ValidationInfo, model_validator
+from pydantic import AfterValidator, Field, PrivateAttr, ValidationInfo, model_validator
 
+from bizops import resource
 from bizops.providers.swarm.values import Block, Text, Truth
 
 if TYPE_CHECKING:
-    from bizops.resource import Path, Resource
+    from collections.abc import Mapping
+
+    from bizops.resource import Path
 
 LARGEST = 500 * 1024
 """Bytes; the value must be smaller (swarmkit `api/validation/secrets.go`)."""
@@ -45,29 +49,50 @@ class Secret(Block):
         description="Its name in the engine; the key where left out. A new name rotates the value.",
     )
 
+    _value: resource.Secret | None = PrivateAttr(default=None)
+
     @model_validator(mode="after")
-    def _has_one_source(self) -> Secret:
+    def _has_one_source(self, info: ValidationInfo) -> Secret:
         given = [name for name in ("environment", "file", "external") if getattr(self, name)]
         if len(given) != 1:
             message = "give exactly one of environment: NAME, file: PATH, external: true"
             raise ValueError(message)
+        value = _variables(info).get(self.environment or "")
+        self._value = None if value is None else resource.Secret(value)
         return self
 
     def fields(self) -> dict[Path, Any]:
         """Give nothing: there is nothing about a secret that can be compared or changed."""
         return {}
 
+    @property
+    def value(self) -> resource.Secret | None:
+        """The value of its variable when the topology was read, None where there was none."""
+        return self._value
 
-def value_of(resource: Resource) -> bytes:
+    def withheld(self) -> tuple[resource.Secret, ...]:
+        """Give the value where it can be read; a task may print it, as a whole or line by line."""
+        text = self._value.reveal() if self._value else ""
+        if self.file:
+            with contextlib.suppress(OSError):
+                text = FilePath(self.file).read_bytes()[:LARGEST].decode(errors="replace")
+        lines = {text.strip(), *(line.strip() for line in text.splitlines())}
+        return tuple(resource.Secret(line) for line in sorted(lines) if line)
+
+
+def _variables(info: ValidationInfo) -> Mapping[str, str]:
+    """Give the variables that the topology sees, `.env` among them; the shell's where there is no topology."""
+    found: Mapping[str, str] = (info.context or {}).get("variables", os.environ)
+    return found
+
+
+def value_of(spec: Secret) -> bytes:
     """Read the value. Raises ValueError, which names the source and never the value."""
-    spec = resource.spec
-    assert isinstance(spec, Secret)  # noqa: S101 - the kind says so
     if spec.environment:
-        text = os.environ.get(spec.environment)
-        if text is None:
+        if spec.value is None:
             message = f"environment variable {spec.environment} is not set, and the secret is made from it"
             raise ValueError(message)
-        value = text.encode()
+        value = spec.value.reveal().encode()
     else:
         value = _contents(FilePath(spec.file or ""))
     if not value:

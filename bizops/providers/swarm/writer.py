@@ -83,7 +83,9 @@ class Writer:
     def _secret(self, step: Step, change: Change) -> Outcome:
         if step.action is Action.UPDATE or change.resource is None:
             return self._label_secret(step, change)
-        value = base64.b64encode(secrets.value_of(change.resource)).decode()
+        spec = change.resource.spec
+        assert isinstance(spec, secrets.Secret)  # noqa: S101 - the kind says so
+        value = base64.b64encode(secrets.value_of(spec)).decode()
         name = engine_name(change.resource)
         body = {"Name": name, "Labels": {OWNER: self._topology}, "Data": value}
         answer = self._engine.ask("POST", "/secrets/create", body=body)

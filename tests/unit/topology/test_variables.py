@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bizops.resource import Secret
 from bizops.topology.interpolation import TemplateError, fill
 
 if TYPE_CHECKING:
@@ -157,3 +158,29 @@ def test_secrets_are_known_however_they_came_in(folder: Folder) -> None:
     }  # fmt: skip
     assert found.secrets.isdisjoint({"info", "k:9092", "PIN", "app"})
     assert "literally" not in repr(found)
+
+
+def test_the_values_behind_swarm_secrets_are_known_to_the_filter(folder: Folder) -> None:
+    """A task may print what is mounted into it; the value comes from the shell, from .env or from a file."""
+    folder.write("value", "first-line\nsecond-line\n", head="")
+    folder.write(".env", "FROM_ENV_FILE=dotenv-value\n", head="")
+    folder.write(
+        "bizops.yaml",
+        """
+        swarm:
+          secrets:
+            one: {environment: FROM_SHELL}
+            two: {environment: FROM_ENV_FILE}
+            three: {file: value}
+            four: {environment: NOWHERE}
+            five: {file: missing}
+        """,
+    )
+
+    found = folder.load(variables={"FROM_SHELL": "shell-value"})
+
+    assert found.secrets >= {"shell-value", "dotenv-value", "first-line", "second-line"}
+    values = {r.address.name: r.spec.value for r in found.resources if hasattr(r.spec, "value")}
+    assert Secret("dotenv-value") == values["two"]
+    assert values["four"] is None
+    assert "dotenv-value" not in repr(found)
