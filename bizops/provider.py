@@ -7,8 +7,8 @@ the one object that talks to the live system.
 
 from __future__ import annotations
 
+import functools
 import importlib
-import importlib.util
 import pkgutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -288,12 +288,14 @@ class Provider(Protocol):
         """Give back connections."""
 
 
+@functools.cache
 def names() -> tuple[str, ...]:
     """Give the names of all providers: the folders in `bizops.providers`, sorted."""
     package = importlib.import_module("bizops.providers")
     return tuple(sorted(module.name for module in pkgutil.iter_modules(package.__path__)))
 
 
+@functools.cache
 def definition(name: str) -> Definition:
     """Load a provider's offline face by name; raises UsageError that lists the known ones."""
     if name not in names():
