@@ -92,6 +92,15 @@ def rewritten(page: str, block: Block, pairs: Sequence[tuple[Command, Command]])
     """Give the text of a page with what was really printed where the block shows something else."""
     lines: list[str] = []
     for shown, went in pairs:
-        kept = shown if is_same(shown.output, went.output) else went
-        lines += (f"$ {shown.line}", *kept.output)
+        is_kept = is_same(shown.output, went.output)
+        lines += (f"$ {shown.line}", *(shown.output if is_kept else _cut(shown, went)))
     return page.replace(block.text, "".join(f"{line}\n" for line in lines), 1)
+
+
+def _cut(shown: Command, went: Command) -> tuple[str, ...]:
+    """Give what was printed, from the same line on where the page leaves out the beginning."""
+    levelled = _levelled(went.output)
+    first = _levelled(shown.output[1:2]) if shown.output[:1] == (CUT,) else []
+    if first and first[0] in levelled:
+        return (CUT, *went.output[levelled.index(first[0]) :])
+    return went.output

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import shlex
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +19,6 @@ from docs.pages import ROOT, Block, all_blocks, anchors, links, pages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 BLOCKS = all_blocks()
 PAGES = pages()
@@ -147,23 +149,36 @@ def test_offline_sessions_print_what_the_page_shows_golden(page: Path, tmp_path:
     play(page, tmp_path, offline=True)
 
 
+def clean(page: Path, folder: Path) -> None:
+    """Take away what a session of the page left on the servers, also one that was killed."""
+    for block in scenes(page, offline=False):
+        if block.argument == "bizops.yaml":
+            (folder / block.argument).write_text(block.text)
+            name = yaml.safe_load(block.text)["name"]
+            line = f"bizops destroy -y --confirm {name} --prune --allow-data-loss '*'"
+            list(session.play(Block("cleaning", "console", "run", "", f"$ {line}\n"), folder))
+
+
 @pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Path]:
-    """Give a folder for a session, and take away what the session left on the servers."""
-    yield tmp_path
-    if (tmp_path / "bizops.yaml").exists():
-        name = yaml.safe_load((tmp_path / "bizops.yaml").read_text())["name"]
-        line = f"bizops destroy -y --confirm {name} --prune --allow-data-loss '*'"
-        list(session.play(Block("cleaning", "console", "run", "", f"$ {line}\n"), tmp_path))
+def alone() -> Iterator[None]:
+    """Let no other run of these tests play the same sessions at the same time: their names are fixed."""
+    with (Path(tempfile.gettempdir()) / "bizops-docs-sessions.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @pytest.mark.integration
+@pytest.mark.usefixtures("alone")
 @pytest.mark.parametrize(
     "page", [page for page in PAGES if scenes(page, offline=False)], ids=lambda page: page.name
 )
-def test_sessions_print_what_the_page_shows_golden(page: Path, stage: Path) -> None:
+def test_sessions_print_what_the_page_shows_golden(page: Path, tmp_path: Path) -> None:
     """Every command of a page's story prints, and exits with, what the page says, on the real servers."""
-    play(page, stage, offline=False)
+    clean(page, tmp_path)
+    try:
+        play(page, tmp_path, offline=False)
+    finally:
+        clean(page, tmp_path)
 
 
 @pytest.mark.parametrize("block", with_mark("from"), ids=named)
