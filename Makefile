@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+# Most of a test's time is spent waiting for a server, so more workers than cores pay.
+WORKERS ?= 4
 
 .PHONY: help demo test venv stack stack-status stack-logs stack-stop stack-reset \
         lint types layers format unit integration golden docs bench soak pins clean
@@ -15,7 +17,8 @@ demo: venv stack ## Tell the whole story on the seed topology, against the real 
 	@$(BIN)/python -m stack.demo
 
 test: venv lint types layers stack-tests ## Check everything, against the real stack
-	@$(BIN)/python -m pytest -q $(PYTEST)
+	@$(BIN)/python -m pytest -q -n $(WORKERS) -m 'not disruptive' $(PYTEST)
+	@$(BIN)/python -m pytest -q -m disruptive $(PYTEST)
 
 venv: $(READY) ## Make .venv with the pinned dependencies
 

@@ -48,6 +48,7 @@ def pause(witness: Any) -> Iterator[Any]:
     wake()
 
 
+@pytest.mark.disruptive
 def test_a_broker_that_hangs_during_a_plan_is_one_clear_error(shop: Any, pause: Any) -> None:
     """It is told within the time-out, the other system is still compared, and nothing is created."""
     shop.declare(TEXT)
@@ -64,6 +65,7 @@ def test_a_broker_that_hangs_during_a_plan_is_one_clear_error(shop: Any, pause: 
     assert "NOT READ" in drifted.out
 
 
+@pytest.mark.disruptive
 def test_a_broker_that_hangs_during_an_apply_fails_that_part_and_a_second_run_finishes(
     shop: Any, pause: Any
 ) -> None:

@@ -12,7 +12,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.integration, pytest.mark.disruptive, pytest.mark.timeout(180)]
 
 PARTS = ("rabbitmq", "kafka-1", "kafka-2", "kafka-3", "redis", "registry")
 PLACEHOLDER = "127.0.0.1:5000/bizops/placeholder:1"

@@ -14,7 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.slow,
+    pytest.mark.disruptive,
+    pytest.mark.timeout(300),
+]
 
 PORTS = (
     *("RABBITMQ", "RABBITMQ_MANAGEMENT", "RABBITMQ_310", "RABBITMQ_310_MANAGEMENT"),

@@ -125,6 +125,7 @@ def test_a_dead_server_beside_a_live_one_does_no_harm(connect: Connect, scope: S
 
 
 @pytest.mark.slow
+@pytest.mark.disruptive
 def test_a_paused_broker_leaves_topics_readable(
     connect: Connect, scope: Scope, topic: Declare
 ) -> None:
