@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import re
@@ -159,26 +160,26 @@ def clean(page: Path, folder: Path) -> None:
             list(session.play(Block("cleaning", "console", "run", "", f"$ {line}\n"), folder))
 
 
-@pytest.fixture
-def alone() -> Iterator[None]:
+@contextlib.contextmanager
+def alone(page: Path) -> Iterator[None]:
     """Let no other run of these tests play the same sessions at the same time: their names are fixed."""
-    with (Path(tempfile.gettempdir()) / "bizops-docs-sessions.lock").open("w") as lock:
+    with (Path(tempfile.gettempdir()) / f"bizops-docs-{page.stem}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
 @pytest.mark.integration
-@pytest.mark.usefixtures("alone")
 @pytest.mark.parametrize(
     "page", [page for page in PAGES if scenes(page, offline=False)], ids=lambda page: page.name
 )
 def test_sessions_print_what_the_page_shows_golden(page: Path, tmp_path: Path) -> None:
     """Every command of a page's story prints, and exits with, what the page says, on the real servers."""
-    clean(page, tmp_path)
-    try:
-        play(page, tmp_path, offline=False)
-    finally:
+    with alone(page):
         clean(page, tmp_path)
+        try:
+            play(page, tmp_path, offline=False)
+        finally:
+            clean(page, tmp_path)
 
 
 @pytest.mark.parametrize("block", with_mark("from"), ids=named)
