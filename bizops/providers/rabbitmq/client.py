@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import requests
@@ -141,8 +142,10 @@ def _connections(
     """Give the session's pool for this broker, and what stands before every path.
 
     Requests go through the pool itself: preparing them one by one takes twice the time of sending them.
-    Raises UsageError where a certificate file is missing.
+    Raises UsageError where a certificate file cannot be read.
     """
+    for setting in ("ca_file", "cert_file", "key_file"):
+        _check_readable(setting, getattr(connection, setting))
     session.mount("https://", HTTPAdapter(pool_maxsize=size, pool_block=True))
     session.mount("http://", HTTPAdapter(pool_maxsize=size, pool_block=True))
     prepared = requests.Request("GET", f"{connection.url}/api").prepare()
@@ -154,14 +157,21 @@ def _connections(
     verify: bool | str = connection.verify and (connection.ca_file or True)
     if not connection.verify:
         urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-    try:
-        pool = adapter.get_connection_with_tls_context(prepared, verify, proxies=proxies, cert=pair)
-    except OSError as error:
-        message = f"rabbitmq: {error}"
-        raise errors.UsageError(message) from None
+    pool = adapter.get_connection_with_tls_context(prepared, verify, proxies=proxies, cert=pair)
     assert isinstance(pool, urllib3.HTTPConnectionPool)  # noqa: S101 - of an http or https URL
     is_proxied = bool(select_proxy(connection.url, proxies)) and not connection.is_tls
     return pool, f"{connection.url}/api" if is_proxied else prepared.path_url
+
+
+def _check_readable(setting: str, path: str | None) -> None:
+    """Raise UsageError where a file of the connection cannot be read: the TLS library would not say which."""
+    if path is None:
+        return
+    try:
+        Path(path).read_bytes()
+    except OSError as error:
+        message = f"connections.rabbitmq.{setting}: {path}: {error.strerror}"
+        raise errors.UsageError(message) from None
 
 
 def _is_json(response: urllib3.BaseHTTPResponse) -> bool:

@@ -56,7 +56,7 @@ def unanswered(whom: Whom, error: urllib3.exceptions.HTTPError) -> errors.Provid
     elif any(mark in text for mark in _TLS_MISMATCH):
         said = f"{whom.url} does not speak TLS; write http:// where the port is plain"
     elif "certificate verify failed" in text.lower():
-        said = f"{whom.url}: its certificate is not trusted ({_last(text)}); see ca_file"
+        said = f"{whom.url}: its certificate is not trusted: {_last(text)}; see ca_file"
     elif isinstance(error, urllib3.exceptions.SSLError):
         said = f"{whom.url}: TLS failed: {_last(text)}"
     elif isinstance(error, urllib3.exceptions.ProtocolError) and not is_closed(error):
@@ -74,7 +74,8 @@ def unanswered(whom: Whom, error: urllib3.exceptions.HTTPError) -> errors.Provid
 
 def _last(text: str) -> str:
     """Give the innermost of nested messages."""
-    return text.rsplit(": ", 1)[-1].strip(")(' ")
+    innermost = text.rsplit(": ", 1)[-1].rsplit("] ", 1)[-1]
+    return innermost.partition(" (_ssl.c")[0].strip(")('[] ")
 
 
 def not_rabbitmq(whom: Whom, status: int) -> errors.ProviderError:

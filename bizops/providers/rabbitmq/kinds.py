@@ -8,6 +8,7 @@ from bizops.provider import Kind, Reference
 from bizops.providers.rabbitmq import names, rules
 from bizops.providers.rabbitmq.names import PROVIDER
 from bizops.providers.rabbitmq.specs import (
+    OWN_NAME,
     BindingSpec,
     ExchangeSpec,
     PolicySpec,
@@ -112,7 +113,8 @@ def queue_summary(spec: QueueSpec) -> str:
     if spec.dead_letter is not None:
         target = spec.dead_letter.exchange or "the default exchange"
         key = spec.dead_letter.routing_key
-        parts.append(f"dead letters to {target}" + ("" if key is None else f" as {key}"))
+        implied = f" -> {OWN_NAME}.dlq" if spec.dead_letter.exchange else ""
+        parts.append(f"dead letters to {target}" + (implied if key is None else f" as {key}"))
     return ", ".join(parts)
 
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from bizops.providers.rabbitmq import definitions, view
+from bizops.providers.rabbitmq import definitions, ends, view
 from bizops.providers.rabbitmq.names import (
-    binding_address,
     exchange_address,
     is_protected_exchange,
     is_protected_policy,
@@ -15,15 +13,15 @@ from bizops.providers.rabbitmq.names import (
     policy_address,
     queue_address,
 )
-from bizops.providers.rabbitmq.specs import OWN_NAME, BindingSpec, QueueSpec
-from bizops.resource import Field, Observation, Presence, Resource, absent, unreadable
+from bizops.providers.rabbitmq.specs import OWN_NAME, QueueSpec
+from bizops.resource import Field, Observation, Presence, absent, unreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from bizops.provider import Scope
-    from bizops.providers.rabbitmq.live import LiveBinding, LiveExchange, Snapshot, Vhost
-    from bizops.resource import Address, Path, Spec
+    from bizops.providers.rabbitmq.live import LiveExchange, Snapshot, Vhost
+    from bizops.resource import Address, Path, Resource, Spec
 
 Fields = tuple[tuple["Path", Field], ...]
 
@@ -34,7 +32,9 @@ class Observer:
     def __init__(self, snapshot: Snapshot, scope: Scope) -> None:
         self._snapshot = snapshot
         self._scope = scope
-        self._bindings = {name: _by_end(vhost.bindings) for name, vhost in snapshot.vhosts.items()}
+        self._bindings = {
+            name: ends.by_end(vhost.bindings) for name, vhost in snapshot.vhosts.items()
+        }
 
     def observations(self, resources: Sequence[Resource]) -> tuple[Observation, ...]:
         """Give one observation for each resource, and one for each owned object that is not among them."""
@@ -69,7 +69,7 @@ class Observer:
             if scope.is_owned("queue", name) and not is_protected_queue(name):
                 yield queue_address(name)
                 for binding in self._bindings[vhost.name].to_queue[name]:
-                    yield _address(binding, "")
+                    yield ends.address(binding, "")
         for name in sorted(vhost.exchanges):
             if scope.is_owned("exchange", name) and not is_protected_exchange(name):
                 yield exchange_address(name)
@@ -86,13 +86,13 @@ class Observer:
                 address, raw=view.of_wanted(name, wanted, vhost, self._snapshot, topology)
             )
         seen = view.of_live(queue, vhost, self._snapshot, topology)
-        ends = self._bindings[vhost.name].to_queue[name]
+        bound = self._bindings[vhost.name].to_queue[name]
         counts = () if queue.messages is None else (("messages", queue.messages),)
         return Observation(
             address,
             Presence.PRESENT,
             tuple(sorted(queue_fields(seen, wanted).items())),
-            dependents=tuple(_resource(binding, address.scope) for binding in ends),
+            dependents=tuple(ends.resource(binding, address.scope) for binding in bound),
             needs=_dead_letter_exchange(seen, address.scope),
             counts=counts,
             raw=seen,
@@ -102,17 +102,15 @@ class Observer:
         exchange = vhost.exchanges.get(address.name)
         if exchange is None:
             return absent(address)
-        ends = self._bindings[vhost.name]
+        bound = self._bindings[vhost.name].of_exchange[address.name]
         return Observation(
             address,
             Presence.PRESENT,
             _exchange_fields(exchange),
             dependents=tuple(
-                _resource(binding, address.scope)
-                for binding in ends.of_exchange[address.name]
-                if binding.is_to_queue
+                ends.resource(binding, address.scope) for binding in bound if binding.is_to_queue
             ),
-            raw=tuple(b for b in ends.of_exchange[address.name] if not b.is_to_queue),
+            raw=tuple(b for b in bound if not b.is_to_queue),
         )
 
     def _binding(self, address: Address, vhost: Vhost) -> Observation:
@@ -121,13 +119,13 @@ class Observer:
             (
                 binding
                 for binding in self._bindings[vhost.name].to_queue[queue]
-                if _address(binding, address.scope) == address
+                if ends.address(binding, address.scope) == address
             ),
             None,
         )
         if found is None:
             return absent(address)
-        resource = _resource(found, address.scope)
+        resource = ends.resource(found, address.scope)
         return Observation(
             address,
             Presence.PRESENT,
@@ -135,45 +133,6 @@ class Observer:
             needs=resource.needs,
             raw=found.key,
         )
-
-
-class _Ends:
-    """Bindings by where they lead to and by where they come from."""
-
-    def __init__(self) -> None:
-        self.to_queue: defaultdict[str, list[LiveBinding]] = defaultdict(list)
-        self.of_exchange: defaultdict[str, list[LiveBinding]] = defaultdict(list)
-
-
-def _by_end(bindings: Iterable[LiveBinding]) -> _Ends:
-    ends = _Ends()
-    for binding in bindings:
-        ends.of_exchange[binding.exchange].append(binding)
-        if binding.is_to_queue:
-            ends.to_queue[binding.destination].append(binding)
-        else:
-            ends.of_exchange[binding.destination].append(binding)
-    return ends
-
-
-def _address(binding: LiveBinding, scope: str) -> Address:
-    route = (binding.exchange, binding.routing_key, binding.destination)
-    return binding_address(route, dict(binding.arguments), scope)
-
-
-def _resource(binding: LiveBinding, scope: str) -> Resource:
-    """Give a live binding as something that can be made again."""
-    spec = BindingSpec(
-        exchange=binding.exchange,
-        queue=binding.destination,
-        routing_key=binding.routing_key,
-        arguments=binding.arguments,
-        vhost=scope or None,
-    )
-    needs = [queue_address(binding.destination, scope)]
-    if not is_protected_exchange(binding.exchange):
-        needs.append(exchange_address(binding.exchange, scope))
-    return Resource(_address(binding, scope), spec, tuple(needs))
 
 
 def _dead_letter_exchange(seen: view.View, scope: str) -> tuple[Address, ...]:
