@@ -72,8 +72,7 @@ def _planned(
     opened: Session, asked: Question, given: options.Apply | options.Destroy, console: Console
 ) -> Planned:
     """Plan and show it; raises IncompletePlanError or RefusedPlanError where it cannot be applied."""
-    with console.waiting(opened.reading):
-        planned = opened.road.plan(asked)
+    planned = opened.plan(asked)
     plan, heading = planned.plan, opened.heading(planned)
     style = console.style(console.people)
     text = render.plan_text(plan, style, heading=heading, verbose=given.verbose)

@@ -15,10 +15,11 @@ from typing import IO, TYPE_CHECKING, Any
 from bizops.cli.options import Format, Output
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from bizops.errors import BizopsError
-    from bizops.render import Style
+    from bizops.render import Redaction, Style
+    from bizops.resource import Secret
 
 _LONG = 0.8
 """Seconds after which a person wonders what it is doing."""
@@ -40,12 +41,14 @@ class Filtered:
 
 
 class Console:
-    """Prints for one command. `secrets` are set as soon as the topology is known."""
+    """Prints for one command. Which texts are secret it is told as soon as that is known."""
 
     def __init__(self, output: Output) -> None:
         self.output = output
         self.is_json = output.format is Format.JSON
-        self.secrets: frozenset[str] = frozenset()
+        self._secrets: set[str | Secret] = set()
+        self._names: set[str] = set()
+        self._redaction: Redaction | None = None
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(AttributeError, ValueError):
                 stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
@@ -77,11 +80,15 @@ class Console:
 
     def redacted(self, text: str) -> str:
         """Take known secrets out of a text."""
-        if not self.secrets:
-            return text
-        from bizops.render import redact  # noqa: PLC0415 - see above
+        return self._redaction.text(text) if self._redaction else text
 
-        return redact(text, self.secrets)
+    def know(self, secrets: Iterable[str | Secret], names: Iterable[str]) -> None:
+        """Hide these values from now on, but for where they are part of a name."""
+        from bizops.render import Redaction  # noqa: PLC0415 - see above
+
+        self._secrets.update(secrets)
+        self._names.update(names)
+        self._redaction = Redaction(self._secrets, self._names)
 
     def result(self, text: str) -> None:
         """Print what was asked for."""
@@ -121,10 +128,8 @@ class Console:
 
     def document(self, document: Any) -> None:  # noqa: ANN401 - whatever JSON has
         """Print one JSON document, on one line, on stdout."""
-        if self.secrets:
-            from bizops.render import redact_json  # noqa: PLC0415 - see above
-
-            document = redact_json(document, self.secrets)
+        if self._redaction:
+            document = self._redaction.document(document)
         sys.stdout.write(f"{json.dumps(document)}\n")
         sys.stdout.flush()
 

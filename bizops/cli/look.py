@@ -29,8 +29,7 @@ def validate(given: options.Offline, console: Console) -> int:
 def plan(given: options.Plan, console: Console) -> int:
     """Print what apply would do."""
     with session("plan", given, console) as opened:
-        with console.waiting(opened.reading):
-            planned = opened.road.plan(question(given))
+        planned = opened.plan(question(given))
         heading = opened.heading(planned)
         if console.is_json:
             console.document(render.plan_json(planned.plan, heading=heading))
@@ -47,8 +46,7 @@ def plan(given: options.Plan, console: Console) -> int:
 def drift(given: options.Compare, console: Console) -> int:
     """Print how the live systems differ from the files."""
     with session("drift", given, console) as opened:
-        with console.waiting(opened.reading):
-            planned = opened.road.plan(question(given))
+        planned = opened.plan(question(given))
         heading = opened.heading(planned)
         if console.is_json:
             console.document(render.drift_json(planned.plan, heading=heading))

@@ -16,10 +16,12 @@ from bizops.cli.signals import exit_at_once
 from bizops.guard import Limits
 from bizops.planner import Choice
 from bizops.provider import Options
+from bizops.resource import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from bizops.change import Plan
     from bizops.cli.console import Console
     from bizops.cli.options import Compare
     from bizops.cli.road import Planned
@@ -33,12 +35,20 @@ class Session:
     topology: Topology
     road: Road
     words: str
+    console: Console
 
     @property
     def title(self) -> str:
         """Name the topology and its environment."""
         environment = self.topology.environment
         return f"{self.topology.name} on {environment}" if environment else self.topology.name
+
+    def plan(self, asked: Question) -> Planned:
+        """Read and plan, and let the console know what live objects are called and which of their values are secret."""
+        with self.console.waiting(self.reading):
+            planned = self.road.plan(asked)
+        self.console.know(_live_secrets(planned.plan), _live_names(planned.plan))
+        return planned
 
     @property
     def reading(self) -> str:
@@ -66,7 +76,7 @@ def loaded(given: Where, console: Console) -> Topology:
         variables=os.environ,
         directory=Path.cwd(),
     )
-    console.secrets = found.secrets
+    console.know(found.secrets, found.names)
     for warning in found.warnings:
         console.warning(warning)
     return found
@@ -79,7 +89,7 @@ def session(command: str, given: Online, console: Console) -> Iterator[Session]:
     road = Road(found, Options(timeout=given.timeout, parallelism=given.parallelism))
     with exit_at_once():
         try:
-            yield Session(found, road, _words(command, given))
+            yield Session(found, road, _words(command, given), console)
         finally:
             road.close()
 
@@ -101,6 +111,20 @@ def question(given: Compare, *, destroy: bool = False) -> Question:
         is_destroy=destroy,
     )
     return Question(choice, limits, tuple(take.refresh_images))
+
+
+def _live_names(plan: Plan) -> set[str]:
+    addresses = {change.address for change in plan.changes}
+    addresses |= {observed.address for observed in (*plan.unmanaged, *plan.unreadable)}
+    names = {text for system in plan.systems for text in (system.address, system.identity)}
+    for address in addresses:
+        names |= {str(address), address.name, *address.parts}
+    return names - {""}
+
+
+def _live_secrets(plan: Plan) -> set[Secret]:
+    fields = [field for change in plan.changes for field in (*change.fields, *change.unmanaged)]
+    return {field.before for field in fields if isinstance(field.before, Secret)}
 
 
 def _words(command: str, given: Where) -> str:

@@ -9,14 +9,15 @@ from bizops.render.health import health_json, health_text
 from bizops.render.outcome import is_shown, outcome_json, outcome_text, result_json, result_text
 from bizops.render.plan import plan_text
 from bizops.render.plan_json import plan_json
+from bizops.render.redaction import Redaction
 from bizops.render.style import Style, count_text
 from bizops.render.tally import Tally, summary_line, tally
-from bizops.render.values import redact, redact_json
 from bizops.render.verdict import apply_verdict, drift_verdict, plan_verdict
 
 __all__ = [
     "Heading",
     "Reading",
+    "Redaction",
     "Style",
     "Tally",
     "apply_verdict",
@@ -34,8 +35,6 @@ __all__ = [
     "plan_json",
     "plan_text",
     "plan_verdict",
-    "redact",
-    "redact_json",
     "result_json",
     "result_text",
     "summary_line",

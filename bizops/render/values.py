@@ -11,7 +11,7 @@ from bizops.quantity import Duration, Size
 from bizops.resource import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from bizops.resource import Path
 
@@ -19,13 +19,6 @@ UNSET = "(unset)"
 _DIGEST = re.compile(r"@sha256:([0-9a-f]{8})[0-9a-f]{56}")
 _PLAIN = re.compile(r"[^\s\x00-\x1f\x7f-\x9f]+\Z")
 _PLAIN_IN_LIST = re.compile(r"[^\s\x00-\x1f\x7f-\x9f\[\],]+\Z")
-_SHORTEST_ANYWHERE = 4
-_TOO_COMMON = re.compile(r"(?:\d{1,5}|true|false|null|none|yes|no|on|off)\Z", re.IGNORECASE)
-_OUR_WORDS = (
-    "bizops rabbitmq kafka swarm queue exchange binding policy topic network secret service hidden "
-    "message consumer partition replica task image environment add change destroy refused unmanaged "
-    "create update delete replace managed applied failed skipped running missing changed"
-)
 
 
 class Values:
@@ -106,44 +99,6 @@ def has_secret(value: Any) -> bool:  # noqa: ANN401 - any setting
     if isinstance(value, (tuple, list, set, frozenset)):
         return any(has_secret(item) for item in value)
     return isinstance(value, Secret)
-
-
-def redact(text: str, secrets: Iterable[str | Secret]) -> str:
-    """Replace known secret values by `(hidden)`: the last filter before anything is printed.
-
-    The longest go first, so that none survives as a part of another. A value shorter than four characters is
-    replaced only where it stands as a word of its own, and one that says nothing (`true`, `4096`) not at all: a name
-    such as MAX_TOKENS makes it hidden, and without it `1 to add` would become unreadable. Nor is a word that every
-    output holds: `(hidden)mq.queue/orders` would tell the password that it hides.
-    """
-    for value in _longest_first(secrets):
-        if len(value) >= _SHORTEST_ANYWHERE:
-            text = text.replace(value, "(hidden)")
-            escaped = json.dumps(value)[1:-1]
-            text = text.replace(escaped, "(hidden)") if escaped != value else text
-        else:
-            text = re.sub(rf"(?<![\w.]){re.escape(value)}(?![\w.])", "(hidden)", text)
-    return text
-
-
-def redact_json(document: Any, secrets: Iterable[str | Secret]) -> Any:  # noqa: ANN401 - whatever JSON has
-    """Redact every text inside a document; numbers and keys stay, so that it remains valid."""
-    known = _longest_first(secrets)
-    if isinstance(document, dict):
-        return {key: redact_json(held, known) for key, held in document.items()}
-    if isinstance(document, list):
-        return [redact_json(item, known) for item in document]
-    return redact(document, known) if isinstance(document, str) else document
-
-
-def _longest_first(secrets: Iterable[str | Secret]) -> list[str]:
-    known = {item.reveal() if isinstance(item, Secret) else item for item in secrets}
-    telling = (
-        value
-        for value in known
-        if value and not _TOO_COMMON.match(value) and value.lower() not in _OUR_WORDS
-    )
-    return sorted(telling, key=lambda value: (-len(value), value))
 
 
 def printable(text: str) -> str:

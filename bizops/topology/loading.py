@@ -51,6 +51,16 @@ class Topology:
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
     origins: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def names(self) -> frozenset[str]:
+        """What things are called, which no filter may spoil: files, addresses, and how systems are reached."""
+        found = {self.name, self.environment, *self.files}
+        for resource in self.resources:
+            found |= {str(resource.address), resource.address.name, *resource.address.parts}
+        for spec in self.connections.values():
+            found |= {value for _, value in spec if isinstance(value, str)}
+        return frozenset(found - {""})
+
 
 def load(
     files: Sequence[str],

@@ -205,11 +205,28 @@ def test_the_filter_replaces_what_tells_something(
     text: str, secrets: list[str], shown: str
 ) -> None:
     """The longest goes first, short ones go as words only, and what says nothing stays readable."""
-    assert render.redact(text, secrets) == shown
+    assert render.Redaction(secrets).text(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("! rabbitmq.queue/auto_guests", "! rabbitmq.queue/auto_guests"),
+        ("user guest: denied", "user guest: denied"),
+        ("curl http://guest.example:1/api -u guest", "curl http://guest.example:1/api -u guest"),
+        ("task: pw=a-guest-b9", "task: pw=(hidden)"),
+        ("task: orders1", "task: (hidden)"),
+    ],
+)
+def test_the_filter_leaves_names_alone(text: str, shown: str) -> None:
+    """A spoilt address helps nobody and tells the password; a longer secret around a name still goes whole."""
+    names = ["auto_guests", "guest", "http://guest.example:1", "orders"]
+    secrets = ["guest", "a-guest-b9", "orders1"]
+    assert render.Redaction(secrets, names).text(text) == shown
 
 
 def test_the_filter_keeps_a_document_valid() -> None:
     """Numbers and keys stay as they are; texts are filtered at any depth."""
     document = {"abcd": ["xx abcd", {"n": 12345678}], "n": None}
-    shown = render.redact_json(document, ["abcd", "12345678"])
+    shown = render.Redaction(["abcd", "12345678"]).document(document)
     assert shown == {"abcd": ["xx (hidden)", {"n": 12345678}], "n": None}
