@@ -1,0 +1,101 @@
+"""The side of a provider that talks to its system."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bizops.change import Outcome, Readiness, Step, System
+    from bizops.provider.scope import Scope
+    from bizops.resource import Address, Observation, Resource
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to talk: seconds for one request, how many requests at once."""
+
+    timeout: float = 10.0
+    parallelism: int = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Observations:
+    """One observation for each address asked for, and one for each live object inside the scope.
+
+    `system` says what was read. `context` is the provider's own view of what is not a resource (all policies, say):
+    `derive` gets it. `warnings` are shown as they are.
+    """
+
+    system: System
+    found: tuple[Observation, ...] = ()
+    warnings: tuple[str, ...] = ()
+    context: Any = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Stake:
+    """What goes when an address is deleted or replaced, asked for just before it is decided.
+
+    `needs_consent` is True where data may be lost, or where we cannot know. `text` has the numbers:
+    `812 messages (0 consumers, 1 binding)`. `remedies` are ways to do without the loss: `drain it and plan again`.
+    """
+
+    address: Address
+    needs_consent: bool
+    text: str
+    remedies: tuple[str, ...] = ()
+
+
+class Lease(Protocol):
+    """A lock that expires by itself. Every call raises ProviderError where the system fails."""
+
+    seconds: float
+
+    def take(self) -> str:
+        """Take the lease or renew our own: gives "" if it is ours now, else the holder's words."""
+
+    def release(self) -> None:
+        """Give it back; nothing happens where it is not ours."""
+
+    def break_open(self) -> None:
+        """Free it whoever holds it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What `status` shows of one system: rows of cells, the verdict in one or two words.
+
+    `rows` are `(address, cells, problem)`; a row with a problem is always shown, the others on demand.
+    """
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Address, tuple[str, ...], str], ...]
+    verdict: str = "ok"
+
+
+class Provider(Protocol):
+    """The live side. Raises ProviderError from `observe`, `weigh`, `status`; `apply` raises nothing for an item."""
+
+    def observe(self, resources: Sequence[Resource], scope: Scope) -> Observations:
+        """Read in bulk, write nothing. A part that cannot be read gives UNREADABLE observations."""
+
+    def weigh(self, addresses: Sequence[Address]) -> Sequence[Stake]:
+        """Say what goes with each address."""
+
+    def apply(self, steps: Sequence[Step]) -> Sequence[Outcome]:
+        """Write steps that need nothing of each other; one outcome for each, APPLIED, FAILED or RETRY."""
+
+    def readiness(self, steps: Sequence[Step]) -> Sequence[Readiness]:
+        """Say for each step, in order, whether what was written has taken effect."""
+
+    def lease(self, topology: str, holder: str) -> Lease | None:
+        """Give the lock for that topology, or None where this system has none to offer."""
+
+    def status(self, resources: Sequence[Resource], scope: Scope) -> Health:
+        """Give the health of what is declared, for people."""
+
+    def close(self) -> None:
+        """Give back connections."""
