@@ -14,7 +14,7 @@ from bizops import provider
 from bizops.change import Action, Change, Effect, EffectKind, Plan, Refusal
 from bizops.planner.comparison import compare
 from bizops.planner.consequences import recreated
-from bizops.planner.selection import Choice, Selection, select
+from bizops.planner.selection import Choice, Selection, check_named, select
 from bizops.provider import Derived, Observations, Scope, is_match
 from bizops.resource import Address, Observation, Presence, Resource, unreadable
 
@@ -49,6 +49,7 @@ def plan(desired: Desired, observations: Mapping[str, Observations], choice: Cho
     changes, refusals = _changes(desired, selection, found, choice)
     unmanaged = _unmanaged(desired, observations, choice)
     if choice.prune:
+        check_named(choice, {*found, *(resource.address for resource in desired.resources)})
         changes += [_deletion(observed) for observed in unmanaged]
         unmanaged = []
     changes = recreated(changes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from bizops import errors
 from bizops.provider import is_match
@@ -50,15 +50,14 @@ class Selection:
 
 
 def select(resources: Sequence[Resource], choice: Choice) -> Selection:
-    """Apply targets and exclusions; raises UsageError for a glob that matches nothing declared.
+    """Apply targets and exclusions; raises UsageError for an address that nothing declared has.
 
-    When things are destroyed a target pulls in what needs it; otherwise it pulls in what it needs.
+    With `prune` it may be that of a live object, so it is checked when those are known. When things are destroyed a
+    target pulls in what needs it; otherwise it pulls in what it needs.
     """
     by_address = {resource.address: resource for resource in resources}
-    for option, patterns in (("--target", choice.targets), ("--exclude", choice.excludes)):
-        for pattern in patterns:
-            if "*" not in pattern and "?" not in pattern:
-                _check_known(option, pattern, by_address)
+    if not choice.prune:
+        check_named(choice, by_address)
     chosen = {address for address in by_address if choice.has(address)}
     if not choice.targets:
         return Selection(tuple(r for r in resources if r.address in chosen))
@@ -83,14 +82,19 @@ def _users(resources: Iterable[Resource]) -> dict[Address, tuple[Address, ...]]:
     return {address: tuple(found) for address, found in users.items()}
 
 
-def _check_known(option: str, pattern: str, known: Iterable[Address]) -> None:
-    """Refuse a misspelt address early. An unmanaged address is refused too: it has no declaration to leave out."""
-    texts = [str(address) for address in known]
-    if pattern in texts:
-        return
+def check_named(choice: Choice, known: Iterable[Address]) -> None:
+    """Raise UsageError where a target or an exclusion without wildcards is none of the known addresses."""
+    texts = {str(address) for address in known}
+    for option, patterns in (("--target", choice.targets), ("--exclude", choice.excludes)):
+        for pattern in patterns:
+            if "*" not in pattern and "?" not in pattern and pattern not in texts:
+                _refuse(option, pattern, texts)
+
+
+def _refuse(option: str, pattern: str, known: Iterable[str]) -> NoReturn:
     import difflib  # noqa: PLC0415 - only for the message
 
-    near = difflib.get_close_matches(pattern, texts, 1)
+    near = difflib.get_close_matches(pattern, sorted(known), 1)
     hint = f"; did you mean {near[0]}?" if near else ""
     message = f"{option} {pattern}: nothing declared has this address{hint}"
     raise errors.UsageError(message)

@@ -135,6 +135,21 @@ def test_a_misspelt_target_is_an_error_with_the_nearest_name(thing: Make, planne
         planned(FakeProvider(), thing("orders"), targets=("fake.thing/order",))
 
 
+def test_prune_can_be_told_which_live_object_to_leave_or_to_take(
+    planned: Callable[..., Plan], thing: Callable[..., Resource]
+) -> None:
+    """What a refusal offers must work: an address that is only live can be excluded, and targeted."""
+    live = FakeProvider(things={"own_a": {}, "own_b": {}})
+
+    kept = planned(live, thing("own"), owns=("own*",), prune=True, excludes=("fake.thing/own_a",))
+    taken = planned(live, thing("own"), owns=("own*",), prune=True, targets=("fake.thing/own_a",))
+
+    assert ["fake.thing/own", "fake.thing/own_b"] == [str(c.address) for c in kept.changes]
+    assert ["fake.thing/own_a"] == [str(c.address) for c in taken.changes]
+    with pytest.raises(errors.UsageError, match="own_c"):
+        planned(live, thing("own"), owns=("own*",), prune=True, excludes=("fake.thing/own_c",))
+
+
 def test_excluding_an_absent_need_leaves_out_what_needs_it(thing: Make, planned: Make) -> None:
     """Creating something whose need is left out could only fail, so it is left out too, and said."""
     resources = (thing("a"), thing("b", needs=("a",)), thing("c"))
