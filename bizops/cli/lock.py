@@ -42,7 +42,8 @@ def holder() -> str:
 def held(lease: Lease | None, terms: Terms, stop: Stop) -> Iterator[None]:
     """Hold the lease inside the block. Without one to hold, say so and go on.
 
-    Raises LockHeldError when another holder keeps it longer than `terms.timeout`. Where a renewal fails, `stop` is
+    Raises LockHeldError when another holder keeps it longer than `terms.timeout`. Who is told to stop while waiting
+    holds nothing inside the block, and has to look. Where a renewal fails, `stop` is
     asked to start nothing more: another apply may begin.
     """
     if not terms.is_wanted:
@@ -52,7 +53,9 @@ def held(lease: Lease | None, terms: Terms, stop: Stop) -> Iterator[None]:
         terms.tell("no lock: this topology has no RabbitMQ, so nothing keeps a second apply away")
         yield
         return
-    _take(lease, terms)
+    if not _is_taken(lease, terms, stop):
+        yield
+        return
     ended = threading.Event()
     renewal = threading.Thread(target=_renew, args=(lease, stop, ended), daemon=True)
     renewal.start()
@@ -65,13 +68,14 @@ def held(lease: Lease | None, terms: Terms, stop: Stop) -> Iterator[None]:
             lease.release()
 
 
-def _take(lease: Lease, terms: Terms) -> None:
+def _is_taken(lease: Lease, terms: Terms, stop: Stop) -> bool:
+    """Take the lease; False where `stop` was asked for while another held it."""
     deadline = time.monotonic() + terms.timeout
     told = ""
     while True:
         other = lease.take()
         if not other:
-            return
+            return True
         if time.monotonic() >= deadline:
             message = f"another apply holds the lock: {other}"
             remedy = "wait for it, raise --lock-timeout, or free it with `bizops unlock`"
@@ -79,7 +83,9 @@ def _take(lease: Lease, terms: Terms) -> None:
         if other != told:
             terms.tell(f"waiting up to {terms.timeout:g} s for the lock that {other} holds")
             told = other
-        time.sleep(min(0.5, max(0.0, deadline - time.monotonic())))
+        stop.changed.wait(min(0.5, max(0.0, deadline - time.monotonic())))
+        if stop.level:
+            return False
 
 
 def _renew(lease: Lease, stop: Stop, ended: threading.Event) -> None:

@@ -8,6 +8,7 @@ Each but `--auto-approve` has an environment variable: BIZOPS_ and its name in c
 from __future__ import annotations
 
 import inspect
+import re
 from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
@@ -54,18 +55,25 @@ def seconds(text: str | float) -> float:
     return found
 
 
+def patience(text: str | float) -> float:
+    """Read seconds to wait, which may be none at all."""
+    return 0.0 if re.fullmatch(r"0(\.0*)?(ms|[smhdw])?", str(text)) else seconds(text)
+
+
 def _listed(flags: str, shown: str, text: str, panel: str) -> Any:  # noqa: ANN401 - typer's own type
     name = flags.lstrip("-").replace("-", "_").upper()
     return _option(flags, metavar=shown, help=text, envvar=f"BIZOPS_{name}", rich_help_panel=panel)
 
 
-def _timed(flags: str, shown: str, text: str, panel: str) -> Any:  # noqa: ANN401 - typer's own type
+def _timed(
+    flags: str, shown: str, text: str, panel: str, parser: Callable[[str], float] = seconds
+) -> Any:  # noqa: ANN401 - typer's own type
     name = flags.lstrip("-").replace("-", "_").upper()
     return _option(
         flags,
         metavar="SECONDS",
         help=text,
-        parser=seconds,
+        parser=parser,
         show_default=shown,
         envvar=f"BIZOPS_{name}",
         rich_help_panel=panel,
@@ -223,7 +231,8 @@ class Settle(Group):
         _option(help="Keep a second apply away.", envvar="BIZOPS_LOCK", rich_help_panel=TALK),
     ] = Switch.TRUE
     lock_timeout: Annotated[
-        float, _timed("--lock-timeout", "20", "Wait for another apply.", TALK)
+        float,
+        _timed("--lock-timeout", "20", "Wait for another apply; 0: not at all.", TALK, patience),
     ] = 20.0
 
 

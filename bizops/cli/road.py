@@ -5,11 +5,13 @@ plan, apply, drift and destroy cut it at different places. Nothing here prints o
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
 from bizops import applier, errors, graph, guard, observer, planner, provider
+from bizops.change import ApplyResult
 from bizops.cli import lock
 from bizops.planner import Choice, Desired
 from bizops.provider import Options, Scope
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from bizops.applier import Listener, Pace, Stop
-    from bizops.change import ApplyResult, Plan
+    from bizops.change import Plan
     from bizops.observer import Reading
     from bizops.provider import Health, Lease, Provider
     from bizops.topology import Topology
@@ -80,6 +82,8 @@ class Road:
         """
         _check(planned.plan)
         with lock.held(self._lease(), carriage.lock, carriage.stop):
+            if carriage.stop.level:
+                return ApplyResult(interrupted=True)
             again = self.plan(question).plan
             _check(again)
             if again.digest != planned.plan.digest:
@@ -106,7 +110,10 @@ class Road:
         if lease is None:
             message = "this topology has no system that offers a lock"
             raise errors.UsageError(message)
-        other = lease.take()
+        try:
+            other = lease.take()
+        except errors.RejectedError:  # held on other terms than ours, as another version may do
+            other = "another version of bizops"
         lease.break_open()
         return other
 
@@ -119,6 +126,8 @@ class Road:
         """Name the systems to read, in the topology's order: all of them, unless targets or exclusions say less."""
         if not choice.is_partial:
             return tuple(self._topology.scopes)
+        if choice.prune:  # what is live and declared nowhere may be meant
+            selected = selected | {n for n in self._topology.scopes if _may_mean(choice, n)}
         if not selected:
             message = "no declared address matches --target and --exclude"
             raise errors.UsageError(message)
@@ -148,6 +157,13 @@ class Road:
             if lease is not None:
                 return lease
         return None
+
+
+def _may_mean(choice: Choice, name: str) -> bool:
+    """Tell whether an address of that system can match a target; without targets any can."""
+    heads = [re.split(r"[*?]", target)[0] for target in choice.targets]
+    begin = f"{name}."
+    return not heads or any(head.startswith(begin) or begin.startswith(head) for head in heads)
 
 
 def _check(plan: Plan) -> None:

@@ -6,7 +6,7 @@ import pytest
 import typer
 
 from bizops.cli.app import completed, wants_json
-from bizops.cli.options import seconds
+from bizops.cli.options import patience, seconds
 
 
 @pytest.mark.parametrize(
@@ -52,6 +52,14 @@ def test_a_wrong_command_line_still_tells_who_reads(
 def test_seconds_take_units(text: str | float, found: float) -> None:
     """A bare number is seconds."""
     assert seconds(text) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "found"), [("0", 0), ("0s", 0), ("0.0", 0), (20.0, 20), ("5m", 300)]
+)
+def test_only_patience_may_be_nothing(text: str | float, found: float) -> None:
+    """Who does not want to wait for a lock says so with 0."""
+    assert patience(text) == found
 
 
 @pytest.mark.parametrize("text", ["", "soon", "0", "-1", "nan", "inf", "2d"])
