@@ -102,9 +102,11 @@ def _width(stream: IO[str], environ: Mapping[str, str]) -> int:
     if columns.isdecimal() and int(columns) > 0:
         return max(int(columns), _NARROWEST)
     try:
-        return max(os.get_terminal_size(stream.fileno()).columns, _NARROWEST)
+        found = os.get_terminal_size(stream.fileno()).columns
     except (AttributeError, OSError, ValueError):
-        return _WIDTH_WITHOUT_TERMINAL
+        found = 0
+    # A terminal that was never told its size says 0, as under `docker run -t` and in some CI.
+    return max(found, _NARROWEST) if found else _WIDTH_WITHOUT_TERMINAL
 
 
 def duration_text(seconds: float) -> str:

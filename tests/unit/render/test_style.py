@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import pty
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -62,6 +64,16 @@ def test_colour_follows_the_environment(
 def test_width_comes_from_columns_where_it_is_a_number(columns: str, width: int) -> None:
     """COLUMNS is respected within reason; a stream without a terminal is 100 wide."""
     assert Style.of(_stream(), {"COLUMNS": columns}).width == width
+
+
+def test_a_terminal_of_no_size_is_as_wide_as_a_file() -> None:
+    """A terminal that was never told its size says 0 columns, and 40 would be no guess at it."""
+    master, slave = pty.openpty()
+    try:
+        with os.fdopen(slave, "w", encoding="utf-8") as stream:
+            assert Style.of(stream, {}).width == 100
+    finally:
+        os.close(master)
 
 
 @pytest.mark.parametrize(
