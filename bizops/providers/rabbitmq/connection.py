@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import Annotated, Any
 from urllib.parse import unquote, urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 
 from bizops.providers.rabbitmq.fields import Flag  # noqa: TC001 - pydantic reads it
 from bizops.resource import Secret, Spec
@@ -70,12 +78,8 @@ class Connection(Spec):
             return data
         try:
             parts = urlsplit(data["url"])
-            port_is_valid = parts.port is None or parts.port > 0
         except ValueError:
-            port_is_valid = False
-        if not port_is_valid or parts.scheme not in AMQP_PORTS or not parts.hostname:
-            message = "url must look like http://HOST:15672 or https://HOST:15671"
-            raise ValueError(message)
+            return data
         plain = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="")
         data = data | {"url": plain.geturl().rstrip("/").removesuffix("/api")}
         if parts.username:
@@ -83,6 +87,19 @@ class Connection(Spec):
         if parts.password:
             data.setdefault("password", unquote(parts.password))
         return data
+
+    @field_validator("url")
+    @classmethod
+    def _leads_somewhere(cls, url: str) -> str:
+        try:
+            parts = urlsplit(url)
+            is_valid = parts.scheme in AMQP_PORTS and bool(parts.hostname) and parts.port != 0
+        except ValueError:  # the port is no number, or beyond 65535
+            is_valid = False
+        if not is_valid:
+            message = "must look like http://HOST:15672 or https://HOST:15671"
+            raise ValueError(message)
+        return url
 
     @property
     def host(self) -> str:

@@ -164,11 +164,12 @@ def test_the_password_is_never_part_of_the_url() -> None:
     assert "s3cret-1" not in repr(found)
 
 
-@pytest.mark.parametrize("url", ["rmq:15672", "ftp://x", "http://", "http://x:y"])
+@pytest.mark.parametrize("url", ["rmq:15672", "ftp://x", "http://", "http://x:y", "http://x:70000"])
 def test_a_url_that_leads_nowhere_is_a_fault(url: str) -> None:
-    """Scheme, host and port."""
-    with pytest.raises(ValidationError, match="url must look like"):
+    """Scheme, host and port; the fault is the url's own, so that it is shown where that stands."""
+    with pytest.raises(ValidationError, match="must look like") as caught:
         Connection.model_validate({"url": url})
+    assert [("url",)] == [error["loc"] for error in caught.value.errors()]
 
 
 def test_policy_values_take_units_or_plain_numbers() -> None:
