@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from bizops.resource import Path
 
+_LARGEST = 2**63 - 1
 _LETTER_SIZE = re.compile(r"(\d+(?:\.\d+)?)([kmg])\Z", re.IGNORECASE)
 
 
@@ -181,6 +182,14 @@ def _sorted_texts(value: Sequence[str]) -> tuple[str, ...]:
     return tuple(sorted(set(value)))
 
 
+def _at_most_the_engines(value: int) -> int:
+    """The engine decodes numbers of tasks as 64 bits, most of them signed (docker/docker `api/types/swarm`)."""
+    if value > _LARGEST:
+        message = f"must be at most {_LARGEST}"
+        raise ValueError(message)
+    return value
+
+
 def _at_least_zero(value: float) -> float:
     if value < 0:
         message = f"{value} is below zero"
@@ -204,6 +213,7 @@ else:
         int,
         BeforeValidator(whole_number_of, json_schema_input_type=int | str),
         AfterValidator(_at_least_zero),
+        AfterValidator(_at_most_the_engines),
     ]
     Number = Annotated[
         float,
