@@ -43,7 +43,8 @@ class QueueLease:
             remedy = f"permissions on {self._name}: configure, write, read"
             raise errors.DeniedError(message, remedy=remedy)
         message = f"cannot lock with queue {self._name}: {answer.reason}"
-        raise errors.RejectedError(message)
+        remedy = "bizops unlock, where no other apply is running"
+        raise errors.RejectedError(message, remedy=remedy)
 
     def release(self) -> None:
         """Give it back, if it is ours at this moment: another's is never deleted knowingly."""
