@@ -25,8 +25,11 @@ venv: $(READY) ## Make .venv with the pinned dependencies
 $(READY): constraints.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "bizops needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version). Try: make PYTHON=python3.12"; exit 1; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) \
-	  || { echo "no venv: on Debian, apt-get install python3-venv"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	    test "$$(id -u)" = 0 && command -v apt-get >/dev/null \
+	    && { echo "installing python3-venv"; apt-get update -qq && apt-get install -qq -y python3-venv >/dev/null; }; } \
+	  || { echo "no venv: as root, apt-get install python3-venv"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing the pinned dependencies into $(VENV)"
 	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r constraints.txt
 	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
