@@ -6,6 +6,7 @@ A comment on the line before a block says what it is; readers of the rendered pa
 |---|---|---|
 | `<!-- topology: NAME -->` | yaml | a whole topology: loaded, and planned against the real servers |
 | `<!-- part -->` | yaml | entries of a topology: laid into a minimal one, then as above |
+| `<!-- example -->` | yaml | the same for systems that exist nowhere: only loaded |
 | `<!-- ci -->` | yaml | a pipeline of another system: parsed, its bizops commands checked |
 | `<!-- file: PATH -->` | any | the content of a file |
 | `<!-- run: NAME -->` | console | a session: `$ ` lines are run, in order, what they print is compared |
@@ -42,7 +43,8 @@ def pages() -> tuple[Path, ...]:
     """Give every document, sorted."""
     named = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
     found = [ROOT / name for name in named if (ROOT / name).exists()]
-    return (*found, *sorted((ROOT / "docs").rglob("*.md")))
+    rooms = sorted((ROOT / "bizops").rglob("README.md"))
+    return (*found, *sorted((ROOT / "docs").rglob("*.md")), *rooms)
 
 
 def blocks(page: Path) -> Iterator[Block]:
