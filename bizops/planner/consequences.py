@@ -46,12 +46,14 @@ def _again(change: Change | None, dependent: Resource, parent: Address) -> Chang
     reason = f"dies with {parent} and is made again"
     if change is None:
         live = Observation(dependent.address, Presence.PRESENT)
+        only = "declared nowhere, so only this run makes it again"
         needs = tuple(dict.fromkeys((*dependent.needs, parent)))
         return Change(
             dependent.address,
             Action.REPLACE,
             dependent,
             live,
+            effects=(Effect(EffectKind.NOTE, only),),
             needs=needs,
             reason=reason,
             dies_with=parent,

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 from bizops.change import Action, Status
 from bizops.render.plan_json import ACTIONS
 from bizops.render.style import Style, count_text, duration_text, list_text
-from bizops.render.values import printable
+from bizops.render.values import Values, printable
 
 if TYPE_CHECKING:
-    from bizops.change import ApplyResult, Outcome, Plan, Step
+    from bizops.change import ApplyResult, Change, Outcome, Plan, Step
 
 _DONE = {Action.CREATE: "created", Action.UPDATE: "changed", Action.DELETE: "destroyed"}
 _GLYPHS = {Status.APPLIED: ("✓", "green"), Status.FAILED: ("✗", "red"), Status.RETRY: ("✗", "red")}
@@ -102,6 +102,7 @@ def result_json(result: ApplyResult, plan: Plan) -> dict[str, Any]:
         **_counts(result),
         "interrupted": result.interrupted,
         "left": _left(result, plan),
+        "lost": [str(change.address) for change in _lost(result)],
     }
 
 
@@ -139,8 +140,29 @@ def _counts(result: ApplyResult) -> dict[str, int]:
     }
 
 
+def _lost(result: ApplyResult) -> list[Change]:
+    """Give what died with a replaced object, was not made again, and is declared nowhere: no later run knows it."""
+    gone = {
+        outcome.step.change.address
+        for outcome in result.outcomes
+        if outcome.step.change is not None
+        and outcome.step.action is Action.DELETE
+        and outcome.status is Status.APPLIED
+    }
+    return [
+        change
+        for outcome in result.outcomes
+        if (change := outcome.step.change) is not None
+        and change.dies_with in gone
+        and change.resource is not None
+        and change.resource.source is None
+        and outcome.status is not Status.APPLIED
+    ]
+
+
 def _left(result: ApplyResult, plan: Plan) -> list[str]:
-    """Give the addresses that are not what the plan says, in plan order."""
+    """Give the addresses that are not what the plan says and that another run brings about, in plan order."""
+    lost = {change.address for change in _lost(result)}
     done: dict[str, list[Status]] = {}
     for outcome in result.outcomes:
         if outcome.step.change is not None:
@@ -149,6 +171,7 @@ def _left(result: ApplyResult, plan: Plan) -> list[str]:
         str(change.address)
         for change in plan.changes
         if change.action is not Action.NOOP
+        and change.address not in lost
         and any(
             status is not Status.APPLIED for status in done.get(str(change.address), [Status.RETRY])
         )
@@ -158,7 +181,24 @@ def _left(result: ApplyResult, plan: Plan) -> list[str]:
 def _next(result: ApplyResult, plan: Plan, style: Style) -> list[str]:
     if result.is_ok:
         return []
+    lost = [line for change in _lost(result) for line in _lost_lines(change, style)]
+    return [*lost, *_what_is_left(result, plan, style)]
+
+
+def _lost_lines(change: Change, style: Style) -> list[str]:
+    fields = change.resource.spec.fields() if change.resource else {}
+    shown = ", ".join(f"{'.'.join(path)} {Values().text(value)}" for path, value in fields.items())
+    text = (
+        f"{change.address} went with {change.dies_with} and is declared nowhere: "
+        f"no other run makes it again. Make it by hand: {shown}"
+    )
+    return style.wrap(printable(text), "")
+
+
+def _what_is_left(result: ApplyResult, plan: Plan, style: Style) -> list[str]:
     left = [printable(address) for address in _left(result, plan)]
+    if not left and _lost(result):
+        return []
     counts = _counts(result)
     lead = "Fix it and run the same command again" if counts["failed"] else "Run it again to finish"
     if result.interrupted:

@@ -183,6 +183,8 @@ def test_what_dies_with_a_replaced_object_is_planned_again(thing: Make, planned:
         found
     )
     assert {fake_address("t")} == {c.dies_with for c in found.changes if c.address.name != "t"}
+    told = {c.address.name for c in found.changes for e in c.effects if "only this run" in e.text}
+    assert {"foreign"} == told
 
 
 def test_destroy_deletes_what_is_declared_except_external_and_protected(

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from bizops import errors, render
 from bizops.change import (
     Action,
+    ApplyResult,
     Change,
     FieldChange,
     Outcome,
@@ -230,3 +231,36 @@ def test_the_filter_keeps_a_document_valid() -> None:
     document = {"abcd": ["xx abcd", {"n": 12345678}], "n": None}
     shown = render.Redaction(["abcd", "12345678"]).document(document)
     assert shown == {"abcd": ["xx (hidden)", {"n": 12345678}], "n": None}
+
+
+def test_what_died_with_another_and_is_lost_is_never_said_to_be_left(plain: Style) -> None:
+    """No later run knows a binding that nobody declares, so the last line says what it was, and who makes it."""
+    queue = Address("rabbitmq", "queue", ("orders",))
+    binding = Address("rabbitmq", "binding", ("amq.topic", "x.#", "orders"))
+    replaced = Change(queue, Action.REPLACE, Resource(queue, Spec()), _present(queue))
+    dead = Change(
+        binding,
+        Action.REPLACE,
+        Resource(binding, Spec()),
+        _present(binding),
+        dies_with=queue,
+    )
+    result = ApplyResult(
+        (
+            Outcome(Step(Action.DELETE, replaced), Status.APPLIED),
+            Outcome(Step(Action.CREATE, replaced), Status.APPLIED),
+            Outcome(Step(Action.CREATE, dead), Status.FAILED, "access refused"),
+        )
+    )
+    plan = Plan("shop", (replaced, dead))
+
+    told = " ".join(render.result_text(result, plan, plain, 1).split())
+    document = render.result_json(result, plan)
+
+    assert f"{binding} went with {queue} and is declared nowhere" in told
+    assert "again: only" not in told
+    assert ([], [str(binding)]) == (document["left"], document["lost"])
+
+
+def _present(address: Address) -> Observation:
+    return Observation(address, Presence.PRESENT)
