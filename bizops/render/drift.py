@@ -13,12 +13,13 @@ from bizops.change import Action
 from bizops.render.entry import Writer, counts_text, refusal_text
 from bizops.render.plan_json import FORMAT_VERSION, refusal_json, source_json, topology_json
 from bizops.render.style import Style, count_text
+from bizops.render.tally import writes_besides
 from bizops.render.values import Values, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from bizops.change import Change, FieldChange, Plan, Refusal
+    from bizops.change import Change, FieldChange, Plan, Refusal, Write
     from bizops.render.heading import Heading
     from bizops.resource import Address, Observation
 
@@ -27,6 +28,7 @@ _COLOURS = {
     "MISSING": "green",
     "CHANGED": "yellow",
     "UNMANAGED": "cyan",
+    "LEFTOVER": "cyan",
     "NOT READ": "red",
     "REFUSED": "red",
 }
@@ -34,13 +36,17 @@ _COLOURS = {
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One address that differs. `change` is there where the address is declared and was read."""
+    """One address that differs. `change` is there where the address is declared and was read.
+
+    `write` is there, in place of an address, for what has none: a derived policy that an interrupted run left behind.
+    """
 
     tag: str
     address: Address | None
     change: Change | None = None
     refusals: tuple[Refusal, ...] = ()
     observed: Observation | None = None
+    write: Write | None = None
 
 
 def differences(plan: Plan) -> tuple[Difference, ...]:
@@ -65,6 +71,10 @@ def differences(plan: Plan) -> tuple[Difference, ...]:
         if refusal.address is None
     ]
     found += [Difference("UNMANAGED", each.address, observed=each) for each in plan.unmanaged]
+    found += [
+        Difference("LEFTOVER" if write.action is Action.DELETE else "MISSING", None, write=write)
+        for write in writes_besides(plan)
+    ]
     found += [Difference("NOT READ", each.address, observed=each) for each in plan.unreadable]
     return tuple(found)
 
@@ -104,12 +114,18 @@ def drift_text(plan: Plan, style: Style, *, heading: Heading) -> str:
     return "\n".join([*lines, style.paint(_summary(plan, found), "bold")])
 
 
+def _name(each: Difference) -> str:
+    if each.write is not None:
+        return f"{each.write.provider} {each.write.text}"
+    return str(each.address) if each.address else "the plan as a whole"
+
+
 def _lines(each: Difference, writer: Writer, heading: Heading) -> list[str]:
     style = writer.style
     change = each.change
     source = heading.source_text(change.resource.source if change and change.resource else None)
     facts = _facts(each, writer)
-    name = printable(str(each.address)) if each.address else "the plan as a whole"
+    name = printable(_name(each))
     line = f"{each.tag:<{_TAG_WIDTH}}{name}"
     if facts and len(line) + 3 + len(facts[0]) + (len(source) and len(source) + 2) <= style.width:
         line += f"   {facts.pop(0)}"
@@ -162,6 +178,7 @@ def _counts(plan: Plan, found: Iterable[Difference]) -> dict[str, int]:
         "missing": tags.count("MISSING"),
         "changed": tags.count("CHANGED"),
         "unmanaged": tags.count("UNMANAGED"),
+        "leftover": tags.count("LEFTOVER"),
         "refused": tags.count("REFUSED"),
         "not_read": len(plan.unreadable),
         "read": len(read) + len(plan.unmanaged),
@@ -172,10 +189,9 @@ def _summary(plan: Plan, found: Sequence[Difference]) -> str:
     counts = _counts(plan, found)
     parts = [
         f"{counts[word]} {word}"
-        for word in ("missing", "changed", "unmanaged", "refused")
+        for word in ("missing", "changed", "unmanaged", "leftover", "refused")
         if counts[word]
     ]
-    parts += [f"{len(plan.writes)} to be written besides"] if plan.writes and not parts else []
     read = f"{counts['read']} read"
     lost = f"; {counts['not_read']} not read" if counts["not_read"] else ""
     partial = " This is a partial comparison." if plan.partial else ""
@@ -215,7 +231,7 @@ def _json(each: Difference, values: Values) -> dict[str, Any]:
         "refusals": [refusal_json(refusal) for refusal in each.refusals],
         "counts": dict(observed.counts) if observed else {},
         "notes": list(observed.notes) if observed else [],
-        "why": observed.why if observed else "",
+        "why": each.write.text if each.write else observed.why if observed else "",
     }
 
 

@@ -22,6 +22,7 @@ from bizops.change import (
     Refusal,
     Status,
     Step,
+    Write,
 )
 from bizops.quantity import Duration, Size
 from bizops.render.values import Values
@@ -260,6 +261,20 @@ def test_what_died_with_another_and_is_lost_is_never_said_to_be_left(plain: Styl
     assert f"{binding} went with {queue} and is declared nowhere" in told
     assert "again: only" not in told
     assert ([], [str(binding)]) == (document["left"], document["lost"])
+
+
+def test_drift_names_what_a_killed_run_left_behind(heading: Heading, plain: Style) -> None:
+    """A number without a name is no report."""
+    write = Write("rabbitmq", "old", Action.DELETE, "policy bizops.shop.ttl-1h.77ab02")
+    plan = Plan("shop", writes=(write,))
+
+    told = render.drift_text(plan, plain, heading=heading)
+    document = render.drift_json(plan, heading=heading)
+
+    assert "LEFTOVER   rabbitmq policy bizops.shop.ttl-1h.77ab02\nDrift: 1 leftover" in told
+    assert ["leftover"] == [each["kind"] for each in document["drift"]]
+    assert 1 == document["summary"]["leftover"]
+    assert 2 == render.drift_verdict(plan)
 
 
 def _present(address: Address) -> Observation:
