@@ -50,7 +50,15 @@ class TopologyError(BizopsError):
 
 
 class ProviderError(BizopsError):
-    """A live system failed us; the message carries the system's own words."""
+    """A live system failed us; the message carries the system's own words.
+
+    `setting` is the path of the connection setting that is to blame, such as `connections.rabbitmq.password`; empty
+    where it is the address.
+    """
+
+    def __init__(self, message: str, *, remedy: str = "", setting: str = "") -> None:
+        super().__init__(message, remedy=remedy)
+        self.setting = setting
 
 
 class UnreachableError(ProviderError):

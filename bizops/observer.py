@@ -51,7 +51,7 @@ def _read(name: str, connect: Connect, resources: Sequence[Resource], scope: Sco
         observations = connect().observe(mine, scope)
     except errors.ProviderError as error:
         lost = tuple(unreadable(resource.address, str(error)) for resource in mine)
-        system = System(name, "", problem=str(error), remedy=error.remedy)
+        system = System(name, "", problem=str(error), remedy=error.remedy, setting=error.setting)
         return Reading(Observations(system, lost), 0, time.monotonic() - started, error)
     objects = sum(o.presence is not Presence.UNREADABLE for o in observations.found)
     return Reading(observations, objects, time.monotonic() - started)

@@ -153,3 +153,7 @@ def test_a_refused_password_is_never_printed(real: Real) -> None:
         found = real.call(*arguments, PASSWORD=PASSWORD)
         assert found.returncode in {1, 3}
         assert PASSWORD not in found.stdout + found.stderr
+    assert (
+        "connections.rabbitmq.password, from PASSWORD"
+        in real.call("plan", PASSWORD=PASSWORD).stderr
+    )

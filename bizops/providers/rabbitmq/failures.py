@@ -11,6 +11,7 @@ import urllib3
 from bizops import errors
 
 _TLS_MISMATCH = ("WRONG_VERSION_NUMBER", "UNKNOWN_PROTOCOL", "record layer failure")
+_WRONG_PASSWORD = "wrong user name or password"  # noqa: S105 - words for people
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,9 @@ def refused(whom: Whom, status: int, said: str) -> errors.ProviderError:
     """Give the error for a read that the broker refused."""
     text = explained(whom, status, said)
     if status in {401, 403}:
-        return errors.DeniedError(text, remedy=whom.remedy)
+        to_blame = "password" if _WRONG_PASSWORD in text else "username"
+        setting = f"connections.rabbitmq.{to_blame}"
+        return errors.DeniedError(text, remedy=whom.remedy, setting=setting)
     if status >= 500:  # noqa: PLR2004 - HTTP
         return errors.RetryableError(text, remedy=whom.remedy)
     return errors.RejectedError(text, remedy=whom.remedy)
@@ -102,9 +105,9 @@ def explained(whom: Whom, status: int, said: str) -> str:
     if status not in {401, 403}:
         return said or f"HTTP {status}"
     meanings = {
-        "Not_Authorized": "wrong user name or password",
-        "": "wrong user name or password",
-        "Login failed": "wrong user name or password",
+        "Not_Authorized": _WRONG_PASSWORD,
+        "": _WRONG_PASSWORD,
+        "Login failed": _WRONG_PASSWORD,
         "Not management user": "the user needs the policymaker tag",
         "User not authorised to access virtual host": "the user has no permissions in this vhost",
         "User not authorised to access object": "the user needs the policymaker tag",
