@@ -125,6 +125,6 @@ def test_a_signal_stops_an_apply_in_order_and_it_says_what_is_left(
     assert begun.returncode == code, out + err
     assert f"{shop.tag}-later" in out + err
     assert f"{shop.tag}-later" not in witness("docker", "service", "ls", "--format", "{{.Name}}")
-    assert "bizops.lock" not in witness(
+    assert f"bizops.lock.{shop.tag}" not in witness(
         "docker", "exec", "rabbitmq", "rabbitmqctl", "-q", "list_queues", "name"
     )
