@@ -17,7 +17,7 @@ demo: venv stack ## Tell the whole story on the seed topology, against the real 
 	@$(BIN)/python -m stack.demo
 
 test: venv lint types layers stack-tests ## Check everything, against the real stack
-	@$(BIN)/python -m pytest -q -n $(WORKERS) -m 'not disruptive' $(PYTEST)
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m 'not disruptive' $(PYTEST)
 	@$(BIN)/python -m pytest -q -m disruptive $(PYTEST)
 
 venv: $(READY) ## Make .venv with the pinned dependencies

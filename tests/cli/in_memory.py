@@ -43,7 +43,8 @@ class Kept(FakeProvider):
         )
 
     def observe(self, resources: Sequence[Resource], scope: Scope) -> Observations:
-        """Observe, as slowly as told."""
+        """Observe, as slowly as told; a file beside the state says that it has begun."""
+        self._path.with_name("reading").touch()
         time.sleep(self._state.get("read_seconds", 0))
         return super().observe(resources, scope)
 

@@ -150,7 +150,10 @@ def test_a_signal_while_reading_ends_it_at_once(
         stderr=subprocess.PIPE,
         text=True,
     )
-    time.sleep(3)
+    begun = time.monotonic()
+    while not bench.state.with_name("reading").exists():
+        assert time.monotonic() - begun < PATIENCE
+        time.sleep(0.05)
     process.send_signal(sent)
     _, said = process.communicate(timeout=PATIENCE / 2)
     assert process.returncode == code
