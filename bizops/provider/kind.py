@@ -83,7 +83,7 @@ class Kind:
     `whole` are first path segments whose map is owned whole: a live key that nobody declares is a difference there.
     `expand` gives the resources that one implies (a dead-letter queue); an explicit entry of that address wins.
     `references` are what the spec refers to. `effects(change)` adds consequences, such as restarts.
-    `summary(spec)` is the one line of settings under a created resource.
+    `summary(spec, address)` is the one line of settings under a created resource.
     `holds_data`: deleting or replacing it is put to `Provider.weigh` and may need consent.
     `protected(name)` is True for names that are never touched whatever is declared (`amq.*`).
     `name_problem(name)` says why the system would refuse a name, or "".
@@ -96,7 +96,7 @@ class Kind:
     spec: type[Spec]
     address: Callable[[str, Any, Any], Address]
     rules: Mapping[str, Rule]
-    summary: Callable[[Any], str]
+    summary: Callable[[Any, Address], str]
     whole: frozenset[str] = frozenset()
     expand: Callable[[Resource, Any], Iterable[Resource]] = lambda _resource, _settings: ()
     references: Callable[[Resource, Any], Iterable[Reference]] = lambda _resource, _settings: ()

@@ -74,7 +74,7 @@ class Writer:
         is_new = change.action is Action.CREATE or change.dies_with is not None
         if is_new and change.resource is not None and not self.verbose:
             kind = provider.definition(change.address.provider).kind(change.address.kind)
-            summary = printable(kind.summary(change.resource.spec))
+            summary = printable(kind.summary(change.resource.spec, change.address))
             return self.style.wrap(summary, _BODY, _DEEPER) if summary else []
         width = max((len(field.name) for field in change.fields), default=0)
         lines = []

@@ -79,7 +79,7 @@ THING = Kind(
         "shape": lambda _transition: Verdict(Mutability.REPLACE, "fixed when the thing is made"),
         "root": lambda _transition: Verdict(Mutability.NEVER, "roots do not move", ("keep root as it is",)),
     },
-    summary=lambda spec: ", ".join(f"{'.'.join(path)} {value}" for path, value in spec.fields().items()),
+    summary=lambda spec, _address: ", ".join(f"{'.'.join(path)} {value}" for path, value in spec.fields().items()),
     whole=frozenset({"tags"}),
     holds_data=True,
 )  # fmt: skip

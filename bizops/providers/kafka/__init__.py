@@ -17,7 +17,7 @@ def _address(name: str, spec: TopicSpec, settings: Settings) -> Address:
     return Address("kafka", "topic", (name,))
 
 
-def _summary(spec: TopicSpec) -> str:
+def _summary(spec: TopicSpec, _topic: Address) -> str:
     counts = [
         text
         for value, text in (

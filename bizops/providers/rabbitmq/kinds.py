@@ -8,7 +8,6 @@ from bizops.provider import Kind, Reference
 from bizops.providers.rabbitmq import names, rules
 from bizops.providers.rabbitmq.names import PROVIDER
 from bizops.providers.rabbitmq.specs import (
-    OWN_NAME,
     BindingSpec,
     ExchangeSpec,
     PolicySpec,
@@ -103,8 +102,8 @@ def binding_references(resource: Resource, settings: Settings) -> Iterable[Refer
     yield Reference(str(names.queue_address(spec.queue, scope)), ("queue",))
 
 
-def queue_summary(spec: QueueSpec) -> str:
-    """Give a queue's settings on one line: `max_priority 5, message_ttl 4h, dead letters to dlx`."""
+def queue_summary(spec: QueueSpec, address: Address) -> str:
+    """Give a queue's settings on one line: `max_priority 5, message_ttl 4h, dead letters to dlx -> q.dlq`."""
     parts = [
         f"{'.'.join(path)} {value}"
         for path, value in spec.fields().items()
@@ -113,12 +112,12 @@ def queue_summary(spec: QueueSpec) -> str:
     if spec.dead_letter is not None:
         target = spec.dead_letter.exchange or "the default exchange"
         key = spec.dead_letter.routing_key
-        implied = f" -> {OWN_NAME}.dlq" if spec.dead_letter.exchange else ""
+        implied = f" -> {address.name}.dlq" if spec.dead_letter.exchange else ""
         parts.append(f"dead letters to {target}" + (implied if key is None else f" as {key}"))
     return ", ".join(parts)
 
 
-def _summary(spec: Spec) -> str:
+def _summary(spec: Spec, _address: Address) -> str:
     return ", ".join(
         f"{'.'.join(path)} {value}"
         for path, value in spec.fields().items()
@@ -161,7 +160,7 @@ BINDING = Kind(
     BindingSpec,
     _binding,
     {"": rules.in_place},
-    lambda spec: ", ".join(f"{key} {value}" for key, value in spec.arguments),
+    lambda spec, _address: ", ".join(f"{key} {value}" for key, value in spec.arguments),
     references=binding_references,
     is_list=True,
 )

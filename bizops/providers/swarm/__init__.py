@@ -31,7 +31,7 @@ def _connect(connection: Connection, settings: Settings, options: Options) -> Pr
     return Swarm(connection, settings, options)
 
 
-def _service_summary(spec: Service) -> str:
+def _service_summary(spec: Service, _named: Address) -> str:
     replicas = spec.deploy.replicas if spec.deploy else None
     mode = (spec.deploy.mode if spec.deploy else None) or "replicated"
     tasks = 1 if replicas is None else replicas
@@ -44,13 +44,13 @@ def _service_summary(spec: Service) -> str:
     return f"{many} of {spec.image}{command}"
 
 
-def _network_summary(spec: Network) -> str:
+def _network_summary(spec: Network, _named: Address) -> str:
     words = [spec.driver or "overlay"]
     words += [name for name in ("attachable", "internal") if getattr(spec, name)]
     return ", ".join(words)
 
 
-def _secret_summary(spec: Secret) -> str:
+def _secret_summary(spec: Secret, _named: Address) -> str:
     source = f"environment variable {spec.environment}" if spec.environment else f"file {spec.file}"
     return f"from {source}"
 

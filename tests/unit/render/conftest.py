@@ -72,7 +72,7 @@ def _kind(name: str, kind: str, plural: str) -> Kind:
         spec=Said,
         address=lambda key, _spec, _settings: Address(name, kind, (key,)),
         rules={"": lambda _transition: IN_PLACE},
-        summary=lambda spec: spec.says,
+        summary=lambda spec, _address: spec.says,
     )
 
 

@@ -107,7 +107,7 @@ def summaries(monkeypatch: pytest.MonkeyPatch, definitions: None) -> None:
     def definition(name: str) -> Any:
         made = found(name)
         for kind in made.kinds:
-            object.__setattr__(kind, "summary", repr)
+            object.__setattr__(kind, "summary", lambda spec, _address: repr(spec))
         return made
 
     monkeypatch.setattr(provider, "definition", definition)
