@@ -54,9 +54,14 @@ class Answer:
         return 0 < self.status < _REFUSED
 
     @property
+    def is_unanswered(self) -> bool:
+        """True where the broker said nothing at all, so that we do not know what became of the request."""
+        return self.status == 0
+
+    @property
     def is_transient(self) -> bool:
-        """True where the same request may pass on another try; 0 is no answer at all."""
-        return self.status in _TRANSIENT or self.status == 0
+        """True where the same request may pass on another try."""
+        return self.status in _TRANSIENT or self.is_unanswered
 
 
 class Client:

@@ -75,8 +75,9 @@ class RabbitMQ:
         return [found[address] for address in addresses]
 
     def apply(self, steps: Sequence[Step]) -> Sequence[Outcome]:
-        """Write every step over parallel connections."""
+        """Write every step over parallel connections; once the broker does not answer, send it no more of them."""
         filled = self._filled_meanwhile(steps)
+        silence: list[str] = []
 
         def carry_out(step: Step) -> Outcome:
             if step.key in filled:
@@ -84,7 +85,12 @@ class RabbitMQ:
             request = writing.request(step, self._settings.vhost)
             if request is None:
                 return Outcome(step, Status.APPLIED)
-            return writing.outcome(step, self._client.write(request))
+            if silence:
+                return Outcome(step, Status.RETRY, silence[0])
+            answer = self._client.write(request)
+            if answer.is_unanswered:
+                silence.append(answer.reason)
+            return writing.outcome(step, answer)
 
         return self._client.map(carry_out, steps)
 
