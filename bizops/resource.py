@@ -85,7 +85,9 @@ class Spec(BaseModel):
     Field names are the keys of the topology file. A map is held as a sorted tuple of pairs.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, defer_build=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", arbitrary_types_allowed=True, defer_build=True
+    )
 
     def fields(self) -> dict[Path, Any]:
         """Give every managed setting by its path; values are scalars, `Secret`s or tuples.
