@@ -1,0 +1,27 @@
+"""An engine without a model, for tests and load runs: it answers by itself after `STUB_SECONDS`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from workers.engine import Answer, Usage
+
+if TYPE_CHECKING:
+    from workers.engine import Deadline, Persona
+    from workers.settings import Settings
+    from workers.task import Task
+
+
+class StubEngine:
+    """Answers each task with its own id, after the time that a model would take."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._seconds = settings.stub_seconds
+
+    def warm_up(self) -> None:
+        """Nothing here is heavy."""
+
+    def run(self, persona: Persona, task: Task, deadline: Deadline) -> Answer:
+        """Wait, then answer; raises TransientError where the deadline comes first."""
+        deadline.sleep(self._seconds)
+        return Answer(f"{persona.name} worked on {task.id}", "stub/none", Usage())

@@ -1,0 +1,90 @@
+"""The error tree of the workers.
+
+    WorkersError
+    ├── SettingsError           the environment has faults; carries all of them
+    ├── InvalidTaskError        a message that is no task; carries all that is wrong with it
+    ├── RunError                an agent's run ended without an answer
+    │   ├── TransientError      another try may help: 408, 409, 429, 5xx, no connection, out of time
+    │   └── PermanentError      no further try helps: 400, 401, 403, 404, 422, a content refusal
+    └── AwayError               a system that a worker needs cannot be reached now
+        ├── StoreAwayError      Redis
+        ├── EventsAwayError     Kafka
+        └── PublishError        RabbitMQ did not confirm a message, or gave it back as unroutable
+
+Every message is one line, and holds no secret.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class WorkersError(Exception):
+    """Anything that the workers say to an operator on purpose."""
+
+
+class SettingsError(WorkersError):
+    """The environment has faults: `faults` holds one line for each, with the variable's name and never its value."""
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        super().__init__("; ".join(faults))
+        self.faults = tuple(faults)
+
+
+class InvalidTaskError(WorkersError):
+    """A message is no task: `faults` holds one line for each thing that is wrong with it."""
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        super().__init__("; ".join(faults))
+        self.faults = tuple(faults)
+
+
+class RunError(WorkersError):
+    """A run of an agent ended without an answer.
+
+    `error_class` is the word for it in headers and metrics, such as `rate_limited`. `is_provider` says that the
+    model's provider is to blame, whatever the task: such failures open the circuit breaker.
+    """
+
+    def __init__(self, message: str, *, error_class: str, is_provider: bool = False) -> None:
+        super().__init__(message)
+        self.error_class = error_class
+        self.is_provider = is_provider
+
+
+class TransientError(RunError):
+    """Another try may help; not before `retry_after` seconds where the provider said so."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        error_class: str,
+        is_provider: bool = False,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message, error_class=error_class, is_provider=is_provider)
+        self.retry_after = retry_after
+
+
+class PermanentError(RunError):
+    """No further try helps."""
+
+
+class AwayError(WorkersError):
+    """A system that a worker needs cannot be reached now."""
+
+
+class StoreAwayError(AwayError):
+    """Redis cannot be reached, or does not answer in time."""
+
+
+class EventsAwayError(AwayError):
+    """Kafka did not report an event as delivered."""
+
+
+class PublishError(AwayError):
+    """RabbitMQ did not confirm a message, or returned it because no queue takes it."""

@@ -1,0 +1,242 @@
+"""What can be configured, all of it by environment variables, `.env`, or Docker secrets files (`<NAME>_FILE`)."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from workers.errors import SettingsError
+from workers.values import (
+    Seconds,
+    Secret,
+    address,
+    choice,
+    flag,
+    model,
+    number,
+    port,
+    price,
+    seconds,
+    size,
+    text,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from workers.values import Price
+
+UNSTARTED_SECONDS = 3.0
+"""What a stop keeps of the grace period for itself: flush Kafka, hand back what runs, close."""
+
+
+def _setting(parse: Callable[[str], Any], default: Any, meaning: str) -> Any:  # noqa: ANN401 - as dataclasses.field
+    return dataclasses.field(default=default, metadata={"parse": parse, "meaning": meaning})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings of a worker; times in seconds, sizes in bytes.
+
+    Secrets are `Secret` values, which print as `(hidden)`.
+    """
+
+    queue_name: str = _setting(text, "", "the queue to work on; the agent's own where unset")
+    concurrency: int = _setting(number(1, 64), 1, "how many tasks run at a time, and the prefetch")
+    engine: str = _setting(choice("crewai", "stub"), "crewai", "what runs the agents: crewai, stub")
+    stub_seconds: Seconds = _setting(
+        seconds(0), Seconds(0), "how long the stub engine takes for a task"
+    )
+
+    rabbitmq_host: str = _setting(text, "localhost", "RabbitMQ's host")
+    rabbitmq_port: int = _setting(port, 5672, "RabbitMQ's AMQP port")
+    rabbitmq_vhost: str = _setting(text, "/", "the vhost")
+    rabbitmq_user: str = _setting(text, "guest", "the user")
+    rabbitmq_pass: Secret = _setting(Secret, Secret("guest"), "its password")
+    rabbitmq_tls: bool = _setting(flag, False, "speak TLS")  # noqa: FBT003 - the default of a setting
+    rabbitmq_ca_file: str = _setting(
+        text, "", "the certificate authority; the system's where unset"
+    )
+    heartbeat: int = _setting(number(5, 600), 30, "seconds between AMQP heartbeats")
+
+    kafka_bootstrap_servers: str = _setting(address, "localhost:9092", "Kafka's brokers")
+    kafka_security_protocol: str = _setting(
+        choice("plaintext", "ssl", "sasl_plaintext", "sasl_ssl"),
+        "plaintext",
+        "librdkafka's security.protocol",
+    )
+    kafka_sasl_mechanism: str = _setting(text, "", "librdkafka's sasl.mechanism")
+    kafka_sasl_username: str = _setting(text, "", "librdkafka's sasl.username")
+    kafka_sasl_password: Secret = _setting(Secret, Secret(), "librdkafka's sasl.password")
+    kafka_ssl_ca_location: str = _setting(text, "", "librdkafka's ssl.ca.location")
+    event_timeout: Seconds = _setting(
+        seconds(1), Seconds(10), "how long Kafka may take to report an event as delivered"
+    )
+
+    redis_url: Secret = _setting(
+        Secret,
+        Secret("redis://localhost:6379/0"),
+        "Redis: redis:// or rediss://, with user and password",
+    )
+    result_ttl: Seconds = _setting(
+        seconds(60),
+        Seconds(86400),
+        "how long a result is kept, so that its task is not paid for again",
+    )
+
+    llm_model: str = _setting(
+        model, "openai/gpt-4o-mini", "the model: openai/NAME or anthropic/NAME"
+    )
+    llm_base_url: str = _setting(
+        text, "", "where the provider's API is; its own address where unset"
+    )
+    openai_api_key: Secret = _setting(Secret, Secret(), "the key for openai/ models")
+    anthropic_api_key: Secret = _setting(Secret, Secret(), "the key for anthropic/ models")
+    llm_price: Price | None = _setting(
+        price,
+        None,
+        "USD per million tokens, prompt/completion, such as 0.15/0.60; no cost where unset",
+    )
+    llm_max_tokens: int = _setting(
+        number(1, 1_000_000), 4096, "the longest answer of a model, in tokens"
+    )
+    llm_timeout: Seconds = _setting(
+        seconds(1), Seconds(60), "how long one request to a model may take"
+    )
+    soft_time_limit: Seconds = _setting(
+        seconds(1),
+        Seconds(150),
+        "after this no further request begins, and the task is tried again",
+    )
+    hard_time_limit: Seconds = _setting(
+        seconds(1),
+        Seconds(180),
+        "a run beyond this cannot be stopped but with the process, which then restarts",
+    )
+    stop_grace_period: Seconds = _setting(
+        seconds(4), Seconds(210), "as in the service: how long a stop may take until it is a kill"
+    )
+
+    task_ttl: Seconds = _setting(
+        seconds(0),
+        Seconds(0),
+        "tasks older than this are dead-lettered; as the queue's message_ttl, 0 is never",
+    )
+    max_body: int = _setting(size, 1 << 20, "the largest message that is read, such as 256KiB")
+    max_attempts: int = _setting(number(1, 100), 5, "tries before a task is dead-lettered")
+    max_starts: int = _setting(
+        number(1, 100), 3, "runs that never ended before a task is dead-lettered as poison"
+    )
+    lease: Seconds = _setting(
+        seconds(2),
+        Seconds(30),
+        "how long a task stays reserved for a worker that no longer says so",
+    )
+    breaker_failures: int = _setting(
+        number(1, 1000), 5, "failures of the provider in a row after which nothing is consumed"
+    )
+    breaker_pause: Seconds = _setting(
+        seconds(0),
+        Seconds(15),
+        "how long the first such pause takes; each further one twice as long, at most 5m",
+    )
+
+    health_host: str = _setting(text, "127.0.0.1", "where /livez, /readyz and /metrics listen")
+    health_port: int = _setting(number(0, 65535), 8080, "their port; 0 takes any free one")
+    log_level: str = _setting(
+        choice("debug", "info", "warning", "error"), "info", "debug, info, warning, error"
+    )
+
+    def faults(self) -> list[str]:
+        """Say what does not fit together, with the variables' names and never their values."""
+        limits = ("llm_timeout", "soft_time_limit", "hard_time_limit")
+        found = [
+            f"{shorter.upper()} must be below {longer.upper()}"
+            for shorter, longer in itertools.pairwise(limits)
+            if getattr(self, shorter) >= getattr(self, longer)
+        ]
+        if self.hard_time_limit > self.stop_grace_period - UNSTARTED_SECONDS:
+            found.append(
+                f"HARD_TIME_LIMIT must be at least {UNSTARTED_SECONDS:g}s below STOP_GRACE_PERIOD"
+            )
+        if self.task_ttl and self.result_ttl < self.task_ttl:
+            found.append("RESULT_TTL must not be below TASK_TTL: a task could outlive its result")
+        key = "anthropic_api_key" if self.llm_model.startswith("anthropic/") else "openai_api_key"
+        if self.engine == "crewai" and not getattr(self, key):
+            found.append(
+                f"{key.upper()} (or {key.upper()}_FILE) is needed for the model that LLM_MODEL names"
+            )
+        return found
+
+
+FIELDS = {field.name.upper(): field for field in dataclasses.fields(Settings)}
+
+
+def load_settings(environment: Mapping[str, str], dotenv: Path | None = None) -> Settings:
+    """Read the settings; an empty value counts as unset. The environment beats `dotenv`, which may not exist.
+
+    Raises SettingsError with every fault at once: a value that is none, a file that cannot be read, a variable given
+    both as itself and as `_FILE`, and limits that do not fit together.
+    """
+    given = {**_read_dotenv(dotenv), **environment}
+    faults: list[str] = []
+    values: dict[str, Any] = {}
+    for name, field in FIELDS.items():
+        try:
+            content = _find(name, given)
+            if content:
+                values[field.name] = field.metadata["parse"](content)
+        except ValueError as error:
+            faults.append(f"{name}: {error}")
+    settings = Settings(**values)
+    faults += [] if faults else settings.faults()
+    if faults:
+        raise SettingsError(faults)
+    return settings
+
+
+def _read_dotenv(path: Path | None) -> dict[str, str]:
+    if path is None or not path.is_file():
+        return {}
+    from dotenv import dotenv_values  # noqa: PLC0415 - only where there is such a file
+
+    return {name: value or "" for name, value in dotenv_values(path).items()}
+
+
+def _find(name: str, given: Mapping[str, str]) -> str:
+    """Give a variable's text, or that of the file that `<name>_FILE` names; raises ValueError."""
+    path = given.get(f"{name}_FILE", "")
+    if not path:
+        return given.get(name, "").strip()
+    if given.get(name):
+        message = f"is set, and so is {name}_FILE: unset one of them"
+        raise ValueError(message)
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        message = f"the file that {name}_FILE names cannot be read: {reason}"
+        raise ValueError(message) from None
+
+
+def describe_settings() -> str:
+    """Give one line for each setting, as the help shows them: variable, meaning, default."""
+    width = max(map(len, FIELDS))
+    rows = []
+    for name, field in FIELDS.items():
+        default = (
+            ""
+            if field.default in {"", None} or isinstance(field.default, Secret)
+            else f" [{field.default}]"
+        )
+        rows.append(f"  {name:<{width}}  {field.metadata['meaning']}{default}")
+    return "\n".join(rows)
+
+
+def default_dotenv() -> Path:
+    """Give the `.env` of the folder that the worker was started in."""
+    return Path(os.curdir) / ".env"

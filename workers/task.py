@@ -1,0 +1,98 @@
+"""A task as it stands in a message: read, checked, and with all that is wrong with it at once."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from workers.errors import InvalidTaskError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from jsonschema.protocols import Validator
+
+SCHEMAS = Path(__file__).parent / "schemas"
+UNKNOWN = "unknown"
+"""What stands in a header or event for the id of a message that has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What somebody wants done: an id of the publisher's, what to do, what to give back, and what to know for it."""
+
+    id: str
+    description: str
+    expected_output: str
+    context: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def digest(self) -> str:
+        """A digest of everything that an agent gets to see: two tasks of one id should have one digest."""
+        content = json.dumps([self.description, self.expected_output, self.context], sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()[:32]
+
+    def to_json(self) -> bytes:
+        """Give the body of a message."""
+        body: dict[str, Any] = {
+            "id": self.id,
+            "description": self.description,
+            "expected_output": self.expected_output,
+        }
+        if self.context:
+            body["context"] = self.context
+        return json.dumps(body, ensure_ascii=False).encode()
+
+
+@functools.cache
+def validator(name: str) -> Validator:
+    """Give the validator for a schema of this package, such as `task`, built once.
+
+    Building it for each message costs 4.6 ms, using it 0.1 ms (jsonschema 4.26).
+    """
+    from jsonschema import Draft202012Validator  # noqa: PLC0415 - 60 ms that `--help` need not pay
+
+    return Draft202012Validator(json.loads((SCHEMAS / f"{name}.json").read_text("utf-8")))
+
+
+def read_task(body: bytes, max_bytes: int) -> Task:
+    """Read a message's body; raises InvalidTaskError with everything that is wrong with it."""
+    if len(body) > max_bytes:
+        raise InvalidTaskError([f"the body has {len(body)} bytes, and {max_bytes} are allowed"])
+    try:
+        found = json.loads(body)
+    except UnicodeDecodeError as error:
+        raise InvalidTaskError([f"the body is not UTF-8: {error.reason}"]) from None
+    except (ValueError, RecursionError) as error:
+        raise InvalidTaskError([f"the body is not JSON: {error}"]) from None
+    faults = sorted(
+        validator("task").iter_errors(found), key=lambda fault: list(map(str, fault.path))
+    )
+    if faults:
+        raise InvalidTaskError([f"{fault.json_path}: {_say(fault.message)}" for fault in faults])
+    return Task(
+        found["id"], found["description"], found["expected_output"], found.get("context", {})
+    )
+
+
+def find_id(body: bytes, max_bytes: int) -> str:
+    """Give the id of a message that is no valid task, for headers and events; `unknown` where it has none."""
+    try:
+        found = json.loads(body) if len(body) <= max_bytes else None
+    except (ValueError, RecursionError):
+        found = None
+    value = found.get("id") if isinstance(found, dict) else None
+    return value if isinstance(value, str) and 0 < len(value) <= MAX_ID else UNKNOWN
+
+
+MAX_ID = 200
+MAX_SAID = 300
+
+
+def _say(message: str) -> str:
+    """Cut a fault short: the validator repeats the value, which may be the whole body."""
+    return message if len(message) <= MAX_SAID else f"{message[:MAX_SAID]}…"
