@@ -8,6 +8,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from workers.errors import SettingsError
 from workers.values import (
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     from workers.values import Price
 
-UNSTARTED_SECONDS = 3.0
+STOP_SECONDS = 3.0
 """What a stop keeps of the grace period for itself: flush Kafka, hand back what runs, close."""
 
 
@@ -151,6 +152,12 @@ class Settings:
         choice("debug", "info", "warning", "error"), "info", "debug, info, warning, error"
     )
 
+    def secrets(self) -> list[str]:
+        """Give the texts that must never be shown: every secret that is set, and the password in a URL."""
+        values = [getattr(self, field.name) for field in dataclasses.fields(self)]
+        found = [value.reveal() for value in values if isinstance(value, Secret) and value]
+        return [*found, *filter(None, (urlsplit(text).password for text in found))]
+
     def faults(self) -> list[str]:
         """Say what does not fit together, with the variables' names and never their values."""
         limits = ("llm_timeout", "soft_time_limit", "hard_time_limit")
@@ -159,9 +166,9 @@ class Settings:
             for shorter, longer in itertools.pairwise(limits)
             if getattr(self, shorter) >= getattr(self, longer)
         ]
-        if self.hard_time_limit > self.stop_grace_period - UNSTARTED_SECONDS:
+        if self.hard_time_limit > self.stop_grace_period - STOP_SECONDS:
             found.append(
-                f"HARD_TIME_LIMIT must be at least {UNSTARTED_SECONDS:g}s below STOP_GRACE_PERIOD"
+                f"HARD_TIME_LIMIT must be at least {STOP_SECONDS:g}s below STOP_GRACE_PERIOD"
             )
         if self.task_ttl and self.result_ttl < self.task_ttl:
             found.append("RESULT_TTL must not be below TASK_TTL: a task could outlive its result")

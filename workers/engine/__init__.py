@@ -84,15 +84,12 @@ class Deadline:
 class Engine(Protocol):
     """Runs agents. One engine serves all threads of a worker, so `run` keeps nothing between runs."""
 
-    def warm_up(self) -> None:
-        """Load what is heavy, in a thread of its own, once the worker consumes; may be left out."""
-
     def run(self, persona: Persona, task: Task, deadline: Deadline) -> Answer:
         """Work on a task until there is an answer; raises RunError, and nothing else on purpose."""
 
 
 def load_engine(settings: Settings) -> Engine:
-    """Give the engine that the settings name; CrewAI itself is only imported when it warms up or runs."""
+    """Give the engine that the settings name; CrewAI is imported with its first run: that takes 3 s and 150 MiB."""
     if settings.engine == "stub":
         from workers.engine.stub import StubEngine  # noqa: PLC0415 - tests and load runs only
 

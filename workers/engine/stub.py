@@ -18,9 +18,6 @@ class StubEngine:
     def __init__(self, settings: Settings) -> None:
         self._seconds = settings.stub_seconds
 
-    def warm_up(self) -> None:
-        """Nothing here is heavy."""
-
     def run(self, persona: Persona, task: Task, deadline: Deadline) -> Answer:
         """Wait, then answer; raises TransientError where the deadline comes first."""
         deadline.sleep(self._seconds)

@@ -1,0 +1,203 @@
+"""The life of a task in a worker, from delivery to acknowledgement.
+
+    read -> too old? -> begin (duplicate? runs elsewhere? poison?) -> run -> store the result -> tell -> acknowledge
+
+Whatever ends a process in between, the broker delivers the message again, and the task's record says how far it came.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import logging
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from workers import events
+from workers.breaker import State
+from workers.engine import Deadline
+from workers.errors import InvalidTaskError, RunError, StoreAwayError, TransientError
+from workers.logs import about
+from workers.message import Message
+from workers.outlets import GoneError, Obituary
+from workers.runs import Run
+from workers.store import Claim, Grant, Verdict
+from workers.task import UNKNOWN, find_id, read_task
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from workers.amqp.consumer import Delivery
+    from workers.breaker import Breaker
+    from workers.endings import Endings
+    from workers.engine import Answer
+    from workers.metrics import Metrics
+    from workers.runs import Runs
+    from workers.settings import Settings
+    from workers.store import TaskStore
+    from workers.task import Task
+
+LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What a worker works with; `worker` is the process's name in logs, events and leases."""
+
+    worker: str
+    settings: Settings
+    store: TaskStore
+    runs: Runs
+    breaker: Breaker
+    metrics: Metrics
+    endings: Endings
+
+
+class Handling:
+    """Handles deliveries; `process` runs the agent. Called from several threads."""
+
+    def __init__(self, bench: Bench, process: Callable[[Task, Deadline], Answer]) -> None:
+        self._bench = bench
+        self._endings = bench.endings
+        self._process = process
+        self._numbers = itertools.count(1)
+
+    def handle(self, delivery: Delivery) -> None:
+        """Bring one delivery to its end. What could not be confirmed stays the broker's, and comes again."""
+        message = Message.read(delivery)
+        with about(trace_id=message.trace_id, attempt=message.attempt):
+            try:
+                self._read(message)
+            except GoneError as error:
+                LOG.info("delivery_lost", extra={"reason": str(error)})
+
+    def _read(self, message: Message) -> None:
+        if self._bench.breaker.state is State.OPEN:
+            self._endings.settle(message, "returned", requeue=True)
+            return
+        body, most = message.delivery.body, self._bench.settings.max_body
+        try:
+            task = read_task(body, most)
+        except InvalidTaskError as error:
+            task_id = find_id(body, most)
+            if task_id == UNKNOWN:
+                task_id = f"{UNKNOWN}-{hashlib.sha256(body).hexdigest()[:16]}"
+            obituary = Obituary("invalid", "invalid_task", str(error), closes_record=False)
+            with about(task_id=task_id):
+                self._endings.bury(message, obituary, self._claim(message, task_id))
+            return
+        with about(task_id=task.id):
+            self._check_age(message, task)
+
+    def _check_age(self, message: Message, task: Task) -> None:
+        ttl, claim = self._bench.settings.task_ttl, self._claim(message, task.id)
+        age = message.age
+        if ttl and age is not None and age > ttl:
+            text = f"published {age:.0f} s ago, and TASK_TTL is {ttl}"
+            obituary = Obituary("expired", "expired", text, closes_record=False)
+            self._endings.bury(message, obituary, claim)
+            return
+        self._begin(message, task, claim)
+
+    def _claim(self, message: Message, task_id: str) -> Claim:
+        owner = f"{self._bench.worker}/{next(self._numbers)}"
+        return Claim(message.delivery.queue, task_id, owner, message.replays, message.attempt)
+
+    def _begin(self, message: Message, task: Task, claim: Claim) -> None:
+        grant = self._ask(message, claim, task)
+        match grant.verdict:
+            case Verdict.RUN:
+                self._run(message, task, claim)
+            case Verdict.RESULT:
+                LOG.info("result_reused")
+                self._bench.metrics.results_reused.inc()
+                self._endings.finish(message, claim, grant, "reused")
+            case Verdict.LEASED:
+                # Without the store nobody knows: this was the one look that such a message gets.
+                is_unguarded = message.is_unguarded or self._bench.store.is_away
+                self._endings.park(message, is_unguarded=is_unguarded)
+            case Verdict.STALE:
+                LOG.info("stale_copy", extra={"reason": grant.detail})
+                self._endings.settle(message, "stale")
+            case Verdict.POISON:
+                text = f"begun and never ended: {grant.detail}"
+                self._endings.bury(message, Obituary("poison", "poison", text), claim)
+            case Verdict.CONFLICT:
+                text = "another task has this id, with another description, output or context"
+                obituary = Obituary("conflict", "id_conflict", text, closes_record=False)
+                self._endings.bury(message, obituary, claim)
+
+    def _ask(self, message: Message, claim: Claim, task: Task) -> Grant:
+        """Ask the store; without it, a message that was delivered before gets one more try, and that is all."""
+        is_redelivered = message.delivery.redelivered
+        try:
+            return self._bench.store.begin(claim, task, is_redelivered=is_redelivered)
+        except StoreAwayError:
+            if known := self._bench.store.recall(claim):
+                return Grant(Verdict.RESULT, known)
+            if self._bench.runs.is_running(claim):
+                return Grant(Verdict.LEASED)
+            if not is_redelivered:
+                return Grant(Verdict.RUN)
+            if not message.is_unguarded:
+                return Grant(Verdict.LEASED)
+            return Grant(Verdict.POISON, detail="2 times, while Redis was away")
+
+    def _run(self, message: Message, task: Task, claim: Claim) -> None:
+        deadline = Deadline(self._bench.settings.soft_time_limit)
+        run = Run(claim, message.delivery, deadline)
+        waited = message.age
+        with self._bench.runs.track(run):
+            try:
+                answer = self._process(task, deadline)
+            except RunError as error:
+                failure = error
+            except Exception as error:  # an agent's own code may raise anything
+                LOG.exception("agent_error")
+                text = f"{type(error).__name__}: {error}"
+                failure = TransientError(text, error_class="agent_error")
+            else:
+                self._bench.breaker.succeed()
+                effort = self._measure(run, answer, waited)
+                subject = self._endings.subject(message, task.id)
+                found = events.completed(subject, effort, answer.text)
+                self._endings.finish(message, claim, self._keep(claim, found), "completed")
+                return
+            effort = events.Effort(waited=waited, ran=time.monotonic() - run.begun)
+            self._bench.metrics.run(effort)
+            self._fail(message, run, failure, effort)
+
+    def _keep(self, claim: Claim, found: tuple[events.Event, ...]) -> Grant:
+        try:
+            return self._bench.store.complete(claim, found)
+        except StoreAwayError:
+            return Grant(Verdict.RESULT, found)
+
+    def _fail(self, message: Message, run: Run, failure: RunError, effort: events.Effort) -> None:
+        """Tell a failure that counts from one that is nobody's attempt: called off, or the provider is down."""
+        if run.is_stuck:
+            text = f"over the hard time limit of {self._bench.settings.hard_time_limit}"
+            failure = TransientError(text, error_class="hard_time_limit")
+        elif failure.error_class == "called_off":
+            self._endings.give_back(message, run.claim)
+            return
+        if not failure.is_provider:
+            self._bench.breaker.succeed()
+        elif self._bench.breaker.fail(getattr(failure, "retry_after", None)):
+            LOG.info("task_returned", extra={"error_class": failure.error_class})
+            self._endings.give_back(message, run.claim)
+            return
+        self._endings.fail(message, run.claim, failure, effort)
+
+    def _measure(self, run: Run, answer: Answer, waited: float | None) -> events.Effort:
+        price, usage = self._bench.settings.llm_price, answer.usage
+        ran = time.monotonic() - run.begun
+        cost = price.cost(usage.prompt_tokens, usage.completion_tokens) if price else None
+        effort = events.Effort(waited, ran, answer.model, usage, cost)
+        self._bench.metrics.run(effort)
+        LOG.info(
+            "task_answered",
+            extra={"model": answer.model, "ran_seconds": round(ran, 3), "llm_calls": usage.calls},
+        )
+        return effort

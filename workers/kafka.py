@@ -1,0 +1,161 @@
+"""Events on Kafka: delivered means that every in-sync replica reported it, within a time that ends."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from typing import TYPE_CHECKING, Any
+
+from confluent_kafka import KafkaError, KafkaException, Producer
+
+from workers.errors import EventsAwayError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from workers.events import Event
+    from workers.settings import Settings
+
+LOG = logging.getLogger(__name__)
+POLL = 0.1
+PROBE_PAUSE = 3.0
+PROBE_TIMEOUT = 3.0
+"""Seconds: between two looks for brokers that are away, and how long one look may take."""
+
+
+class EventStream:
+    """A producer, and the thread that polls it.
+
+    Away, it fails at once instead of after a time-out for each event, and looks for the brokers by itself. One line
+    is logged for each change. A record that was reported as failed may still have arrived: an event's id tells.
+    """
+
+    def __init__(self, settings: Settings, on_change: Callable[[bool], None]) -> None:
+        self._settings = settings
+        self._on_change = on_change
+        self._producer = _producer(settings)
+        self._is_broken = False
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._poll, name="kafka", daemon=True)
+        self.is_away = False
+        self._reason: str | None = None
+
+    def start(self) -> None:
+        """Look for the brokers, and serve delivery reports, in the background."""
+        self._thread.start()
+
+    def deliver(self, events: Sequence[Event]) -> None:
+        """Put events on Kafka and wait for all reports; raises EventsAwayError unless all are delivered."""
+        if self.is_away:
+            raise EventsAwayError(self._reason or "")
+        reports: list[Future[str]] = [Future() for _ in events]
+        for event, report in zip(events, reports, strict=True):
+            self.send(event.topic, event.key, event.value, report.set_result)
+        try:
+            problems = [report.result(self._settings.event_timeout + 5) for report in reports]
+        except FutureTimeoutError:
+            problems = ["no delivery report"]
+        if problem := next(filter(None, problems), ""):
+            self._change(problem)
+            raise EventsAwayError(problem)
+
+    def send(self, topic: str, key: str, value: str, on_report: Callable[[str], None]) -> None:
+        """Put one record on its way; `on_report` gets why it failed, or an empty text, from another thread."""
+
+        def report(error: KafkaError | None, _: object) -> None:
+            self._is_broken |= error is not None and error.fatal()
+            on_report("" if error is None else f"{topic}: {error.str()}")
+
+        try:
+            self._producer.produce(topic, value, key, on_delivery=report)
+        except (BufferError, KafkaException) as error:
+            on_report(f"{topic}: {error}")
+
+    @property
+    def outstanding(self) -> int:
+        """How many records have no report yet."""
+        return len(self._producer)
+
+    def report_away(self, reason: str) -> None:
+        """Take the brokers as away, because a record that `send` took failed."""
+        self._change(reason)
+
+    def close(self, timeout: float) -> int:
+        """Wait for what is on its way; gives how many records were not delivered."""
+        self._stop.set()
+        left = self._producer.flush(timeout)
+        self._thread.join(timeout=1)
+        return int(left)
+
+    def _poll(self) -> None:
+        self._look()
+        probed = time.monotonic()
+        while not self._stop.is_set():
+            self._producer.poll(POLL)
+            if self.is_away and time.monotonic() - probed > PROBE_PAUSE:
+                self._look()
+                probed = time.monotonic()
+
+    def _look(self) -> None:
+        if self._is_broken:
+            # An idempotent producer refuses everything after a fatal error, such as a lost sequence number.
+            self._producer, self._is_broken = _producer(self._settings), False
+        try:
+            self._producer.list_topics(timeout=PROBE_TIMEOUT)
+        except KafkaException as error:
+            self._change(str(error.args[0]))
+        else:
+            self._change("")
+
+    def _change(self, reason: str) -> None:
+        is_away = bool(reason)
+        if is_away == self.is_away and self._reason is not None:
+            return
+        place = {"brokers": self._settings.kafka_bootstrap_servers}
+        if is_away:
+            LOG.warning("kafka_away", extra={**place, "reason": reason})
+        else:
+            LOG.info("kafka_connected", extra=place)
+        self._reason = reason
+        if is_away != self.is_away:
+            self.is_away = is_away
+            self._on_change(is_away)
+
+
+def _producer(settings: Settings) -> Producer:
+    return Producer(_configuration(settings), logger=_silent())
+
+
+def _configuration(settings: Settings) -> dict[str, Any]:
+    """Give librdkafka's settings: idempotent, and a time-out that ends before a Swarm stop does."""
+    optional = {
+        "sasl.mechanism": settings.kafka_sasl_mechanism,
+        "sasl.username": settings.kafka_sasl_username,
+        "sasl.password": settings.kafka_sasl_password.reveal(),
+        "ssl.ca.location": settings.kafka_ssl_ca_location,
+    }
+    return {
+        "bootstrap.servers": settings.kafka_bootstrap_servers,
+        "security.protocol": settings.kafka_security_protocol,
+        "client.id": "bizops-workers",
+        "acks": "all",
+        "enable.idempotence": True,
+        "message.timeout.ms": int(settings.event_timeout * 1000),
+        "linger.ms": 5,
+        # As Java's clients do it, so that others find a key in the same partition.
+        "partitioner": "murmur2_random",
+        "reconnect.backoff.ms": 500,
+        "reconnect.backoff.max.ms": 10_000,
+        "log_level": 0,
+        **{name: value for name, value in optional.items() if value},
+    }
+
+
+def _silent() -> logging.Logger:
+    """Give a logger that says nothing: librdkafka repeats itself 20 times a second while a broker is away."""
+    logger = logging.getLogger("workers.librdkafka")
+    logger.setLevel(logging.CRITICAL + 1)
+    return logger

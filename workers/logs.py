@@ -1,0 +1,67 @@
+"""Logs as JSON lines on standard output: what happened, to which task, and never a secret."""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+LOGGER: Final = logging.getLogger("workers")
+HIDDEN = "(hidden)"
+MIN_SECRET = 4
+"""A shorter secret would hide ordinary words, and hides nothing that could not be guessed."""
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+_FIELDS: contextvars.ContextVar[dict[str, Any]] = contextvars.ContextVar("fields", default={})  # noqa: B039 - read only
+
+
+@contextlib.contextmanager
+def about(**fields: object) -> Iterator[None]:
+    """Put fields, such as the task's id, into every line that this thread logs meanwhile."""
+    token = _FIELDS.set({**_FIELDS.get(), **fields})
+    try:
+        yield
+    finally:
+        _FIELDS.reset(token)
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object for each record: time, level, event, the fields of `about`, those of `extra`."""
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        super().__init__()
+        self._secrets = sorted({s for s in secrets if len(s) >= MIN_SECRET}, key=len, reverse=True)
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Give the line; a known secret in any of its texts is replaced."""
+        line: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "event": record.getMessage(),
+        }
+        if not record.name.startswith(LOGGER.name):
+            line["logger"] = record.name
+        line |= _FIELDS.get()
+        line |= {key: value for key, value in vars(record).items() if key not in _STANDARD}
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        text = json.dumps(line, ensure_ascii=False, default=str)
+        for secret in self._secrets:
+            text = text.replace(json.dumps(secret, ensure_ascii=False)[1:-1], HIDDEN)
+        return text
+
+
+def configure(level: str, secrets: Iterable[str]) -> None:
+    """Send all logs of this process to standard output as it is now, whoever replaces it later."""
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(JsonFormatter(secrets))
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    LOGGER.setLevel(level.upper())
+    # Each lost connection is ten lines there, and one line of ours.
+    logging.getLogger("pika").setLevel(logging.CRITICAL)

@@ -1,0 +1,107 @@
+"""A task's message: what its headers say about it so far, and the properties of what is published in its place."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pika
+
+if TYPE_CHECKING:
+    from workers.amqp.consumer import Delivery
+
+PERSISTENT = 2
+MAX_HEADER = 1000
+"""Characters of an error in a header: AMQP frames hold 128 KiB of all headers together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A delivery and its history. Headers come from anybody: one that makes no sense counts as absent.
+
+    `attempt` is the one about to be made, from 1, and `replays` how often a person took it out of a dead-letter
+    queue. `is_outboxed`: events of this task wait in the outbox, so later ones have to queue up behind them.
+    `is_unguarded`: it had its one extra try without Redis.
+    """
+
+    delivery: Delivery
+    attempt: int
+    replays: int
+    first_seen: str
+    trace_id: str
+    published_at: float | None
+    is_outboxed: bool
+    is_unguarded: bool
+
+    @classmethod
+    def read(cls, delivery: Delivery) -> Message:
+        """Read the headers of a delivery."""
+        headers = delivery.properties.headers or {}
+        timestamp = delivery.properties.timestamp
+        return cls(
+            delivery,
+            attempt=_count(headers, "attempt", 1),
+            replays=_count(headers, "replays", 0),
+            first_seen=_text(headers, "first_seen") or timestamp_now(),
+            trace_id=_text(headers, "trace_id") or uuid.uuid4().hex,
+            published_at=float(timestamp) if isinstance(timestamp, int) and timestamp > 0 else None,
+            is_outboxed=headers.get("is_outboxed") is True,
+            is_unguarded=headers.get("is_unguarded") is True,
+        )
+
+    @property
+    def age(self) -> float | None:
+        """Seconds since the task was published; None where its publisher set no timestamp."""
+        return None if self.published_at is None else max(0.0, time.time() - self.published_at)
+
+    def copy(self, **headers: object) -> pika.BasicProperties:
+        """Give the properties of a copy: this message's own, with these headers on top.
+
+        What a broker wrote (`x-death` and its kind) stays behind: RabbitMQ drops a message that it takes to go in
+        circles. So does `expiration`, which would count anew in each queue.
+        """
+        given = self.delivery.properties
+        kept = {
+            name: value
+            for name, value in (given.headers or {}).items()
+            if not name.lower().startswith("x-")
+        }
+        own = {
+            "attempt": self.attempt,
+            "replays": self.replays,
+            "first_seen": self.first_seen,
+            "trace_id": self.trace_id,
+        }
+        return pika.BasicProperties(
+            content_type=given.content_type,
+            content_encoding=given.content_encoding,
+            headers={**kept, **own, **headers},
+            delivery_mode=PERSISTENT,
+            priority=given.priority,
+            correlation_id=given.correlation_id,
+            reply_to=given.reply_to,
+            message_id=given.message_id,
+            timestamp=given.timestamp,
+            type=given.type,
+            app_id=given.app_id,
+        )
+
+
+def timestamp_now() -> str:
+    """Give the time as headers and events have it, RFC 3339 in UTC."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def _count(headers: dict[str, Any], name: str, least: int) -> int:
+    value = headers.get(name)
+    if isinstance(value, int) and not isinstance(value, bool) and value >= least:
+        return value
+    return least
+
+
+def _text(headers: dict[str, Any], name: str) -> str:
+    value = headers.get(name)
+    return value[:MAX_HEADER] if isinstance(value, str) else ""

@@ -1,0 +1,84 @@
+"""How a worker goes: no new task, what has not started goes back, what runs may finish within the grace period."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from workers.errors import StoreAwayError
+from workers.settings import STOP_SECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from workers.amqp.consumer import Consumer, Delivery
+    from workers.runs import Run, Runs
+    from workers.store import TaskStore
+
+LOG = logging.getLogger(__name__)
+CALL_OFF_SECONDS = 1.0
+"""How long a run that is called off may take to notice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Premises:
+    """What a stop has to leave tidy; `is_busy` says whether any delivery is being handled."""
+
+    consumer: Consumer
+    runs: Runs
+    store: TaskStore
+    waiting: queue.SimpleQueue[Delivery | None]
+    is_busy: Callable[[], bool]
+
+
+class Stop:
+    """One stop of a worker, brought forward by `advance` from one thread until it says that it is over."""
+
+    def __init__(self, premises: Premises, grace: float) -> None:
+        self._premises = premises
+        self._deadline = time.monotonic() + grace - STOP_SECONDS
+        self._called_off_at: float | None = None
+
+    def advance(self) -> bool:
+        """Do what is due; gives whether the worker may go."""
+        self._premises.consumer.pause_all()
+        self._return_unstarted()
+        running = [run for run in self._premises.runs.active() if not run.is_stuck]
+        if not running and not self._premises.is_busy():
+            return True
+        now = time.monotonic()
+        if self._called_off_at is None:
+            # Nothing but stuck runs cannot be waited for: the process ends them.
+            if now >= self._deadline or (not running and self._has_stuck()):
+                self._called_off_at = now
+                self._premises.runs.call_off()
+            return False
+        if now - self._called_off_at < CALL_OFF_SECONDS:
+            return False
+        for run in running:
+            self._return(run)
+        return True
+
+    def _has_stuck(self) -> bool:
+        return any(run.is_stuck for run in self._premises.runs.active())
+
+    def _return_unstarted(self) -> None:
+        while True:
+            try:
+                delivery = self._premises.waiting.get_nowait()
+            except queue.Empty:
+                return
+            if delivery is not None:
+                self._premises.consumer.settle(delivery, requeue=True)
+
+    def _return(self, run: Run) -> None:
+        """Give back a task whose run did not end in time; its lease ends here, with the process."""
+        LOG.warning("task_returned", extra={"task_id": run.claim.task_id, "error_class": "stopped"})
+        self._premises.consumer.settle(run.delivery, requeue=True)
+        try:
+            self._premises.store.release(run.claim, attempt=run.claim.attempt)
+        except StoreAwayError as error:
+            LOG.debug("not_released", extra={"reason": str(error)})

@@ -1,0 +1,247 @@
+"""The worker: connects, takes tasks, lets its agent work on them, and goes in order."""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import signal
+import socket
+import threading
+import time
+from typing import TYPE_CHECKING, ClassVar
+
+from workers.amqp.consumer import Consumer, Requirements
+from workers.amqp.publisher import Publisher
+from workers.breaker import Breaker, State
+from workers.endings import Endings, Exits
+from workers.engine import Persona, load_engine
+from workers.handling import Bench, Handling
+from workers.health import Answers, HealthServer
+from workers.kafka import EventStream
+from workers.metrics import Metrics
+from workers.outlets import OUTBOX, Outlets
+from workers.retries import TIERS
+from workers.runs import Runs
+from workers.stopping import Premises, Stop
+from workers.store import TaskStore
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import FrameType
+
+    from workers.amqp.consumer import Delivery
+    from workers.engine import Answer, Deadline
+    from workers.events import Event
+    from workers.message import Message
+    from workers.settings import Settings
+    from workers.task import Task
+
+LOG = logging.getLogger(__name__)
+STEP = 0.2
+DEPTH_PAUSE = 15.0
+STILL = 120.0
+"""Seconds without a sign of life after which the I/O thread counts as dead: longer than any of its time-outs."""
+FALLBACK_PAUSE = 5.0
+
+
+class CrewAIWorker:
+    """One agent's worker. A new agent is a subclass with these five, and a line in `workers.agents`.
+
+    `name` is what the command line calls it, `queue` where its tasks come from; role, goal and backstory are what
+    CrewAI tells the model.
+    """
+
+    name: ClassVar[str]
+    queue: ClassVar[str]
+    role: ClassVar[str]
+    goal: ClassVar[str]
+    backstory: ClassVar[str]
+
+    def __init__(self, settings: Settings) -> None:
+        """Build everything, and connect to nothing yet."""
+        self.settings = settings
+        self.queue_name = settings.queue_name or self.queue
+        self.worker = f"{self.name}@{socket.gethostname()}:{os.getpid()}"
+        self._persona = Persona(self.name, self.role, self.goal, self.backstory)
+        self._engine = load_engine(settings)
+        self._metrics = Metrics(self.name)
+        self._waiting: queue.SimpleQueue[Delivery | None] = queue.SimpleQueue()
+        self._consumer = Consumer(settings, self._requirements(), self._tick)
+        self._publisher = Publisher(settings)
+        self._stream = EventStream(settings, self._follow_kafka)
+        self._store = TaskStore(settings)
+        self._runs = Runs(settings, self._store)
+        self._outlets = Outlets(self.worker, self._publisher, self._stream, self._consumer)
+        self._breaker = Breaker(
+            settings.breaker_failures, settings.breaker_pause, time.monotonic, self._follow_breaker
+        )
+        self._handling = self._make_handling()
+        self._health = HealthServer(
+            settings.health_host,
+            settings.health_port,
+            Answers(self._problems, self._parts, self._metrics.render),
+        )
+        self._finished = threading.Event()
+        self._signals = 0
+        self._exit_code = 0
+        self._busy = 0
+        self._busy_guard = threading.Lock()
+        self._depth = 0
+        self._depth_at = 0.0
+        self._add_gauges()
+
+    def start(self) -> int:
+        """Work until a signal; gives the exit code: 0, or 1 where only a new process helps. For the main thread."""
+        for signum in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(signum, self._on_signal)
+        LOG.info("worker_started", extra={"worker": self.worker, "queue": self.queue_name})
+        self._health.start()
+        self._connect_kafka()
+        for number in range(self.settings.concurrency):
+            threading.Thread(target=self._serve, name=f"agent-{number}", daemon=True).start()
+        threading.Thread(target=self._steward, name="steward", daemon=True).start()
+        try:
+            self._connect_rabbitmq()
+        finally:
+            self.cleanup()
+        LOG.info("worker_stopped", extra={"worker": self.worker, "exit_code": self._exit_code})
+        return self._exit_code
+
+    def _connect_rabbitmq(self) -> None:
+        """Connect, and consume until the worker is finished; comes back from whatever the broker does."""
+        self._publisher.start()
+        self._consumer.subscribe(self.queue_name, self.settings.concurrency, self._waiting.put)
+        self._consumer.subscribe(OUTBOX, 0, self._outlets.relay)
+        self._consumer.run(self._finished)
+
+    def _connect_kafka(self) -> None:
+        """Connect the producer, in the background: without Kafka, events wait in the outbox."""
+        self._stream.start()
+
+    def callback(self, delivery: Delivery) -> None:
+        """Handle one delivery to its end; raises nothing."""
+        try:
+            self._handling.handle(delivery)
+        except Exception:
+            LOG.exception("internal_error")
+            time.sleep(FALLBACK_PAUSE)
+            self._consumer.settle(delivery, requeue=True)
+
+    def process_task(self, task: Task, deadline: Deadline) -> Answer:
+        """Let the agent work on a task; raises RunError."""
+        return self._engine.run(self._persona, task, deadline)
+
+    def publish_event(self, message: Message, events: Sequence[Event]) -> bool:
+        """Deliver events that follow from a message; gives whether they wait in the outbox. Raises GoneError."""
+        return self._outlets.tell(message, events)
+
+    def cleanup(self) -> None:
+        """Close everything, with what Kafka has not reported yet first."""
+        self._outlets.close()
+        if left := self._stream.close(timeout=1.0):
+            LOG.warning("events_not_delivered", extra={"count": left})
+        self._publisher.close(timeout=0.5)
+        self._store.close()
+        self._health.close()
+
+    def _make_handling(self) -> Handling:
+        exits = Exits(self.publish_event, self._consumer, self._outlets, self._store, self._metrics)
+        endings = Endings(exits, self.name, self.worker, self.settings.max_attempts)
+        bench = Bench(
+            self.worker,
+            self.settings,
+            self._store,
+            self._runs,
+            self._breaker,
+            self._metrics,
+            endings,
+        )
+        return Handling(bench, self.process_task)
+
+    def _requirements(self) -> Requirements:
+        tiers = [tier.name for tier in TIERS]
+        return Requirements([self.queue_name, f"{self.queue_name}.dlq", *tiers, OUTBOX], tiers)
+
+    def _serve(self) -> None:
+        while (delivery := self._waiting.get()) is not None:
+            with self._busy_guard:
+                self._busy += 1
+            try:
+                self.callback(delivery)
+            finally:
+                with self._busy_guard:
+                    self._busy -= 1
+
+    def _steward(self) -> None:
+        """Watch the runs, the breaker and the signals, whatever the brokers do."""
+        self._store.look()
+        stop: Stop | None = None
+        while True:
+            for _ in self._runs.tick():
+                self._exit_code = 1
+            self._breaker.tick()
+            if stop is None and (self._signals or self._exit_code):
+                LOG.info("worker_stopping", extra={"worker": self.worker})
+                premises = Premises(
+                    self._consumer, self._runs, self._store, self._waiting, lambda: self._busy > 0
+                )
+                stop = Stop(premises, self.settings.stop_grace_period)
+            if stop is not None and stop.advance():
+                self._finished.set()
+                self._consumer.wake()
+                return
+            time.sleep(STEP)
+
+    def _on_signal(self, number: int, _: FrameType | None) -> None:
+        # No lock may be taken here: the thread that is interrupted may hold it.
+        self._signals += 1
+        if self._signals > 1:
+            os._exit(128 + number)
+
+    def _tick(self) -> None:
+        now = time.monotonic()
+        if now - self._depth_at >= DEPTH_PAUSE:
+            self._depth_at = now
+            self._depth = self._consumer.count_messages(OUTBOX)
+
+    def _follow_kafka(self, is_away: bool) -> None:  # noqa: FBT001 - a callback
+        if not self._signals:
+            self._consumer.set_prefetch(OUTBOX, 0 if is_away else 1)
+
+    def _follow_breaker(self, state: State) -> None:
+        LOG.warning("breaker", extra={"state": state.name.lower()})
+        wanted = {State.OPEN: 0, State.HALF_OPEN: 1, State.CLOSED: self.settings.concurrency}
+        if not self._signals:
+            self._consumer.set_prefetch(self.queue_name, wanted[state])
+
+    def _problems(self) -> list[str]:
+        found = []
+        if time.monotonic() - self._consumer.beat > STILL:
+            found.append(f"the I/O thread did nothing for {STILL:g} s")
+        if any(run.is_stuck for run in self._runs.active()):
+            found.append("a run is over its hard time limit")
+        return found
+
+    def _parts(self) -> dict[str, bool]:
+        return {
+            "consumer": self._consumer.is_open and not self._signals,
+            "publisher": self._publisher.is_open,
+            "kafka": not self._stream.is_away,
+            "redis": not self._store.is_away,
+            "provider": self._breaker.state is State.CLOSED,
+        }
+
+    def _add_gauges(self) -> None:
+        gauge = self._metrics.gauge
+        gauge("in_flight", "Tasks that agents work on now", lambda: len(self._runs.active()))
+        gauge("breaker_state", "0 closed, 1 half-open, 2 open", lambda: self._breaker.state.value)
+        gauge("kafka_outstanding", "Events without a report yet", lambda: self._stream.outstanding)
+        gauge("outbox_messages", "Events that wait for Kafka", lambda: self._depth)
+        gauge(
+            "consumer_connections", "Connections so far: all but one are reconnects",
+            lambda: self._consumer.connections,
+        )  # fmt: skip
+        gauge(
+            "publisher_connections", "As consumer_connections", lambda: self._publisher.connections
+        )
