@@ -44,6 +44,8 @@ TOPICS = {
     "audit.trail": 5,
     "analytics.metrics": 3,
 }
+TIERS = {"retry.5s": "5s", "retry.30s": "30s", "retry.2m": "2m", "retry.10m": "10m"}
+OUTBOX = "events.outbox"
 SERVICES = {
     "agent-orders": (4, "auto_orders", "order"),
     "agent-support": (6, "auto_support_tickets", "support"),
@@ -66,14 +68,14 @@ def _fields(found: Topology, kind: str) -> dict[str, dict[tuple[str, ...], Any]]
 
 
 def test_the_seed_declares_all_that_the_deployment_needs() -> None:
-    """22 queues and their exchange, 13 topics, 3 services on the platform's network."""
+    """22 queues and their exchange, 5 for the workers, 13 topics, 3 services on the platform's network."""
     found = _loaded()
 
     counts = Counter(f"{r.address.provider}.{r.address.kind}" for r in found.resources)
     assert counts == {
-        "rabbitmq.exchange": 1,
-        "rabbitmq.queue": 22,
-        "rabbitmq.binding": 11,
+        "rabbitmq.exchange": 1 + len(TIERS),
+        "rabbitmq.queue": 22 + 5,
+        "rabbitmq.binding": 11 + len(TIERS),
         "kafka.topic": 13,
         "swarm.network": 1,
         "swarm.secret": 2,
@@ -88,7 +90,11 @@ def test_the_seed_declares_all_that_the_deployment_needs() -> None:
 
 def test_the_queues_have_their_priorities_and_times_to_live() -> None:
     """Each queue of agents and of people, and a dead-letter queue beside each."""
-    queues = _fields(_loaded(), "rabbitmq.queue")
+    queues = {
+        name: fields
+        for name, fields in _fields(_loaded(), "rabbitmq.queue").items()
+        if name not in {*TIERS, OUTBOX}
+    }
 
     declared = {
         name: (fields[("max_priority",)], str(fields[("message_ttl",)]))
@@ -101,6 +107,23 @@ def test_the_queues_have_their_priorities_and_times_to_live() -> None:
         "dlx",
         None,
     }
+
+
+def test_a_retry_tier_leads_back_to_where_a_task_came_from() -> None:
+    """Its dead letters go to the queue that their routing key names; a fanout and no key of its own keep that."""
+    found = _loaded()
+    queues, exchanges = _fields(found, "rabbitmq.queue"), _fields(found, "rabbitmq.exchange")
+
+    for name, ttl in TIERS.items():
+        assert str(queues[name][("message_ttl",)]) == ttl
+        assert queues[name][("dead_letter", "exchange")] == ""
+        assert ("dead_letter", "routing_key") not in queues[name]
+        assert exchanges[name][("type",)] == "fanout"
+        (tier,) = [
+            r for r in found.resources if r.address.kind == "queue" and r.address.name == name
+        ]
+        assert tier.spec.settings_in == "arguments"  # type: ignore[attr-defined]
+    assert queues[OUTBOX] == {("single_active_consumer",): True}
 
 
 def test_the_topics_have_their_partitions_copies_and_retention() -> None:
@@ -125,6 +148,8 @@ def test_the_services_have_their_replicas_and_queues() -> None:
         )
         for name, fields in services.items()
     } == SERVICES
+    for name, (_, queue, _) in SERVICES.items():
+        assert services[name][("environment", "TASK_TTL")] == QUEUES[queue][1]
     assert {fields[("image",)] for fields in services.values()} == {
         "ghcr.io/bizoholic-digital/bizosaas-agent-workers:latest"
     }
@@ -166,7 +191,7 @@ def test_production_asks_for_its_password() -> None:
 
 
 def test_every_other_environment_loads_as_it_is() -> None:
-    """Staging keeps a day and runs one task of each; the demonstration runs a placeholder."""
+    """Staging keeps a day and runs one task of each; the demonstration asks a stub instead of a model."""
     staging = _loaded("staging")
     assert {
         str(fields[("configs", "retention.ms")])
@@ -177,7 +202,9 @@ def test_every_other_environment_loads_as_it_is() -> None:
     } == {1}
 
     demo = _fields(_loaded("demo"), "swarm.service")
-    assert {fields[("command",)] for fields in demo.values()} == {("sleep", "infinity")}
+    assert {fields[("environment", "LLM_BASE_URL")] for fields in demo.values()} == {
+        "http://llm:8089/v1"
+    }
     assert {name: fields[("deploy", "replicas")] for name, fields in demo.items()} == {
         name: replicas for name, (replicas, _, _) in SERVICES.items()
     }
