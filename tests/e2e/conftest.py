@@ -21,6 +21,20 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 SEED = ROOT / "topology"
 PLACEHOLDER = "127.0.0.1:5000/bizops/placeholder"
+PLACEHOLDERS = f"""
+swarm:
+  service_defaults:
+    image: {PLACEHOLDER}:1
+    command: [sleep, infinity]
+    stop_grace_period: 1s
+    deploy:
+      update_config: {{parallelism: 2, monitor: 1s}}
+      restart_policy: {{delay: 1s}}
+  services:
+    TAG-agent-orders: {{command: null}}
+    TAG-agent-support: {{command: null}}
+    TAG-agent-marketing: {{command: null}}
+"""
 PATIENCE = 200
 """Seconds for one command, on a machine that is busy with other tests."""
 SECRET = "a-made-up-key-that-must-never-be-printed"
@@ -133,9 +147,9 @@ def shop(tag: str, tmp_path: Path) -> Iterator[Shop]:
 
 @pytest.fixture
 def seed(shop: Shop, tag: str) -> Shop:
-    """Give the topology that we run, with this test's tag in every name and the demonstration's placeholder."""
+    """Give the topology that we run, with this test's tag in every name, and a placeholder instead of the workers."""
     names = re.compile(
-        r"\b(?=auto_|hitl_|domain\.|ai\.|hitl\.|audit\.|analytics\.|agent-|dlx\b|"
+        r"\b(?=auto_|hitl_|retry\.|events\.|domain\.|ai\.|hitl\.|audit\.|analytics\.|agent-|dlx\b|"
         r"rabbitmq_pass\b|openai_api_key\b|bizosaas-agents)"
     )
 
@@ -147,8 +161,8 @@ def seed(shop: Shop, tag: str) -> Shop:
         renamed(SEED / "bizosaas.yaml").replace(f"name: {tag}-bizosaas-agents", f"name: {tag}")
     )
     (shop.folder / "env").mkdir()
-    (shop.folder / "env" / "demo.yaml").write_text(renamed(SEED / "env" / "demo.yaml"))
-    shop.env = {"RABBITMQ_PASS": "guest", "BIZOPS_ENVIRONMENT": "demo"}
+    (shop.folder / "env" / "placeholder.yaml").write_text(PLACEHOLDERS.replace("TAG", tag))
+    shop.env = {"RABBITMQ_PASS": "guest", "BIZOPS_ENVIRONMENT": "placeholder"}
     return shop
 
 

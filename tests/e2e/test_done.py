@@ -40,7 +40,7 @@ swarm:
 def test_the_seed_topology_is_applied_and_the_systems_themselves_say_so(
     seed: Any, witness: Any
 ) -> None:
-    """22 queues, 13 topics, 3 services with 14 replicas; then nothing to do, and no drift."""
+    """22 queues and 5 for the workers, 13 topics, 3 services with 14 replicas; then nothing to do, and no drift."""
     seed.apply()
 
     tag = seed.tag
@@ -55,8 +55,8 @@ def test_the_seed_topology_is_applied_and_the_systems_themselves_say_so(
         "arguments",
         "policy",
     )
-    mine = [line for line in queues.splitlines() if line.startswith(f"{tag}_")]
-    assert len(mine) == 22
+    mine = [line for line in queues.splitlines() if line.startswith((f"{tag}_", f"{tag}."))]
+    assert len(mine) == 22 + 5
     orders = next(line for line in mine if line.startswith(f"{tag}_auto_orders\t"))
     assert '{"x-max-priority",10}' in orders
     assert f"bizops.{tag}." in orders
