@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import json
+import uuid
+from typing import Any
+
+import pytest
+from jsonschema import FormatChecker
+
+from workers import events
+from workers.engine import Usage
+from workers.task import validator
+
+SUBJECT = events.Subject("t1", "auto_orders", "order", "order@host:1", "trace", attempt=2)
+EFFORT = events.Effort(1.23456, 2.5, "openai/gpt", Usage(1, 10, 5), 0.000123)
+
+
+def told(found: tuple[events.Event, ...]) -> dict[str, dict[str, Any]]:
+    return {event.topic: json.loads(event.value) for event in found}
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        events.completed(SUBJECT, EFFORT, "done"),
+        events.completed(SUBJECT, EFFORT, '{"decision": "approve", "fraud_score": 0.1}'),
+        events.failed(SUBJECT, EFFORT, "rate_limited", "429", None),
+        events.failed(SUBJECT, events.Effort(), "invalid_task", "not JSON", "invalid"),
+    ],
+)
+def test_every_envelope_is_valid_by_the_schema_in_the_package(
+    found: tuple[events.Event, ...],
+) -> None:
+    schema = type(validator("event"))(validator("event").schema, format_checker=FormatChecker())
+    for event in found:
+        value = json.loads(event.value)
+        schema.validate(value)
+        assert event.key == value["task_id"] == "t1"
+        uuid.UUID(value["id"])
+
+
+def test_a_result_goes_where_the_flow_says() -> None:
+    found = told(events.completed(SUBJECT, EFFORT, "done"))
+
+    assert list(found) == ["ai.completions", "audit.trail", "analytics.metrics"]
+    assert found["ai.completions"]["data"] == {"output": "done", "is_truncated": False}
+    assert found["ai.completions"]["tokens"] == {"calls": 1, "prompt": 10, "completion": 5}
+    assert found["ai.completions"]["durations"] == {"waited": 1.235, "ran": 2.5}
+    assert found["audit.trail"]["data"] == {"outcome": "completed"}
+
+
+def test_a_failure_goes_to_the_errors_and_says_whether_it_is_the_last() -> None:
+    again = told(events.failed(SUBJECT, EFFORT, "rate_limited", "429", None))
+    last = told(events.failed(SUBJECT, EFFORT, "rate_limited", "429", "exhausted"))
+
+    assert list(again) == ["ai.errors", "audit.trail", "analytics.metrics"]
+    assert again["ai.errors"]["data"]["will_retry"] is True
+    assert again["audit.trail"]["data"]["outcome"] == "retried"
+    assert last["ai.errors"]["data"] == {
+        "error": "429",
+        "error_class": "rate_limited",
+        "will_retry": False,
+        "reason": "exhausted",
+    }
+    assert last["audit.trail"]["data"]["outcome"] == "dead_lettered"
+
+
+@pytest.mark.parametrize(
+    ("output", "decision"),
+    [
+        ('{"decision": "approve"}', "approve"),
+        ('```json\n{"decision": "reject", "why": "x"}\n```', "reject"),
+        ('  {"decision": "hold"}  ', "hold"),
+        ("I decided to approve", None),
+        ('{"decision": 1}', None),
+        ('{"decision": "approve"', None),
+        ('["decision"]', None),
+        ("{" * 100_000, None),
+    ],
+)
+def test_only_json_with_a_decision_is_one(output: str, decision: str | None) -> None:
+    found = events.find_decision(output)
+
+    assert (found and found["decision"]) == decision
+    assert ("ai.decisions" in told(events.completed(SUBJECT, EFFORT, output))) is bool(decision)
+
+
+def test_an_event_has_one_id_whoever_tells_it_and_another_for_each_attempt() -> None:
+    elsewhere = events.Subject("t1", "auto_orders", "order", "other@host:2", "other", attempt=2)
+    again = events.Subject("t1", "auto_orders", "order", "order@host:1", "trace", attempt=3)
+    replayed = events.Subject("t1", "auto_orders", "order", "order@host:1", "trace", 2, replays=1)
+
+    assert events.event_id(SUBJECT, "x") == events.event_id(elsewhere, "x")
+    ids = {events.event_id(s, k) for s in (SUBJECT, again, replayed) for k in ("x", "y")}
+    assert len(ids) == 6
+
+
+def test_the_longest_output_fits_into_a_record() -> None:
+    (completion, *_) = events.completed(SUBJECT, EFFORT, "\x00" * 1_000_000)
+
+    assert len(completion.value.encode()) < 1_000_000
+    assert json.loads(completion.value)["data"]["is_truncated"] is True

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pika
+import pytest
+
+from workers.amqp.consumer import Delivery
+from workers.message import Message
+
+
+def delivered(headers: dict[str, Any] | None = None, **properties: Any) -> Message:
+    found = pika.BasicProperties(headers=headers, **properties)
+    return Message.read(
+        Delivery("auto_orders", b"{}", found, redelivered=False, tag=1, generation=1)
+    )
+
+
+def test_a_first_delivery_has_no_history() -> None:
+    message = delivered()
+
+    assert (message.attempt, message.replays, message.age) == (1, 0, None)
+    assert message.first_seen
+    assert len(message.trace_id) == 32
+    assert not message.is_outboxed
+    assert not message.is_unguarded
+
+
+@pytest.mark.parametrize("value", [0, -3, "2", True, None, 1.5, [2]])
+def test_a_header_that_makes_no_sense_counts_as_absent(value: Any) -> None:
+    message = delivered({"attempt": value, "replays": "x", "first_seen": 5, "is_outboxed": "yes"})
+
+    assert (message.attempt, message.replays, message.is_outboxed) == (1, 0, False)
+
+
+def test_a_copy_keeps_what_the_publisher_said_and_drops_what_the_broker_wrote() -> None:
+    message = delivered(
+        {"x-death": [{"count": 1}], "x-first-death-queue": "q", "tenant": "t7", "trace_id": "tr"},
+        priority=7,
+        timestamp=1_700_000_000,
+        message_id="m1",
+        expiration="5000",
+        correlation_id="c1",
+        user_id="somebody",
+    )
+
+    copy = message.copy(attempt=2)
+
+    assert copy.headers == {
+        "tenant": "t7",
+        "attempt": 2,
+        "replays": 0,
+        "first_seen": message.first_seen,
+        "trace_id": "tr",
+    }
+    assert (copy.priority, copy.timestamp, copy.message_id, copy.correlation_id) == (
+        7,
+        1_700_000_000,
+        "m1",
+        "c1",
+    )
+    assert (copy.delivery_mode, copy.expiration, copy.user_id) == (2, None, None)
+
+
+def test_a_copy_reads_back_as_the_next_attempt() -> None:
+    message = delivered({"attempt": 2, "replays": 1}, timestamp=1_700_000_000)
+
+    copy = message.copy(attempt=3, is_outboxed=True)
+    again = Message.read(
+        Delivery("auto_orders", b"{}", copy, redelivered=False, tag=1, generation=1)
+    )
+
+    assert (again.attempt, again.replays, again.is_outboxed) == (3, 1, True)
+    assert again.first_seen == message.first_seen
+    assert again.age == pytest.approx(message.age, abs=5)

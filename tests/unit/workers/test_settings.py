@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from workers.errors import SettingsError
+from workers.settings import FIELDS, describe_settings, load_settings
+from workers.values import Price, Seconds, Secret
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+KEY = {"OPENAI_API_KEY": "sk-made-up"}
+
+
+def faults_of(environment: dict[str, str], dotenv: Path | None = None) -> tuple[str, ...]:
+    with pytest.raises(SettingsError) as caught:
+        load_settings(environment, dotenv)
+    return caught.value.faults
+
+
+def test_every_fault_comes_at_once_with_its_name_and_without_its_value() -> None:
+    wrong = {
+        **KEY,
+        "CONCURRENCY": "0",
+        "RABBITMQ_PORT": "fifty",
+        "KAFKA_BOOTSTRAP_SERVERS": "no-port-here",
+        "LLM_MODEL": "gpt-4o",
+        "LLM_TIMEOUT": "30",
+        "RABBITMQ_TLS": "maybe-value",
+        "ENGINE": "magic-value",
+        "MAX_BODY": "much-value",
+        "LLM_PRICE": "cheap-value",
+    }
+
+    faults = faults_of(wrong)
+
+    assert sorted(fault.split(":")[0] for fault in faults) == sorted(set(wrong) - set(KEY))
+    for value in ("fifty", "no-port-here", "gpt-4o", "maybe-value", "magic-value", "much-value"):
+        assert not any(value in fault for fault in faults)
+
+
+@pytest.mark.parametrize(
+    ("environment", "fault"),
+    [
+        ({"LLM_TIMEOUT": "150s"}, "LLM_TIMEOUT must be below SOFT_TIME_LIMIT"),
+        ({"SOFT_TIME_LIMIT": "3m"}, "SOFT_TIME_LIMIT must be below HARD_TIME_LIMIT"),
+        (
+            {"STOP_GRACE_PERIOD": "3m"},
+            "HARD_TIME_LIMIT must be at least 3s below STOP_GRACE_PERIOD",
+        ),
+        ({"TASK_TTL": "2d"}, "RESULT_TTL must not be below TASK_TTL"),
+        (
+            {"LLM_MODEL": "anthropic/claude"},
+            "ANTHROPIC_API_KEY (or ANTHROPIC_API_KEY_FILE) is needed",
+        ),
+    ],
+)
+def test_limits_that_do_not_fit_together_are_faults(
+    environment: dict[str, str], fault: str
+) -> None:
+    (found,) = faults_of({**KEY, **environment})
+
+    assert found.startswith(fault)
+
+
+def test_a_stub_needs_no_key() -> None:
+    assert load_settings({"ENGINE": "stub"}).openai_api_key == ""
+
+
+def test_a_secret_comes_from_its_file_and_prints_nowhere(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    path.write_text("sk-from-a-file\n")
+
+    settings = load_settings({"OPENAI_API_KEY_FILE": str(path)})
+
+    assert settings.openai_api_key.reveal() == "sk-from-a-file"
+    assert (
+        "sk-from-a-file" not in f"{settings} {settings.openai_api_key} {settings.openai_api_key!r}"
+    )
+    assert "sk-from-a-file" in settings.secrets()
+
+
+def test_a_variable_and_its_file_are_a_fault_and_so_is_a_file_that_cannot_be_read(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "pass"
+    path.write_text("x")
+
+    both = faults_of({**KEY, "RABBITMQ_PASS": "x", "RABBITMQ_PASS_FILE": str(path)})
+    absent = faults_of({**KEY, "RABBITMQ_PASS_FILE": str(tmp_path / "absent")})
+
+    assert both == ("RABBITMQ_PASS: is set, and so is RABBITMQ_PASS_FILE: unset one of them",)
+    assert absent == (
+        (
+            "RABBITMQ_PASS: the file that RABBITMQ_PASS_FILE names cannot be read: "
+            "No such file or directory"
+        ),
+    )
+
+
+def test_the_environment_beats_dotenv_and_an_empty_value_is_none(tmp_path: Path) -> None:
+    dotenv = tmp_path / ".env"
+    dotenv.write_text("OPENAI_API_KEY=from-dotenv\nQUEUE_NAME=from_dotenv\nLLM_BASE_URL=\n")
+
+    settings = load_settings({"QUEUE_NAME": "from_shell", "CONCURRENCY": ""}, dotenv)
+
+    assert settings.openai_api_key.reveal() == "from-dotenv"
+    assert settings.queue_name == "from_shell"
+    assert settings.concurrency == 1
+    assert settings.llm_base_url == ""
+
+
+def test_the_password_in_a_url_is_a_secret_of_its_own() -> None:
+    settings = load_settings({**KEY, "REDIS_URL": "redis://:open-sesame@redis:6379/0"})
+
+    assert "open-sesame" in settings.secrets()
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("500ms", 0.5), ("30s", 30), ("1m30s", 90), ("2h", 7200), ("1d", 86400)],
+)
+def test_durations_have_units(text: str, seconds: float) -> None:
+    assert load_settings({**KEY, "BREAKER_PAUSE": text}).breaker_pause == seconds
+
+
+@pytest.mark.parametrize("text", ["", "30", "s", "-1s", "1x", "1s 2", "infs"])
+def test_what_is_no_duration_is_refused(text: str) -> None:
+    if not text:
+        assert load_settings({**KEY, "LEASE": text}).lease == 30
+    else:
+        assert faults_of({**KEY, "LEASE": text})
+
+
+def test_the_help_explains_every_setting_and_shows_no_secret() -> None:
+    text = describe_settings()
+
+    lines = text.splitlines()
+    assert [line.split()[0] for line in lines] == list(FIELDS)
+    assert all(len(line.split()) > 2 for line in lines)
+    assert "redis://localhost" not in text
+
+
+def test_values_print_as_people_write_them() -> None:
+    assert [str(Seconds(n)) for n in (0, 0.5, 90, 120, 7200)] == ["0s", "500ms", "90s", "2m", "2h"]
+    assert str(Secret("x")) == f"{Secret('x')}" == repr(Secret("x")) == "(hidden)"
+    assert str(Price(0.15, 0.6)) == "0.15/0.6"
+    assert Price(0.15, 0.6).cost(1_000_000, 500_000) == 0.45

@@ -1,0 +1,167 @@
+"""The tasks' records on a real Redis: each promise of `workers.store`, and what a second worker sees meanwhile."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+import uuid
+from typing import TYPE_CHECKING
+
+import pytest
+
+from workers.errors import StoreAwayError
+from workers.events import Event
+from workers.settings import load_settings
+from workers.store import Claim, TaskStore, Verdict
+from workers.task import Task
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.integration
+REDIS = {
+    "ENGINE": "stub",
+    "REDIS_URL": "redis://127.0.0.1:6379/7",
+    "LEASE": "2s",
+    "MAX_STARTS": "2",
+}
+EVENTS = (Event("ai.completions", "t", '{"x": 1}'), Event("audit.trail", "t", "{}"))
+
+
+@pytest.fixture
+def store() -> Iterator[TaskStore]:
+    made = TaskStore(load_settings(REDIS))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def claim(store: TaskStore) -> Iterator[Claim]:
+    made = Claim("auto_orders", f"task-{uuid.uuid4()}", "a", replays=0, attempt=1)
+    yield made
+    store.forget(made.queue, made.task_id)
+
+
+def by(claim: Claim, owner: str, **changes: int) -> Claim:
+    return dataclasses.replace(claim, owner=owner, **changes)
+
+
+def task(claim: Claim, description: str = "do") -> Task:
+    return Task(claim.task_id, description, "that")
+
+
+def begin(store: TaskStore, claim: Claim, *, is_redelivered: bool = False) -> Verdict:
+    return store.begin(claim, task(claim), is_redelivered=is_redelivered).verdict
+
+
+def test_one_runs_and_another_waits_until_the_lease_is_over(store: TaskStore, claim: Claim) -> None:
+    assert begin(store, claim) is Verdict.RUN
+    assert begin(store, by(claim, "b")) is Verdict.LEASED
+    time.sleep(1.5)
+    store.renew(claim)
+    time.sleep(1.5)
+    assert begin(store, by(claim, "b")) is Verdict.LEASED
+    time.sleep(0.7)
+    assert begin(store, by(claim, "b")) is Verdict.RUN
+
+
+def test_a_result_answers_every_later_copy_and_the_first_one_stands(
+    store: TaskStore, claim: Claim
+) -> None:
+    begin(store, claim)
+    first = store.complete(claim, EVENTS)
+    second = store.complete(by(claim, "b"), (Event("other", "t", "{}"),))
+
+    assert first.result == second.result == EVENTS
+    found = store.begin(by(claim, "c", attempt=9), task(claim), is_redelivered=True)
+    assert (found.verdict, found.result, found.is_done) == (Verdict.RESULT, EVENTS, False)
+    store.mark_done(claim)
+    assert store.begin(claim, task(claim), is_redelivered=False).is_done
+
+
+def test_a_run_that_never_ends_counts_as_a_start_and_too_many_are_poison(
+    store: TaskStore, claim: Claim
+) -> None:
+    assert begin(store, by(claim, "a")) is Verdict.RUN
+    store.explain(by(claim, "a"), "hard limit")
+    time.sleep(2.1)
+    assert begin(store, by(claim, "b")) is Verdict.RUN
+    store.explain(by(claim, "a"), "not its owner any more")
+    time.sleep(2.1)
+
+    found = store.begin(by(claim, "c"), task(claim), is_redelivered=True)
+
+    assert (found.verdict, found.detail) == (Verdict.POISON, "2 hard limit")
+
+
+def test_a_run_that_ends_in_order_counts_no_start(store: TaskStore, claim: Claim) -> None:
+    for number in range(5):
+        assert begin(store, by(claim, str(number))) is Verdict.RUN
+        store.release(by(claim, str(number)), attempt=1)
+
+
+def test_a_copy_whose_successor_is_on_its_way_is_stale(store: TaskStore, claim: Claim) -> None:
+    begin(store, claim)
+    store.release(claim, attempt=2)
+
+    assert begin(store, by(claim, "b"), is_redelivered=True) is Verdict.STALE
+    assert begin(store, by(claim, "b", attempt=2)) is Verdict.RUN
+
+
+def test_a_dead_letter_comes_back_by_replay_or_by_publishing_anew_but_not_by_redelivery(
+    store: TaskStore, claim: Claim
+) -> None:
+    begin(store, claim)
+    store.release(claim, attempt=1, dead="permanent")
+
+    assert begin(store, by(claim, "b"), is_redelivered=True) is Verdict.STALE
+    assert begin(store, by(claim, "b", replays=1), is_redelivered=True) is Verdict.RUN
+    store.release(by(claim, "b", replays=1), attempt=1, dead="permanent")
+    assert begin(store, by(claim, "c")) is Verdict.RUN
+
+
+def test_an_id_that_means_another_task_is_a_conflict(store: TaskStore, claim: Claim) -> None:
+    begin(store, claim)
+    other = task(claim, "something else")
+
+    assert store.begin(by(claim, "b"), other, is_redelivered=False).verdict is Verdict.CONFLICT
+    store.complete(claim, EVENTS)
+    assert store.begin(by(claim, "b"), other, is_redelivered=False).verdict is Verdict.CONFLICT
+
+
+def test_a_record_that_was_lost_in_mid_run_is_made_again(store: TaskStore, claim: Claim) -> None:
+    begin(store, claim)
+    store.forget(claim.queue, claim.task_id)
+    store.renew(claim)
+
+    assert begin(store, by(claim, "b")) is Verdict.LEASED
+    assert store.complete(claim, EVENTS).result == EVENTS
+    assert begin(store, by(claim, "b")) is Verdict.RESULT
+
+
+def test_one_that_lost_its_lease_cannot_end_the_run_of_another(
+    store: TaskStore, claim: Claim
+) -> None:
+    begin(store, claim)
+    time.sleep(2.1)
+    assert begin(store, by(claim, "b")) is Verdict.RUN
+
+    store.release(claim, attempt=1)
+    store.renew(claim)
+
+    assert begin(store, by(claim, "c")) is Verdict.LEASED
+
+
+def test_away_it_says_so_at_once_and_remembers_what_this_process_finished(claim: Claim) -> None:
+    away = TaskStore(load_settings({**REDIS, "REDIS_URL": "redis://127.0.0.1:1/0"}))
+    with pytest.raises(StoreAwayError):
+        away.begin(claim, task(claim), is_redelivered=False)
+    assert away.is_away
+    begun = time.monotonic()
+    with pytest.raises(StoreAwayError):
+        away.complete(claim, EVENTS)
+    assert time.monotonic() - begun < 0.5
+    assert away.recall(claim) == EVENTS
+    assert away.recall(by(claim, "b")) == EVENTS
+    assert away.recall(dataclasses.replace(claim, task_id="other")) is None
+    away.close()
