@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from workers.events import Event
+    from workers.reach import Reach
     from workers.settings import Settings
 
-LOG = logging.getLogger(__name__)
 POLL = 0.1
 PROBE_PAUSE = 3.0
 PROBE_TIMEOUT = 3.0
@@ -29,12 +29,14 @@ PROBE_TIMEOUT = 3.0
 class EventStream:
     """A producer, and the thread that polls it.
 
-    Away, it fails at once instead of after a time-out for each event, and looks for the brokers by itself. One line
-    is logged for each change. A record that was reported as failed may still have arrived: an event's id tells.
+    Away, it fails at once instead of after a time-out for each event, and looks for the brokers by itself;
+    `on_change` hears whether they are away, first and whenever that changes. A record that was reported as failed may
+    still have arrived: an event's id tells.
     """
 
-    def __init__(self, settings: Settings, on_change: Callable[[bool], None]) -> None:
+    def __init__(self, settings: Settings, reach: Reach, on_change: Callable[[bool], None]) -> None:
         self._settings = settings
+        self._reach = reach
         self._on_change = on_change
         self._producer = _producer(settings)
         self._is_broken = False
@@ -72,7 +74,7 @@ class EventStream:
         try:
             self._producer.produce(topic, value, key, on_delivery=report)
         except (BufferError, KafkaException) as error:
-            on_report(f"{topic}: {error}")
+            on_report(f"{topic}: {_say(error)}")
 
     @property
     def outstanding(self) -> int:
@@ -106,23 +108,23 @@ class EventStream:
         try:
             self._producer.list_topics(timeout=PROBE_TIMEOUT)
         except KafkaException as error:
-            self._change(str(error.args[0]))
+            self._change(_say(error))
         else:
             self._change("")
 
     def _change(self, reason: str) -> None:
-        is_away = bool(reason)
-        if is_away == self.is_away and self._reason is not None:
-            return
-        place = {"brokers": self._settings.kafka_bootstrap_servers}
-        if is_away:
-            LOG.warning("kafka_away", extra={**place, "reason": reason})
-        else:
-            LOG.info("kafka_connected", extra=place)
-        self._reason = reason
-        if is_away != self.is_away:
-            self.is_away = is_away
-            self._on_change(is_away)
+        is_change = self._reason is None or bool(reason) != self.is_away
+        self._reason, self.is_away = reason, bool(reason)
+        if is_change:
+            place = self._settings.kafka_bootstrap_servers
+            self._reach.report("kafka", f"{place}: {reason}" if reason else "")
+            self._on_change(self.is_away)
+
+
+def _say(error: Exception) -> str:
+    """Give librdkafka's words without the wrapping."""
+    inner = error.args[0] if error.args else error
+    return inner.str() if isinstance(inner, KafkaError) else str(inner)
 
 
 def _producer(settings: Settings) -> Producer:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import collections
 import json
-import logging
 import threading
 import time
 from dataclasses import dataclass
@@ -23,10 +22,10 @@ from workers.events import Event
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from workers.reach import Reach
     from workers.settings import Settings
     from workers.task import Task
 
-LOG = logging.getLogger(__name__)
 SCRIPT = (Path(__file__).parent / "store.lua").read_text("utf-8")
 PREFIX = "bizops:workers:task"
 TIMEOUT = 2.0
@@ -77,13 +76,14 @@ class Claim:
 class TaskStore:
     """Redis, asked with one script in one round trip; every method raises StoreAwayError where it is away.
 
-    May be used from several threads. One line is logged for each change between connected and away.
+    May be used from several threads.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, reach: Reach) -> None:
         import redis  # noqa: PLC0415 - 30 ms that `--help` need not pay
 
         self._settings = settings
+        self._reach = reach
         self._redis = redis.Redis.from_url(
             settings.redis_url.reveal(),
             decode_responses=True,
@@ -106,7 +106,7 @@ class TaskStore:
         return bool(self._reason)
 
     def look(self) -> None:
-        """Ask whether Redis is there; raises nothing: what is logged and `is_away` tell."""
+        """Ask whether Redis is there; raises nothing: `is_away` tells."""
         try:
             self._ask(self._redis.ping)
         except StoreAwayError:
@@ -186,19 +186,13 @@ class TaskStore:
             found = question()
         except self._errors as error:
             self._retry_at = time.monotonic() + AWAY_PAUSE
-            self._change(str(error) or type(error).__name__)
-            raise StoreAwayError(self._reason or "") from None
+            self._reason = str(error) or type(error).__name__
+            self._reach.report("redis", self._reason)
+            raise StoreAwayError(self._reason) from None
         if self._reason != "":
-            self._change("")
+            self._reason = ""
+            self._reach.report("redis", "")
         return found
-
-    def _change(self, reason: str) -> None:
-        if bool(reason) != bool(self._reason) or self._reason is None:
-            if reason:
-                LOG.warning("redis_away", extra={"reason": reason})
-            else:
-                LOG.info("redis_connected")
-        self._reason = reason
 
 
 def _pack(events: Sequence[Event]) -> str:

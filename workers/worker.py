@@ -21,10 +21,12 @@ from workers.health import Answers, HealthServer
 from workers.kafka import EventStream
 from workers.metrics import Metrics
 from workers.outlets import OUTBOX, Outlets
+from workers.reach import Reach
 from workers.retries import TIERS
 from workers.runs import Runs
 from workers.stopping import Premises, Stop
 from workers.store import TaskStore
+from workers.vitals import Vitals
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,8 +42,6 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 STEP = 0.2
 DEPTH_PAUSE = 15.0
-STILL = 120.0
-"""Seconds without a sign of life after which the I/O thread counts as dead: longer than any of its time-outs."""
 FALLBACK_PAUSE = 5.0
 
 
@@ -67,29 +67,34 @@ class CrewAIWorker:
         self._engine = load_engine(settings)
         self._metrics = Metrics(self.name)
         self._waiting: queue.SimpleQueue[Delivery | None] = queue.SimpleQueue()
-        self._consumer = Consumer(settings, self._requirements(), self._tick)
-        self._publisher = Publisher(settings)
-        self._stream = EventStream(settings, self._follow_kafka)
-        self._store = TaskStore(settings)
+        self._reach = Reach(("rabbitmq", "rabbitmq_publisher", "kafka", "redis"))
+        self._consumer = Consumer(settings, self._reach, self._requirements(), self._tick)
+        self._publisher = Publisher(settings, self._reach)
+        self._stream = EventStream(settings, self._reach, self._follow_kafka)
+        self._store = TaskStore(settings, self._reach)
         self._runs = Runs(settings, self._store)
         self._outlets = Outlets(self.worker, self._publisher, self._stream, self._consumer)
         self._breaker = Breaker(
             settings.breaker_failures, settings.breaker_pause, time.monotonic, self._follow_breaker
         )
         self._handling = self._make_handling()
-        self._health = HealthServer(
-            settings.health_host,
-            settings.health_port,
-            Answers(self._problems, self._parts, self._metrics.render),
-        )
+        self._consumer.subscribe(self.queue_name, settings.concurrency, self._waiting.put)
+        self._consumer.subscribe(OUTBOX, 0, self._outlets.relay)
         self._finished = threading.Event()
         self._signals = 0
         self._exit_code = 0
         self._busy = 0
         self._busy_guard = threading.Lock()
         self._depth = 0
+        self._watched = time.monotonic()
         self._depth_at = 0.0
-        self._add_gauges()
+        vitals = self._vitals()
+        vitals.add_gauges(self._metrics, lambda: self._depth)
+        self._health = HealthServer(
+            settings.health_host,
+            settings.health_port,
+            Answers(vitals.problems, vitals.parts, self._metrics.render),
+        )
 
     def start(self) -> int:
         """Work until a signal; gives the exit code: 0, or 1 where only a new process helps. For the main thread."""
@@ -111,8 +116,6 @@ class CrewAIWorker:
     def _connect_rabbitmq(self) -> None:
         """Connect, and consume until the worker is finished; comes back from whatever the broker does."""
         self._publisher.start()
-        self._consumer.subscribe(self.queue_name, self.settings.concurrency, self._waiting.put)
-        self._consumer.subscribe(OUTBOX, 0, self._outlets.relay)
         self._consumer.run(self._finished)
 
     def _connect_kafka(self) -> None:
@@ -120,9 +123,12 @@ class CrewAIWorker:
         self._stream.start()
 
     def callback(self, delivery: Delivery) -> None:
-        """Handle one delivery to its end; raises nothing."""
+        """Handle one delivery to its end; raises nothing. A worker that stops gives it back."""
         try:
-            self._handling.handle(delivery)
+            if self._is_stopping:
+                self._consumer.settle(delivery, requeue=True)
+            else:
+                self._handling.handle(delivery)
         except Exception:
             LOG.exception("internal_error")
             time.sleep(FALLBACK_PAUSE)
@@ -159,6 +165,18 @@ class CrewAIWorker:
         )
         return Handling(bench, self.process_task)
 
+    def _vitals(self) -> Vitals:
+        return Vitals(
+            self._consumer,
+            self._publisher,
+            self._stream,
+            self._runs,
+            self._breaker,
+            self._reach,
+            watched=lambda: self._watched,
+            is_stopping=lambda: self._is_stopping,
+        )
+
     def _requirements(self) -> Requirements:
         tiers = [tier.name for tier in TIERS]
         return Requirements([self.queue_name, f"{self.queue_name}.dlq", *tiers, OUTBOX], tiers)
@@ -173,24 +191,36 @@ class CrewAIWorker:
                 with self._busy_guard:
                     self._busy -= 1
 
+    @property
+    def _is_stopping(self) -> bool:
+        return self._signals > 0 or self._exit_code > 0
+
     def _steward(self) -> None:
-        """Watch the runs, the breaker and the signals, whatever the brokers do."""
-        self._store.look()
+        try:
+            self._watch()
+        except Exception:
+            LOG.exception("internal_error")
+            self._exit_code = 1
+        self._finished.set()
+        self._consumer.wake()
+
+    def _watch(self) -> None:
+        """Watch the runs, the breaker, the signals and what can be reached, until the worker may go."""
         stop: Stop | None = None
-        while True:
+        while stop is None or not stop.advance():
+            self._watched = time.monotonic()
             for _ in self._runs.tick():
                 self._exit_code = 1
             self._breaker.tick()
-            if stop is None and (self._signals or self._exit_code):
+            if not self._reach.has("redis"):
+                self._store.look()
+            self._reach.flush()
+            if stop is None and self._is_stopping:
                 LOG.info("worker_stopping", extra={"worker": self.worker})
                 premises = Premises(
                     self._consumer, self._runs, self._store, self._waiting, lambda: self._busy > 0
                 )
                 stop = Stop(premises, self.settings.stop_grace_period)
-            if stop is not None and stop.advance():
-                self._finished.set()
-                self._consumer.wake()
-                return
             time.sleep(STEP)
 
     def _on_signal(self, number: int, _: FrameType | None) -> None:
@@ -206,42 +236,11 @@ class CrewAIWorker:
             self._depth = self._consumer.count_messages(OUTBOX)
 
     def _follow_kafka(self, is_away: bool) -> None:  # noqa: FBT001 - a callback
-        if not self._signals:
+        if not self._is_stopping:
             self._consumer.set_prefetch(OUTBOX, 0 if is_away else 1)
 
     def _follow_breaker(self, state: State) -> None:
         LOG.warning("breaker", extra={"state": state.name.lower()})
         wanted = {State.OPEN: 0, State.HALF_OPEN: 1, State.CLOSED: self.settings.concurrency}
-        if not self._signals:
+        if not self._is_stopping:
             self._consumer.set_prefetch(self.queue_name, wanted[state])
-
-    def _problems(self) -> list[str]:
-        found = []
-        if time.monotonic() - self._consumer.beat > STILL:
-            found.append(f"the I/O thread did nothing for {STILL:g} s")
-        if any(run.is_stuck for run in self._runs.active()):
-            found.append("a run is over its hard time limit")
-        return found
-
-    def _parts(self) -> dict[str, bool]:
-        return {
-            "consumer": self._consumer.is_open and not self._signals,
-            "publisher": self._publisher.is_open,
-            "kafka": not self._stream.is_away,
-            "redis": not self._store.is_away,
-            "provider": self._breaker.state is State.CLOSED,
-        }
-
-    def _add_gauges(self) -> None:
-        gauge = self._metrics.gauge
-        gauge("in_flight", "Tasks that agents work on now", lambda: len(self._runs.active()))
-        gauge("breaker_state", "0 closed, 1 half-open, 2 open", lambda: self._breaker.state.value)
-        gauge("kafka_outstanding", "Events without a report yet", lambda: self._stream.outstanding)
-        gauge("outbox_messages", "Events that wait for Kafka", lambda: self._depth)
-        gauge(
-            "consumer_connections", "Connections so far: all but one are reconnects",
-            lambda: self._consumer.connections,
-        )  # fmt: skip
-        gauge(
-            "publisher_connections", "As consumer_connections", lambda: self._publisher.connections
-        )

@@ -11,6 +11,7 @@ import pytest
 
 from workers.errors import StoreAwayError
 from workers.events import Event
+from workers.reach import Reach
 from workers.settings import load_settings
 from workers.store import Claim, TaskStore, Verdict
 from workers.task import Task
@@ -30,7 +31,7 @@ EVENTS = (Event("ai.completions", "t", '{"x": 1}'), Event("audit.trail", "t", "{
 
 @pytest.fixture
 def store() -> Iterator[TaskStore]:
-    made = TaskStore(load_settings(REDIS))
+    made = TaskStore(load_settings(REDIS), Reach(["redis"]))
     yield made
     made.close()
 
@@ -153,7 +154,9 @@ def test_one_that_lost_its_lease_cannot_end_the_run_of_another(
 
 
 def test_away_it_says_so_at_once_and_remembers_what_this_process_finished(claim: Claim) -> None:
-    away = TaskStore(load_settings({**REDIS, "REDIS_URL": "redis://127.0.0.1:1/0"}))
+    away = TaskStore(
+        load_settings({**REDIS, "REDIS_URL": "redis://127.0.0.1:1/0"}), Reach(["redis"])
+    )
     with pytest.raises(StoreAwayError):
         away.begin(claim, task(claim), is_redelivered=False)
     assert away.is_away

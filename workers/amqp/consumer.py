@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pika.adapters.blocking_connection import BlockingChannel, BlockingConnection
     from pika.spec import Basic
 
+    from workers.reach import Reach
     from workers.settings import Settings
 
 NOT_FOUND = 404
@@ -65,11 +66,15 @@ class Consumer:
     """
 
     def __init__(
-        self, settings: Settings, requirements: Requirements, on_tick: Callable[[], None]
+        self,
+        settings: Settings,
+        reach: Reach,
+        requirements: Requirements,
+        on_tick: Callable[[], None],
     ) -> None:
         self._requirements = requirements
         self._subscriptions: dict[str, _Subscription] = {}
-        self._link = Link(settings, "consumer", self._prepare, self._tick)
+        self._link = Link(settings, "rabbitmq", reach, self._prepare, self._tick)
         self._on_tick = on_tick
         self._settled: collections.deque[tuple[Delivery, bool]] = collections.deque()
         self._is_flush_due = False

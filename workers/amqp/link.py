@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from pika.adapters.blocking_connection import BlockingConnection
 
+    from workers.reach import Reach
     from workers.settings import Settings
 
 LOG = logging.getLogger(__name__)
@@ -68,13 +69,14 @@ class Link:
 
     `on_open` prepares a new connection and may raise LostError; `on_tick` is called about once a second while it is
     open. `generation` counts the connections: what was delivered on an earlier one can no longer be acknowledged.
-    One line is logged for each change between connected and away, none for each try.
+    What becomes of each try goes to `reach`.
     """
 
     def __init__(
         self,
         settings: Settings,
         name: str,
+        reach: Reach,
         on_open: Callable[[BlockingConnection], None],
         on_tick: Callable[[], None] = lambda: None,
     ) -> None:
@@ -82,8 +84,8 @@ class Link:
         self._name = name
         self._on_open = on_open
         self._on_tick = on_tick
+        self._reach = reach
         self._connection: BlockingConnection | None = None
-        self._away = ""
         self.generation = 0
         self.is_open = False
         self.beat = time.monotonic()
@@ -98,7 +100,7 @@ class Link:
                 failures = 0
                 self._serve(stop)
             except (AMQPError, OSError, LostError) as error:
-                self._lose(error)
+                self._reach.report(self._name, f"{self._place}: {_say(error)}")
                 failures += 1
                 stop.wait(pause_before(failures))
             finally:
@@ -121,8 +123,7 @@ class Link:
         self.generation += 1
         self._on_open(connection)
         self.is_open = True
-        LOG.info("rabbitmq_connected", extra={"connection": self._name, "host": self._place})
-        self._away = ""
+        self._reach.report(self._name, "")
 
     def _serve(self, stop: threading.Event) -> None:
         connection = self._connection
@@ -134,15 +135,6 @@ class Link:
             self._on_tick()
             if is_last:
                 return
-
-    def _lose(self, error: Exception) -> None:
-        reason = _say(error)
-        if reason != self._away:
-            LOG.warning(
-                "rabbitmq_away",
-                extra={"connection": self._name, "host": self._place, "reason": reason},
-            )
-        self._away = reason
 
     def _close(self) -> None:
         self.is_open = False
@@ -159,11 +151,8 @@ class Link:
 
 
 def _say(error: BaseException) -> str:
-    """Give the innermost words of an error: pika wraps what the socket said up to three times."""
-    inner = getattr(error, "args", ())
-    if inner and isinstance(inner[0], BaseException):
-        return _say(inner[0])
-    nested = getattr(inner[0], "exception", None) if inner else None
-    if isinstance(nested, BaseException):
-        return _say(nested)
+    """Give the innermost words of an error: pika wraps what the socket said up to three times (1.4.4)."""
+    for inner in (getattr(error, "exception", None), *error.args):
+        if isinstance(inner, BaseException):
+            return _say(inner)
     return str(error) or type(error).__name__

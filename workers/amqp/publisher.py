@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pika import BasicProperties
     from pika.adapters.blocking_connection import BlockingChannel, BlockingConnection
 
+    from workers.reach import Reach
     from workers.settings import Settings
 
 TIMEOUT = 75.0
@@ -25,11 +26,11 @@ TIMEOUT = 75.0
 class Publisher:
     """A thread with a connection in confirm mode. Every message is mandatory: one that no queue takes is an error."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, reach: Reach) -> None:
         self._connection: BlockingConnection
         self._channel: BlockingChannel | None = None
         self._stop = threading.Event()
-        self._link = Link(settings, "publisher", self._prepare)
+        self._link = Link(settings, "rabbitmq_publisher", reach, self._prepare)
         self._thread = threading.Thread(
             target=self._link.run, args=(self._stop,), name="publisher", daemon=True
         )

@@ -1,0 +1,72 @@
+"""How a worker is: what makes it alive, what makes it ready, and the gauges that are read when somebody asks."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from workers.breaker import State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from workers.amqp.consumer import Consumer
+    from workers.amqp.publisher import Publisher
+    from workers.breaker import Breaker
+    from workers.kafka import EventStream
+    from workers.metrics import Metrics
+    from workers.reach import Reach
+    from workers.runs import Runs
+
+STILL = 120.0
+"""Seconds without a sign of life after which a thread counts as dead: longer than any of its time-outs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vitals:
+    """Reads a worker's parts; `watched` gives when its steward was last seen, `is_stopping` whether it goes."""
+
+    consumer: Consumer
+    publisher: Publisher
+    stream: EventStream
+    runs: Runs
+    breaker: Breaker
+    reach: Reach
+    watched: Callable[[], float]
+    is_stopping: Callable[[], bool]
+
+    def problems(self) -> list[str]:
+        """Give what only a restart would mend. No other system can cause any of it by being away."""
+        found = []
+        if time.monotonic() - min(self.consumer.beat, self.watched()) > STILL:
+            found.append(f"a thread that must never wait did nothing for {STILL:g} s")
+        if any(run.is_stuck for run in self.runs.active()):
+            found.append("a run is over its hard time limit")
+        return found
+
+    def parts(self) -> dict[str, bool]:
+        """Say of each part whether it works."""
+        return {
+            "consumer": self.consumer.is_open and not self.is_stopping(),
+            "publisher": self.publisher.is_open,
+            "kafka": self.reach.has("kafka"),
+            "redis": self.reach.has("redis"),
+            "provider": self.breaker.state is State.CLOSED,
+        }
+
+    def add_gauges(self, metrics: Metrics, outbox_depth: Callable[[], float]) -> None:
+        """Let the metrics show what can be read at any time."""
+        gauge = metrics.gauge
+        gauge("in_flight", "Tasks that agents work on now", lambda: len(self.runs.active()))
+        gauge("breaker_state", "0 closed, 1 half-open, 2 open", lambda: self.breaker.state.value)
+        gauge("kafka_outstanding", "Events without a report yet", lambda: self.stream.outstanding)
+        gauge("outbox_messages", "Events that wait for Kafka", outbox_depth)
+        gauge(
+            "consumer_connections",
+            "Connections to RabbitMQ so far: all but the first are reconnects",
+            lambda: self.consumer.connections,
+        )
+        gauge(
+            "publisher_connections", "As consumer_connections", lambda: self.publisher.connections
+        )
