@@ -1,6 +1,7 @@
-"""Writes `docs/topology-reference.md` from the models that read the topology file.
+"""Writes `docs/topology-reference.md` from the models that read the topology file, and the settings of the workers.
 
-`python -m docs.reference` writes the page; `reference()` gives it as text, for the test that the page is up to date.
+`python -m docs.reference` writes both; `reference()` and `with_settings()` give them as text, for the tests that they
+are up to date.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from bizops import provider
 from bizops.quantity import Duration, Size
 from bizops.topology.declarations import CommonSettings
+from workers.settings import describe_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from bizops.provider import Definition, Kind
 
 PAGE = Path(__file__).parent / "topology-reference.md"
+WORKERS = Path(__file__).parent / "workers.md"
+_SETTINGS = re.compile(r"(<!-- settings -->\n```text\n).*?(```)", re.DOTALL)
 _Schema = dict[str, Any]
 _HEAD = """\
 <!-- Written by `make docs` from the models: edit those. -->
@@ -230,5 +234,17 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
 
 
+def with_settings(page: str) -> str:
+    """Give the page of the workers with every setting as it is; raises ValueError where it has no place for them."""
+    written, count = _SETTINGS.subn(
+        lambda found: f"{found[1]}{describe_settings()}\n{found[2]}", page
+    )
+    if count != 1:
+        message = "the page has no block that is marked as settings"
+        raise ValueError(message)
+    return written
+
+
 if __name__ == "__main__":
     PAGE.write_text(reference())
+    WORKERS.write_text(with_settings(WORKERS.read_text()))

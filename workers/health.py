@@ -47,7 +47,8 @@ class HealthServer:
 
     def close(self) -> None:
         """Stop answering, and free the port."""
-        self._server.shutdown()
+        if self._thread.is_alive():
+            self._server.shutdown()
         self._server.server_close()
 
 

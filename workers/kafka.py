@@ -89,7 +89,8 @@ class EventStream:
         """Wait for what is on its way; gives how many records were not delivered."""
         self._stop.set()
         left = self._producer.flush(timeout)
-        self._thread.join(timeout=1)
+        if self._thread.is_alive():
+            self._thread.join(timeout=1)
         return int(left)
 
     def _poll(self) -> None:

@@ -57,7 +57,7 @@ class Reach:
             LOG.info("connected", extra={"systems": connected})
 
     def _is_news(self, system: str, reason: str) -> bool:
-        """Whether a state is another one, or has had another reason for a while: clients word one thing in many ways."""
+        """Whether a state is new, or has had another reason for a while: clients word one thing in many ways."""
         if system not in self._said or bool(reason) != bool(self._said[system]):
             return True
         is_fresh = time.monotonic() - self._said_at[system] < REASON_PAUSE

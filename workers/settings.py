@@ -14,6 +14,7 @@ from workers.errors import SettingsError
 from workers.values import (
     Seconds,
     Secret,
+    Size,
     address,
     choice,
     flag,
@@ -127,7 +128,9 @@ class Settings:
         Seconds(0),
         "tasks older than this are dead-lettered; as the queue's message_ttl, 0 is never",
     )
-    max_body: int = _setting(size, 1 << 20, "the largest message that is read, such as 256KiB")
+    max_body: Size = _setting(
+        size, Size(1 << 20), "the largest message that is read, such as 256KiB"
+    )
     max_attempts: int = _setting(number(1, 100), 5, "tries before a task is dead-lettered")
     max_starts: int = _setting(
         number(1, 100), 3, "runs that never ended before a task is dead-lettered as poison"
@@ -235,13 +238,15 @@ def describe_settings() -> str:
     width = max(map(len, FIELDS))
     rows = []
     for name, field in FIELDS.items():
-        default = (
-            ""
-            if field.default in {"", None} or isinstance(field.default, Secret)
-            else f" [{field.default}]"
-        )
-        rows.append(f"  {name:<{width}}  {field.metadata['meaning']}{default}")
+        rows.append(f"  {name:<{width}}  {field.metadata['meaning']}{_shown(field.default)}")
     return "\n".join(rows)
+
+
+def _shown(default: object) -> str:
+    """Give a default as the help shows it; nothing for none, and for what is a secret."""
+    if default in {"", None} or isinstance(default, Secret):
+        return ""
+    return f" [{str(default).lower() if isinstance(default, bool) else default}]"
 
 
 def default_dotenv() -> Path:

@@ -49,6 +49,19 @@ class Seconds(float):
         return f"{self * 1000:.0f}ms" if self else "0s"
 
 
+class Size(int):
+    """A size in bytes that prints as people write it: `256KiB`, `1MiB`."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        """Give the largest binary unit that divides it."""
+        for unit in ("MiB", "KiB"):
+            if self and self % _SIZES[unit] == 0:
+                return f"{self // _SIZES[unit]}{unit}"
+        return f"{int(self)}B"
+
+
 @dataclass(frozen=True, slots=True)
 class Price:
     """What a model costs, in USD per million tokens."""
@@ -122,10 +135,10 @@ def seconds(low: float) -> Callable[[str], Seconds]:
     return parse
 
 
-def size(value: str) -> int:
+def size(value: str) -> Size:
     """Read a size such as `256KiB`, at most 128 MiB, as RabbitMQ's own limit is; raises ValueError."""
     found = _SIZE.fullmatch(value)
-    total = int(found[1]) * _SIZES[found[2]] if found else 0
+    total = Size(int(found[1]) * _SIZES[found[2]] if found else 0)
     if not 1 <= total <= 128 << 20:
         message = "must be a size such as 256KiB, from 1B to 128MiB"
         raise ValueError(message)

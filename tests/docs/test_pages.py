@@ -236,3 +236,10 @@ def calls(line: str) -> Iterator[list[str]]:
 def test_the_topology_reference_is_what_the_models_say() -> None:
     """`make docs` was run after the last change of a model."""
     assert reference.PAGE.read_text() == reference.reference()
+
+
+def test_the_page_of_the_workers_has_every_setting_as_it_is() -> None:
+    """`make docs` writes them."""
+    page = reference.WORKERS.read_text()
+
+    assert page == reference.with_settings(page)

@@ -43,7 +43,8 @@ class Publisher:
         """Close the connection; waits for it, at most `timeout` seconds."""
         self._stop.set()
         self._link.call(lambda: None)
-        self._thread.join(timeout)
+        if self._thread.is_alive():
+            self._thread.join(timeout)
 
     @property
     def is_open(self) -> bool:

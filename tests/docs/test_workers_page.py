@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from docs import reference
+from docs.pages import Block, blocks
+from workers.engine import Answer, Persona, Usage
+from workers.settings import load_settings
+from workers.task import read_task
+from workers.worker import CrewAIWorker
+
+BLOCKS = list(blocks(reference.WORKERS))
+
+
+def with_language(language: str) -> list[Block]:
+    found = [block for block in BLOCKS if block.language == language]
+    assert found
+    return found
+
+
+@pytest.mark.parametrize("block", with_language("json"), ids=lambda block: block.place)
+def test_every_task_on_the_page_is_one(block: Block) -> None:
+    assert read_task(block.text.encode(), 10_000).id
+
+
+@pytest.mark.parametrize("block", with_language("python"), ids=lambda block: block.place)
+def test_an_agent_as_the_page_shows_it_gives_its_persona_to_the_engine(
+    block: Block, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a reader copies works: the class builds, and its engine gets role, goal and backstory."""
+    names: dict[str, Any] = {}
+    exec(compile(block.text, block.place, "exec"), names)  # noqa: S102 - our own page
+    (agent,) = [
+        found
+        for found in names.values()
+        if isinstance(found, type) and issubclass(found, CrewAIWorker) and found is not CrewAIWorker
+    ]
+    met: list[Persona] = []
+
+    def run(persona: Persona, *_: Any) -> Answer:
+        met.append(persona)
+        return Answer("", "", Usage())
+
+    worker = agent(load_settings({"ENGINE": "stub", "HEALTH_PORT": "0"}))
+    try:
+        monkeypatch.setattr(worker, "_engine", SimpleNamespace(run=run))
+        worker.process_task(read_task(BLOCKS[0].text.encode(), 10_000), None)
+    finally:
+        worker.cleanup()
+
+    assert met == [Persona(agent.name, agent.role, agent.goal, agent.backstory)]
+    assert worker.queue_name == agent.queue
