@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+RIVALS := $(VENV)/rivals/.ready
 # Most of a test's time is spent waiting for a server, so more workers than cores pay.
 WORKERS ?= 4
 
@@ -69,8 +70,15 @@ golden: venv ## Rewrite the golden files; read the difference before you commit 
 docs: venv ## Write docs/topology-reference.md from the models
 	@$(BIN)/python -m docs.reference
 
-bench: stack ## Measure, beside what the raw clients need in the same minute
+bench: stack $(RIVALS) ## Measure, beside what the raw clients and other workers need in the same minute
 	@$(BIN)/python benchmarks/all.py
+	@$(BIN)/python benchmarks/workers.py
+
+$(RIVALS): benchmarks/constraints.txt | $(READY)
+	@echo "installing what the workers are measured beside into $(VENV)/rivals"
+	@$(PYTHON) -m venv $(VENV)/rivals
+	@$(VENV)/rivals/bin/pip install -q --disable-pip-version-check --require-hashes -r benchmarks/constraints.txt
+	@touch $@
 
 soak: stack-tests ## Many more kills and random topologies than `make test` has time for
 	@SOAK=1 $(BIN)/python -m pytest -q tests/e2e $(PYTEST)
@@ -79,6 +87,8 @@ pins: venv ## Pin the dependencies anew, with hashes
 	@$(BIN)/pip install -q --disable-pip-version-check pip-tools
 	@$(BIN)/pip-compile -q --strip-extras --allow-unsafe --extra dev --generate-hashes --no-emit-index-url \
 	  --no-emit-find-links --no-header -o constraints.txt pyproject.toml
+	@$(BIN)/pip-compile -q --strip-extras --allow-unsafe --generate-hashes --no-emit-index-url \
+	  --no-emit-find-links --no-header -o benchmarks/constraints.txt benchmarks/requirements.in
 
 clean: ## Remove what was built in this checkout; the stack stays
 	@rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

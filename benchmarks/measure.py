@@ -87,9 +87,13 @@ def _verdict(value: float, budget: float, text: str) -> str:
 
 
 def show(rows: list[Row]) -> None:
-    """Print a Markdown table."""
-    table = [HEAD, *(row.cells() for row in rows)]
-    widths = [max(len(line[column]) for line in table) for column in range(len(HEAD))]
+    """Print the rows as a Markdown table."""
+    print_table([HEAD, *(row.cells() for row in rows)])
+
+
+def print_table(table: list[tuple[str, ...]]) -> None:
+    """Print a Markdown table, its head first."""
+    widths = [max(len(line[column]) for line in table) for column in range(len(table[0]))]
     for number, line in enumerate(table):
         print(
             "| "

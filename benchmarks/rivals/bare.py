@@ -1,0 +1,49 @@
+"""Our consumer alone: late acknowledgement, eight threads, prefetch eight; no schema, no store, no events."""
+
+from __future__ import annotations
+
+import queue
+import sys
+import threading
+
+import pika
+from tally import BODY, HOST, PORT, THREADS, VHOST, Tally
+
+from workers.amqp.consumer import Consumer, Delivery, Requirements
+from workers.reach import Reach
+from workers.settings import load_settings
+
+QUEUE = "bench_bare"
+
+
+def publish(number: int) -> None:
+    """Declare the queue, and fill it with persistent messages."""
+    connection = pika.BlockingConnection(pika.ConnectionParameters(HOST, PORT, VHOST))
+    channel = connection.channel()
+    channel.queue_declare(QUEUE, durable=True, arguments={"x-max-priority": 10})
+    for _ in range(number):
+        channel.basic_publish("", QUEUE, BODY.encode(), pika.BasicProperties(delivery_mode=2))
+    connection.close()
+
+
+def work(number: int) -> None:
+    """Take them all."""
+    settings = load_settings({"ENGINE": "stub", "RABBITMQ_HOST": HOST, "RABBITMQ_VHOST": VHOST})
+    tally, waiting = Tally(number), queue.SimpleQueue[Delivery]()
+    consumer = Consumer(settings, Reach(["rabbitmq"]), Requirements([QUEUE], []), lambda: None)
+    consumer.subscribe(QUEUE, THREADS, waiting.put)
+
+    def serve() -> None:
+        while True:
+            delivery = waiting.get()
+            tally.begin()
+            consumer.settle(delivery)
+            tally.end()
+
+    for _ in range(THREADS):
+        threading.Thread(target=serve, daemon=True).start()
+    consumer.run(threading.Event())
+
+
+if __name__ == "__main__":
+    {"publish": publish, "work": work}[sys.argv[1]](int(sys.argv[2]))

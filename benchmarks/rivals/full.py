@@ -1,0 +1,78 @@
+"""Our worker as it is deployed, with an agent that answers at once: schema, store, lease, result, events."""
+
+from __future__ import annotations
+
+import sys
+import time
+import uuid
+
+import pika
+from tally import BODY, HOST, PORT, VHOST, Tally
+
+from workers import logs
+from workers.agents.order import OrderWorker
+from workers.outlets import OUTBOX
+from workers.retries import TIERS
+from workers.settings import load_settings
+from workers.task import Task
+
+QUEUE = "auto_orders"
+CONCURRENCY = 32
+"""More than the rivals' eight: most of a task's time on this path is spent waiting for Kafka's and Redis' words."""
+
+
+def declare(*queues: str) -> None:
+    """Declare what workers of these queues need."""
+    with pika.BlockingConnection(pika.ConnectionParameters(HOST, PORT, VHOST)) as connection:
+        channel = connection.channel()
+        for queue in queues:
+            channel.queue_declare(queue, durable=True, arguments={"x-max-priority": 10})
+            channel.queue_declare(f"{queue}.dlq", durable=True)
+        for name in (OUTBOX, *(tier.name for tier in TIERS)):
+            channel.queue_declare(name, durable=True)
+        for tier in TIERS:
+            channel.exchange_declare(tier.name, "fanout", durable=True)
+
+
+def publish(number: int) -> None:
+    """Fill the queue with tasks of 1 KiB."""
+    declare(QUEUE)
+    connection = pika.BlockingConnection(pika.ConnectionParameters(HOST, PORT, VHOST))
+    channel = connection.channel()
+    run, now = uuid.uuid4().hex, int(time.time())
+    for index in range(number):
+        body = Task(f"{run}-{index}", BODY, "nothing").to_json()
+        properties = pika.BasicProperties(delivery_mode=2, timestamp=now)
+        channel.basic_publish("", QUEUE, body, properties)
+    connection.close()
+
+
+def work(number: int) -> None:
+    """Take them all."""
+    settings = load_settings({
+        "ENGINE": "stub",
+        "CONCURRENCY": str(CONCURRENCY),
+        "RABBITMQ_HOST": HOST,
+        "RABBITMQ_VHOST": VHOST,
+        "KAFKA_BOOTSTRAP_SERVERS": f"{HOST}:9092",
+        "REDIS_URL": f"redis://{HOST}:6379/8",
+        "RESULT_TTL": "5m",
+        "HEALTH_PORT": "0",
+    })  # fmt: skip
+    logs.configure("warning", settings.secrets())
+    tally = Tally(number)
+
+    class Counting(OrderWorker):
+        def callback(self, delivery: object) -> None:
+            tally.begin()
+            super().callback(delivery)  # type: ignore[arg-type] # as it comes
+            tally.end()
+
+    Counting(settings).start()
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "declare":
+        declare(*sys.argv[2:])
+    else:
+        {"publish": publish, "work": work}[sys.argv[1]](int(sys.argv[2]))
