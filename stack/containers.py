@@ -100,7 +100,9 @@ def _create(client: DockerClient, part: Part, network: str, image: str) -> Conta
         environment=dict(part.environment),
         user=part.user or None,
         ports={f"{inner}/tcp": ("127.0.0.1", outer) for inner, outer in part.ports.items()},
-        mounts=[Mount(part.volume, part.volume_name, type="volume", labels={key: value})],
+        mounts=[Mount(part.volume, part.volume_name, type="volume", labels={key: value})]
+        if part.volume
+        else [],
         labels={key: value, PART_LABEL: part.name, FINGERPRINT_LABEL: part.fingerprint},
     )
     if part.files:

@@ -125,9 +125,17 @@ def _ask_registry(part: Part) -> Health:
     return Health(is_healthy, version, "" if is_healthy else f"/v2/ answers {status}")
 
 
+def _ask_llm(part: Part) -> Health:
+    status, _, body = _get(part.ports[8089], "/calls", {})
+    is_healthy = status == http.HTTPStatus.OK
+    detail = f"{json.loads(body)['calls']} calls" if is_healthy else f"/calls answers {status}"
+    return Health(is_healthy, part.version, detail)
+
+
 _QUESTIONS = {
     "rabbitmq": _ask_rabbitmq,
     "kafka": _ask_kafka,
     "redis": _ask_redis,
     "registry": _ask_registry,
+    "llm": _ask_llm,
 }

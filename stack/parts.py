@@ -49,7 +49,7 @@ class Part:
     """One container of the stack.
 
     ``ports`` maps container ports to ports of 127.0.0.1, ``files`` paths in the container to
-    (content, mode). ``volume`` is the folder that keeps the data. ``version`` is what to show
+    (content, mode). ``volume`` is the folder that keeps the data, if there is any. ``version`` is what to show
     for a service that does not tell its version itself, ``label`` (KEY=VALUE) marks what the
     stack made.
     """
@@ -60,7 +60,7 @@ class Part:
     label: str
     image: Image
     ports: Mapping[int, int]
-    volume: str
+    volume: str = ""
     files: Mapping[str, tuple[str, int]] = field(default_factory=dict)
     command: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -103,6 +103,7 @@ def list_parts(settings: Settings) -> tuple[Part, ...]:
         *(_kafka(settings, number) for number in range(1, BROKERS + 1)),
         _redis(settings),
         _registry(settings),
+        _llm(settings),
         _rabbitmq_310(settings),
     )
 
@@ -221,4 +222,19 @@ def _registry(settings: Settings) -> Part:
         ports={5000: settings.registry_port},
         volume="/var/lib/registry",
         files={"/etc/docker/registry/config.yml": (_read("registry/config.yml"), 0o644)},
+    )
+
+
+def _llm(settings: Settings) -> Part:
+    return Part(
+        name="llm",
+        container=f"{settings.prefix}llm",
+        service="llm",
+        label=settings.label,
+        image=base_image(settings),
+        ports={8089: settings.llm_port},
+        files={"/opt/llm/server.py": (_read("llm/server.py"), 0o644)},
+        command=("python3", "/opt/llm/server.py"),
+        user="65534",
+        version="stub",
     )

@@ -41,6 +41,7 @@ class Settings:
     kafka_3_port: int = _setting(9094, "third Kafka broker")
     redis_port: int = _setting(6379, "Redis")
     registry_port: int = _setting(5000, "image registry")
+    llm_port: int = _setting(8089, "stub of a model provider, OpenAI's and Anthropic's API")
     kafka_version: str = _setting("4.3.0", "Kafka, as image tag and as version of the jars")
     rabbitmq_image: str = _setting("", "RabbitMQ 4 (else rabbitmq:4-management, or built)")
     rabbitmq_310_image: str = _setting(
@@ -49,9 +50,7 @@ class Settings:
     kafka_image: str = _setting("", "Kafka (else apache/kafka:<kafka_version>, or built)")
     redis_image: str = _setting("", "Redis (else redis:7, or built)")
     registry_image: str = _setting("", "image registry (else registry:2, or built)")
-    base_image: str = _setting(
-        "", "base of the placeholder image (else python:3.13-slim, or built)"
-    )
+    base_image: str = _setting("", "base of images for services (else python:3.13-slim, or built)")
 
     @property
     def label(self) -> str:

@@ -13,7 +13,7 @@ from stack.settings import Settings
 PARTS = {part.name: part for part in list_parts(Settings())}
 
 
-@pytest.mark.parametrize("name", ["rabbitmq", "kafka-1", "redis", "registry"])
+@pytest.mark.parametrize("name", ["rabbitmq", "kafka-1", "redis", "registry", "llm"])
 def test_a_part_whose_port_nobody_serves_is_not_healthy(name: str) -> None:
     """A service that is down is told, not raised."""
     # Given a part on a port that was just given back
@@ -26,7 +26,7 @@ def test_a_part_whose_port_nobody_serves_is_not_healthy(name: str) -> None:
     assert "refused" in health.detail
 
 
-@pytest.mark.parametrize("name", ["rabbitmq", "kafka-1", "redis", "registry"])
+@pytest.mark.parametrize("name", ["rabbitmq", "kafka-1", "redis", "registry", "llm"])
 def test_a_port_that_somebody_else_serves_is_not_healthy(name: str) -> None:
     """An open port is no proof: the service itself has to answer."""
     # Given a server that says something else and hangs up

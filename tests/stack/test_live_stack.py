@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.integration, pytest.mark.disruptive, pytest.mark.timeout(180)]
 
-PARTS = ("rabbitmq", "kafka-1", "kafka-2", "kafka-3", "redis", "registry")
+PARTS = ("rabbitmq", "kafka-1", "kafka-2", "kafka-3", "redis", "registry", "llm")
 PLACEHOLDER = "127.0.0.1:5000/bizops/placeholder:1"
 
 

@@ -17,7 +17,7 @@ def test_the_old_rabbitmq_starts_only_when_it_is_asked_for() -> None:
     usual = [part.name for part in plan_parts(settings)]
     tests = [part.name for part in plan_parts(settings, ("rabbitmq-310",))]
     # Then it is the only difference
-    assert usual == ["rabbitmq", "kafka-1", "kafka-2", "kafka-3", "redis", "registry"]
+    assert usual == ["rabbitmq", "kafka-1", "kafka-2", "kafka-3", "redis", "registry", "llm"]
     assert tests == [*usual, "rabbitmq-310"]
 
 
