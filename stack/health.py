@@ -132,10 +132,17 @@ def _ask_llm(part: Part) -> Health:
     return Health(is_healthy, part.version, detail)
 
 
+def _ask_smollm2(part: Part) -> Health:
+    status, _, _ = _get(part.ports[8080], "/v1/models", {})
+    is_healthy = status == http.HTTPStatus.OK
+    return Health(is_healthy, part.version, "" if is_healthy else f"/v1/models answers {status}")
+
+
 _QUESTIONS = {
     "rabbitmq": _ask_rabbitmq,
     "kafka": _ask_kafka,
     "redis": _ask_redis,
     "registry": _ask_registry,
     "llm": _ask_llm,
+    "smollm2": _ask_smollm2,
 }

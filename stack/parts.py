@@ -105,6 +105,7 @@ def list_parts(settings: Settings) -> tuple[Part, ...]:
         _registry(settings),
         _llm(settings),
         _rabbitmq_310(settings),
+        _smollm2(settings),
     )
 
 
@@ -222,6 +223,19 @@ def _registry(settings: Settings) -> Part:
         ports={5000: settings.registry_port},
         volume="/var/lib/registry",
         files={"/etc/docker/registry/config.yml": (_read("registry/config.yml"), 0o644)},
+    )
+
+
+def _smollm2(settings: Settings) -> Part:
+    return Part(
+        name="smollm2",
+        container=f"{settings.prefix}smollm2",
+        service="smollm2",
+        label=settings.label,
+        image=Image("bizops-stack/smollm2", "smollm2"),
+        ports={8080: settings.smollm2_port},
+        is_optional=True,
+        version="135M",
     )
 
 

@@ -42,6 +42,7 @@ class Settings:
     redis_port: int = _setting(6379, "Redis")
     registry_port: int = _setting(5000, "image registry")
     llm_port: int = _setting(8089, "stub of a model provider, OpenAI's and Anthropic's API")
+    smollm2_port: int = _setting(8090, "a small real model, OpenAI's API")
     kafka_version: str = _setting("4.3.0", "Kafka, as image tag and as version of the jars")
     rabbitmq_image: str = _setting("", "RabbitMQ 4 (else rabbitmq:4-management, or built)")
     rabbitmq_310_image: str = _setting(
