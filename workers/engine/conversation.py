@@ -1,0 +1,63 @@
+"""All that one run says to its model: counted, and at an end with the first failure."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from workers.engine import Usage
+from workers.errors import RunError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from workers.engine import Deadline
+    from workers.engine.provider import Message, Provider
+
+
+class Conversation:
+    """Asks the provider, and remembers the first failure, after which it asks no more.
+
+    CrewAI repeats, wraps or swallows what a model raises, in loops of its own (1.15.30: a 429 three times, whatever
+    its settings). So the failure is kept here, and whoever began the run raises it.
+    """
+
+    def __init__(self, provider: Provider, deadline: Deadline) -> None:
+        self.failure: RunError | None = None
+        self._provider = provider
+        self._deadline = deadline
+        self._guard = threading.Lock()
+        self._usage = Usage()
+
+    @property
+    def usage(self) -> Usage:
+        """What was asked and written so far."""
+        return self._usage
+
+    def ask(self, messages: Sequence[Message]) -> str | None:
+        """Give the model's answer; None once there is a failure, without a request."""
+        with self._guard:
+            if self.failure is None:
+                try:
+                    return self._ask(messages)
+                except RunError as failure:
+                    self.failure = failure
+            return None
+
+    def _ask(self, messages: Sequence[Message]) -> str:
+        self._deadline.check()
+        used = self._usage
+        self._usage = Usage(used.calls + 1, used.prompt_tokens, used.completion_tokens)
+        try:
+            reply = self._provider.ask(messages)
+        except RunError:
+            # Where the run's own time ended the request, the provider is not to blame.
+            self._deadline.check()
+            raise
+        self._usage = Usage(
+            used.calls + 1,
+            used.prompt_tokens + reply.prompt_tokens,
+            used.completion_tokens + reply.completion_tokens,
+        )
+        reply.check()
+        return reply.text

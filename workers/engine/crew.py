@@ -1,0 +1,126 @@
+"""The engine of production: a CrewAI agent that asks OpenAI or Anthropic."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import ssl
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from workers.engine import Answer, Deadline, failures, fence
+from workers.engine.conversation import Conversation
+from workers.errors import PermanentError, SettingsError, TransientError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from workers.engine import Persona
+    from workers.engine.provider import Provider
+    from workers.errors import RunError
+    from workers.settings import Settings
+    from workers.task import Task
+
+PACKAGES = ("crewai", "openai", "anthropic")
+
+
+class CrewEngine:
+    """Builds a crew for each task; imports CrewAI (3 s, 150 MiB) with the first, or when it warms up.
+
+    Raises SettingsError, at once, where CrewAI is not installed or cannot write its files.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
+        if missing:
+            fault = (
+                f"ENGINE=crewai needs {', '.join(missing)}: pip install -r workers/constraints.txt"
+            )
+            raise SettingsError([fault])
+        fence.check_home()
+        self._settings = settings
+        self._guard = threading.Lock()
+        self._loaded: _Loaded | None = None
+
+    def warm_up(self) -> None:
+        """Import CrewAI, once; raises TransientError, of class `engine_broken`, where that fails."""
+        self._load()
+
+    def run(self, persona: Persona, task: Task, deadline: Deadline) -> Answer:
+        """Let an agent work on a task; raises RunError, with what the provider said where it was its failure."""
+        loaded = self._load()
+        deadline.check()
+        with contextlib.closing(loaded.connect(self._settings, deadline)) as provider:
+            conversation = Conversation(provider, deadline)
+            text = self._work(loaded, persona, task, conversation)
+        return Answer(text, self._settings.llm_model, conversation.usage)
+
+    def _work(
+        self, loaded: _Loaded, persona: Persona, task: Task, conversation: Conversation
+    ) -> str:
+        try:
+            with fence.inside():
+                text = loaded.work(persona, task, conversation, self._settings.llm_model)
+        except Exception as error:  # noqa: BLE001 - CrewAI raises anything, and all of it ends this run only
+            raise conversation.failure or self._explain(error, conversation) from None
+        if conversation.failure is not None:
+            raise conversation.failure
+        if not text.strip():
+            message = "the agent came to no answer"
+            raise TransientError(message, error_class="empty_answer")
+        return text
+
+    def _explain(self, error: Exception, conversation: Conversation) -> RunError:
+        """Give the error for a failure of CrewAI's own.
+
+        Before the first request, all depends on the task and the code, so it would fail again; after one, on what the
+        model wrote, so another try may help.
+        """
+        kind = TransientError if conversation.usage.calls else PermanentError
+        fence.LOGGER.debug("CrewAI failed", exc_info=error)
+        return kind(self._say("CrewAI failed", error), error_class="agent_error")
+
+    def _load(self) -> _Loaded:
+        with self._guard:
+            if self._loaded is None:
+                fence.put_up()
+                try:
+                    with fence.inside():
+                        self._loaded = _import(self._settings)
+                except Exception as error:
+                    # Whatever the task: as where a provider is away, no task should pay for it.
+                    raise TransientError(
+                        self._say("CrewAI cannot be imported", error),
+                        error_class="engine_broken",
+                        is_provider=True,
+                    ) from error
+            return self._loaded
+
+    def _say(self, what: str, error: Exception) -> str:
+        settings = self._settings
+        secrets = settings.openai_api_key.reveal(), settings.anthropic_api_key.reveal()
+        return failures.say(f"{what}: {type(error).__name__}: {error}", secrets)
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    """What is there once CrewAI is imported: how to reach the provider, and how to let an agent work."""
+
+    connect: Callable[[Settings, Deadline], Provider]
+    work: Callable[[Persona, Task, Conversation, str], str]
+
+
+def _import(settings: Settings) -> _Loaded:
+    """Import all that a run needs, the provider's SDK too, which is what a first connection does."""
+    from workers.engine import bridge  # noqa: PLC0415 - this imports CrewAI
+    from workers.engine.patience import Patience  # noqa: PLC0415 - and this the SDKs' HTTP client
+    from workers.engine.provider import connect  # noqa: PLC0415
+
+    context = ssl.create_default_context()  # 30 ms for the authorities, so once
+
+    def reach(settings: Settings, deadline: Deadline) -> Provider:
+        return connect(settings, Patience(deadline, settings.llm_timeout), context)
+
+    reach(settings, Deadline(0)).close()
+    return _Loaded(reach, bridge.work)
