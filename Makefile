@@ -9,7 +9,7 @@ RIVALS := $(VENV)/rivals/.ready
 WORKERS ?= 4
 
 .PHONY: help demo test venv stack stack-status stack-logs stack-stop stack-reset \
-        lint types layers format unit integration golden docs bench soak pins clean
+        lint types layers format unit integration golden docs bench soak pins clean image push
 
 help: ## List the verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -45,6 +45,14 @@ stack-tests: venv
 
 stack-status stack-logs stack-stop stack-reset: stack-%: venv ## See, read, stop or wipe the servers
 	@$(BIN)/python -m stack $*
+
+image: venv ## Build the image of the agent workers, and print its name
+	@$(BIN)/python -m stack image
+
+# Where the image goes, HOST/PATH; without it, the registry of the local stack.
+REGISTRY ?=
+push: venv ## Push it: make push REGISTRY=ghcr.io/acme
+	@$(BIN)/python -m stack push --registry '$(REGISTRY)'
 
 lint: venv ## Lint, and check the format
 	@$(BIN)/ruff check -q . && $(BIN)/ruff format -q --check .
@@ -89,6 +97,13 @@ pins: venv ## Pin the dependencies anew, with hashes
 	  --no-emit-find-links --no-header -o constraints.txt pyproject.toml
 	@$(BIN)/pip-compile -q --strip-extras --allow-unsafe --generate-hashes --no-emit-index-url \
 	  --no-emit-find-links --no-header -o benchmarks/constraints.txt benchmarks/requirements.in
+	@# For the image's interpreter, not this one, which only uv can do; one file has to hold on both machines.
+	@$(BIN)/pip install -q --disable-pip-version-check uv
+	@for machine in aarch64 x86_64; do \
+	  $(BIN)/uv pip compile -q --upgrade --python-version 3.13 --python-platform $$machine-manylinux_2_28 \
+	    --only-binary :all: --generate-hashes --no-emit-index-url --no-header \
+	    -o $(VENV)/$$machine.txt workers/requirements.in || exit 1; done
+	@cmp $(VENV)/aarch64.txt $(VENV)/x86_64.txt && cp $(VENV)/x86_64.txt workers/constraints.txt
 
 clean: ## Remove what was built in this checkout; the stack stays
 	@rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

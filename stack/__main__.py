@@ -1,4 +1,4 @@
-"""``python -m stack start|status|logs|stop|reset``."""
+"""``python -m stack start|status|logs|stop|reset|image|push``."""
 
 from __future__ import annotations
 
@@ -40,6 +40,11 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     commands.add_parser("stop", help="undo what the stack did; its data stays")
     reset = commands.add_parser("reset", help="stop, and drop its data as well")
     reset.add_argument("--images", action="store_true", help="drop the images it built, too")
+    commands.add_parser("image", help="build the image of the agent workers, and print its name")
+    push = commands.add_parser("push", help="push that image, and print its names there")
+    push.add_argument(
+        "--registry", default="", metavar="HOST/PATH", help="else the stack's own registry"
+    )
     return parser.parse_args(arguments)
 
 
@@ -78,19 +83,24 @@ def _do(options: argparse.Namespace, settings: Settings, state: State) -> int:
 
 
 def _change(options: argparse.Namespace, settings: Settings, state: State) -> int:
-    from stack.lifecycle import Start, reset, stop  # noqa: PLC0415
+    from stack import lifecycle  # noqa: PLC0415
     from stack.report import Report  # noqa: PLC0415
 
     report = Report()
     try:
         with state.lock(lambda pid: report.say(f"waiting for another call (pid {pid})")):
             if options.command == "start":
-                Start(settings, state, report).start(tuple(options.extra))
+                lifecycle.Start(settings, state, report).start(tuple(options.extra))
                 report.say("the stack is up")
             elif options.command == "stop":
-                stop(settings, state, report)
+                lifecycle.stop(settings, state, report)
+            elif options.command == "image":
+                print(lifecycle.build_worker_image(settings, state, report))
+            elif options.command == "push":
+                names = lifecycle.publish_worker_image(settings, state, report, options.registry)
+                print("\n".join(names))
             else:
-                reset(settings, state, report, drops_images=options.images)
+                lifecycle.reset(settings, state, report, drops_images=options.images)
     finally:
         report.close()
     return 0

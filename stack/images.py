@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import hashlib
 import io
 import re
@@ -63,7 +64,7 @@ class Images:
 
     def ensure(self, image: Image, step: Step) -> str:
         """Give a name under which the engine has the image; raises StackError."""
-        if self._has(image.reference):
+        if self.has(image.reference):
             return image.reference
         certificates = _read_all(find_certificates())
         base = _tag(
@@ -72,7 +73,7 @@ class Images:
         recipe = image.read_recipe()
         arguments = {"BASE": base, **image.arguments}
         name = base if not recipe else _tag(image.recipe, {**recipe, "": repr(arguments).encode()})
-        if not image.is_pinned and self._has(name):
+        if not image.is_pinned and self.has(name):
             return name
         if (image.is_pinned or self._registry_answers(image, step)) and self._pull(image, step):
             return image.reference
@@ -106,12 +107,19 @@ class Images:
         lines = self._client.api.push(name, stream=True, decode=True)
         _follow(lines, self._state.logs / "push.log", f"push of {name}")
 
-    def remove_built(self, tags: Iterable[str], step: Step) -> None:
-        """Remove every image that was built here, and the given tags; one in use stays."""
-        own = (tag for image in self._client.images.list(name=f"{OWN}/*") for tag in image.tags)
+    def tag(self, name: str, other: str) -> None:
+        """Give an image one more name, REPOSITORY:TAG, that may have been another's."""
+        repository, _, tag = other.rpartition(":")
+        self._client.images.get(name).tag(repository, tag)
+
+    def remove_built(self, names: Iterable[str], step: Step) -> None:
+        """Remove the images of our recipes, and those of the given names, `*` being any text; one in use stays."""
+        wanted = (f"{OWN}/*", *names)
+        all_tags = [tag for image in self._client.images.list() for tag in image.tags]
+        tags = {tag for tag in all_tags for name in wanted if fnmatch.fnmatchcase(tag, name)}
         # The base images last: the engine keeps what others are built on.
-        for tag in sorted([*own, *tags], key=lambda tag: (tag.startswith(BASES), tag)):
-            if self._has(tag):
+        for tag in sorted(tags, key=lambda tag: (tag.startswith(BASES), tag)):
+            if self.has(tag):
                 step.note(f"removing {tag}")
                 self._client.images.prune(filters={"dangling": True, "label": BUILT_LABEL})
                 try:
@@ -119,7 +127,8 @@ class Images:
                 except APIError as error:
                     step.report.say(f"images: {tag} stays: {error.explanation}")
 
-    def _has(self, name: str) -> bool:
+    def has(self, name: str) -> bool:
+        """Tell whether the engine has an image of this name."""
         try:
             self._client.images.get(name)
         except ImageNotFound:
@@ -163,7 +172,7 @@ class Images:
         self, suite: str, base: str, certificates: dict[str, bytes], step: Step
     ) -> None:
         with self._base_guards[suite]:
-            if self._has(base):
+            if self.has(base):
                 return
             archive = self._debian.ensure(suite, step)
             step.note(f"importing Debian {suite}")
@@ -186,10 +195,15 @@ def _read_all(paths: Iterable[Path]) -> dict[str, bytes]:
 
 
 def _tag(recipe: str, content: Mapping[str, bytes]) -> str:
+    return f"{OWN}/{recipe}:{digest_of(content)}"
+
+
+def digest_of(content: Mapping[str, bytes]) -> str:
+    """Give a short digest of files by name, as the tag of what is made from them."""
     digest = hashlib.sha256()
     for name in sorted(content):
         digest.update(name.encode() + b"\0" + content[name] + b"\0")
-    return f"{OWN}/{recipe}:{digest.hexdigest()[:12]}"
+    return digest.hexdigest()[:12]
 
 
 def _tar(files: Mapping[str, bytes]) -> io.BytesIO:

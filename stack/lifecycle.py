@@ -17,6 +17,12 @@ from stack.network import ensure_network, ensure_swarm, leave_swarm, remove_netw
 from stack.parts import plan_parts
 from stack.placeholder import ensure_placeholder, placeholder_names
 from stack.ports import check_ports
+from stack.worker_image import (
+    ensure_worker_image,
+    local_registry,
+    push_worker_image,
+    worker_names,
+)
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -101,6 +107,25 @@ class Start:
             time.sleep(POLL_SECONDS)
 
 
+def build_worker_image(settings: Settings, state: State, report: Report) -> str:
+    """Give the name of the workers' image, built where it is not there yet; raises StackError."""
+    with report.step("worker image", "ready") as step:
+        return ensure_worker_image(settings, _images(state, report), step)
+
+
+def publish_worker_image(
+    settings: Settings, state: State, report: Report, registry: str
+) -> tuple[str, ...]:
+    """Push the workers' image to `registry`, HOST/PATH, or to the local one; gives its names there."""
+    with report.step("worker image", "pushed") as step:
+        where = registry or local_registry(settings)
+        return push_worker_image(settings, _images(state, report), where, step)
+
+
+def _images(state: State, report: Report) -> Images:
+    return Images(connect(BUILD_SILENCE_SECONDS), state, RootFileSystems(state, report))
+
+
 def stop(settings: Settings, state: State, report: Report) -> None:
     """Undo what the stack did, keeping data; what it did not make stays as it is."""
     _take_down(settings, state, report, is_reset=False, drops_images=False)
@@ -130,7 +155,7 @@ def _take_down(
     if drops_images:
         with report.step("images", "removed") as step:
             images = Images(client, state, RootFileSystems(state, report))
-            images.remove_built(placeholder_names(settings), step)
+            images.remove_built([*placeholder_names(settings), *worker_names(settings)], step)
             shutil.rmtree(state.cache)
     with report.step("swarm", "left") as step:
         leave_swarm(client, state, step, is_forced=is_reset)
