@@ -91,7 +91,7 @@ class Endings:
     ) -> None:
         """Dead-letter a message."""
         reason, error_class, error = obituary.reason, obituary.error_class, obituary.error
-        LOG.error(
+        LOG.warning(
             "task_dead_lettered",
             extra={"reason": reason, "error_class": error_class, "error": error},
         )
