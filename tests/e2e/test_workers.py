@@ -1,0 +1,267 @@
+"""The whole path: bizops deploys fourteen replicas of the image, and tasks go through CrewAI agents to Kafka.
+
+The model is the stack's own stub, which counts the requests of each task. The vhost and the services are this test's
+own; the topics are everybody's, so events are found by their tasks.
+"""
+
+from __future__ import annotations
+
+import collections
+import json
+import re
+import subprocess
+import sys
+import time
+import urllib.request
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pika
+import pytest
+from confluent_kafka import Consumer, TopicPartition
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from .conftest import Shop
+
+SEED = Path(__file__).parents[2] / "topology"
+
+pytestmark = [pytest.mark.integration, pytest.mark.disruptive, pytest.mark.timeout(900)]
+
+QUEUES = {
+    "agent-orders": "auto_orders",
+    "agent-support": "auto_support_tickets",
+    "agent-marketing": "auto_marketing",
+}
+REPLICAS = {"agent-orders": 4, "agent-support": 6, "agent-marketing": 4}
+OVERLAY = """
+name: TAG
+rabbitmq: {vhost: TAG}
+swarm:
+  service_defaults:
+    environment: {RABBITMQ_VHOST: TAG, REDIS_URL: "redis://redis:6379/10"}
+"""
+TOPICS = ("ai.completions", "ai.errors", "audit.trail", "analytics.metrics")
+PATIENCE = 240
+
+
+class Records:
+    """The events of the topics from now on, by topic and task."""
+
+    def __init__(self) -> None:
+        self._consumer = Consumer(
+            {"bootstrap.servers": "127.0.0.1:9092", "group.id": str(uuid.uuid4())}
+        )
+        places = []
+        for topic in TOPICS:
+            for number in self._consumer.list_topics(topic, timeout=10).topics[topic].partitions:
+                place = TopicPartition(topic, number)
+                place.offset = self._consumer.get_watermark_offsets(place, timeout=10)[1]
+                places.append(place)
+        self._consumer.assign(places)
+        self._found: dict[tuple[str, str], dict[str, Any]] = {}
+
+    def read_until(self, done: Callable[[Records], bool]) -> None:
+        """Take what comes until it is enough; a test fails that waits for too long."""
+        deadline = time.monotonic() + PATIENCE
+        while not done(self):
+            assert time.monotonic() < deadline, self.tasks("ai.completions")
+            record = self._consumer.poll(0.5)
+            if record is not None and record.error() is None:
+                event = json.loads(record.value())
+                assert record.key().decode() == event["task_id"]
+                self._found[record.topic(), event["id"]] = event
+
+    def tasks(self, topic: str) -> collections.Counter[str]:
+        """Give how many events of different ids each task has on a topic."""
+        return collections.Counter(
+            event["task_id"] for (place, _), event in self._found.items() if place == topic
+        )
+
+    def of(self, topic: str, task_id: str) -> dict[str, Any]:
+        """Give the one event of a task on a topic."""
+        (event,) = [
+            event
+            for (place, _), event in self._found.items()
+            if place == topic and event["task_id"] == task_id
+        ]
+        return event
+
+    def close(self) -> None:
+        """Leave the brokers."""
+        self._consumer.close()
+
+
+@pytest.fixture
+def records() -> Iterator[Records]:
+    found = Records()
+    yield found
+    found.close()
+
+
+@pytest.fixture(scope="module")
+def pushed() -> str:
+    """Give the image of this checkout as the local registry knows it."""
+    command = [sys.executable, "-m", "stack", "push"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()[0]
+
+
+@pytest.fixture
+def deployed(
+    shop: Shop, tag: str, pushed: str, management: Callable[..., Any]
+) -> Iterator[Callable[..., Any]]:
+    """Give bizops on the seed topology, with a vhost and services of this test's own; takes them down in the end."""
+    management("PUT", f"vhosts/{tag}")
+    rights = {"configure": ".*", "write": ".*", "read": ".*"}
+    management("PUT", f"permissions/{tag}/guest", rights)
+    for name in ("bizosaas.yaml", "env/demo.yaml"):
+        path = shop.folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(_renamed((SEED / name).read_text(), tag))
+    (shop.folder / "own.yaml").write_text(OVERLAY.replace("TAG", tag))
+    environment = {**shop.environment(), "RABBITMQ_PASS": "guest", "WORKER_IMAGE": pushed}
+
+    def bizops(verb: str, *options: str) -> subprocess.CompletedProcess[str]:
+        files = ("-f", "bizosaas.yaml", "-f", "own.yaml", "-e", "demo")
+        done = subprocess.run(
+            [sys.executable, "-m", "bizops", verb, *files, *options],
+            cwd=shop.folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done
+
+    try:
+        bizops("apply", "-y")
+        yield bizops
+    finally:
+        # The topics are everybody's, and the vhost goes as a whole.
+        bizops("destroy", "-y", "--confirm", tag, "--target", "swarm.*")
+        management("DELETE", f"vhosts/{tag}")
+
+
+def _renamed(text: str, tag: str) -> str:
+    """Put the tag before the names of services and secrets, which are the whole engine's."""
+    names = re.compile(r"\b(?=agent-(?!workers)|rabbitmq_pass\b|openai_api_key\b)")
+    lines = text.splitlines(keepends=True)
+    return "".join(
+        line if line.lstrip().startswith("#") else names.sub(f"{tag}-", line) for line in lines
+    )
+
+
+def publish(tag: str, queue: str, description: str, priority: int = 5) -> str:
+    """Publish a task, confirmed; gives its id."""
+    task_id = f"{tag}-{uuid.uuid4().hex[:8]}"
+    text = f"{description} [[llm: id={task_id} sleep=1]]"
+    task = {"id": task_id, "description": text, "expected_output": "a decision as JSON"}
+    send(tag, queue, json.dumps(task).encode(), priority)
+    return task_id
+
+
+def send(tag: str, queue: str, body: bytes, priority: int = 5) -> None:
+    """Publish a body as it is, confirmed."""
+    parameters = pika.ConnectionParameters("127.0.0.1", virtual_host=tag)
+    with pika.BlockingConnection(parameters) as connection:
+        channel = connection.channel()
+        channel.confirm_delivery()
+        properties = pika.BasicProperties(
+            delivery_mode=2, priority=priority, timestamp=int(time.time())
+        )
+        channel.basic_publish("", queue, body, properties, mandatory=True)
+
+
+def calls(task_id: str) -> dict[str, int]:
+    """Give what the model counted for a task."""
+    with urllib.request.urlopen(f"http://127.0.0.1:8089/calls?id={task_id}", timeout=5) as answer:
+        found: dict[str, int] = json.loads(answer.read())
+    return found
+
+
+def messages(management: Callable[..., Any], tag: str) -> dict[str, int]:
+    """Give how many messages, delivered ones too, each queue of the vhost has."""
+    listed = management("GET", f"queues/{tag}?disable_stats=true&enable_queue_totals=true")
+    return {queue["name"]: queue["messages"] for queue in listed if queue["messages"]}
+
+
+def test_every_task_goes_through_an_agent_and_its_events_are_on_kafka(
+    deployed: Callable[..., Any],
+    records: Records,
+    tag: str,
+    management: Callable[..., Any],
+    witness: Callable[..., str],
+) -> None:
+    """Fourteen replicas of the built image; published = completed + dead-lettered, nothing twice, no error logged."""
+    listed = witness("docker", "service", "ls", "--format", "{{.Name}} {{.Replicas}}")
+    assert {f"{tag}-{name} {count}/{count}" for name, count in REPLICAS.items()} <= set(
+        listed.splitlines()
+    )
+
+    sent = [
+        publish(tag, queue, f"Decide on {{case}} {number}", priority=number % 10)
+        for queue in QUEUES.values()
+        for number in range(6)
+    ]
+    bad = f"{tag}-bad"
+    send(tag, "auto_orders", json.dumps({"id": bad, "description": ""}).encode())
+    refused = publish(tag, "auto_orders", "Refuse this [[llm: status=400]]")
+    records.read_until(
+        lambda found: all(
+            sum(found.tasks(topic)[task] for task in (*sent, bad, refused)) == count
+            for topic, count in (
+                ("ai.completions", len(sent)),
+                ("ai.errors", 2),
+                ("audit.trail", len(sent) + 2),
+                ("analytics.metrics", len(sent) + 2),
+            )
+        )
+    )
+
+    assert {records.tasks("ai.completions")[task] for task in sent} == {1}
+    assert {records.tasks("ai.errors")[task] for task in (bad, refused)} == {1}
+    event = records.of("ai.completions", sent[0])
+    assert (event["agent"], event["queue"], event["model"]) == (
+        "order",
+        "auto_orders",
+        "openai/stub",
+    )
+    assert event["tokens"]["calls"] == 1
+    assert event["tokens"]["prompt"] > 0
+    assert json.loads(event["data"]["output"])["decision"]
+    assert {tuple(calls(task).values())[:3] for task in sent} == {(1, 0, 1)}
+    assert messages(management, tag) == {"auto_orders.dlq": 2}
+    for name in QUEUES:
+        log = witness("docker", "service", "logs", "--raw", f"{tag}-{name}")
+        lines = [json.loads(line) for line in log.splitlines()]
+        assert [line for line in lines if line["level"] == "error"] == []
+    assert "No changes" in deployed("plan").stdout
+
+
+def test_a_forced_update_of_a_busy_service_loses_and_doubles_nothing(
+    deployed: Callable[..., Any],
+    records: Records,
+    tag: str,
+    management: Callable[..., Any],
+    witness: Callable[..., str],
+) -> None:
+    """While its tasks run, all replicas of a service are replaced by `docker service update --force`."""
+    assert deployed
+    sent = [publish(tag, "auto_orders", f"Decide on {number}") for number in range(24)]
+    records.read_until(lambda found: found.tasks("ai.completions").keys() & set(sent) != set())
+
+    witness("docker", "service", "update", "--force", "--detach", f"{tag}-agent-orders")
+    records.read_until(lambda found: set(sent) <= found.tasks("ai.completions").keys())
+
+    assert {records.tasks("ai.completions")[task] for task in sent} == {1}
+    counted = {task: calls(task) for task in sent}
+    assert {task: found for task, found in counted.items() if found["answered"] != 1} == {}
+    assert {found["overlaps"] for found in counted.values()} == {0}
+    assert messages(management, tag) == {}
