@@ -13,7 +13,7 @@ from crewai import Agent, BaseLLM, Crew
 from crewai import Task as CrewTask
 from pydantic import PrivateAttr
 
-from workers.engine.provider import Message
+from workers.engine.conversation import Message
 
 if TYPE_CHECKING:
     from workers.engine import Persona

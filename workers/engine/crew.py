@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from workers.engine import Persona
-    from workers.engine.provider import Provider
+    from workers.engine.conversation import Provider
     from workers.errors import RunError
     from workers.settings import Settings
     from workers.task import Task

@@ -80,8 +80,10 @@ class _Outlet(io.TextIOBase):
 
 
 def put_up() -> None:
-    """Set the environment and the outlets, before CrewAI is imported; a second call changes nothing."""
+    """Set the environment, the outlets and the loggers, before CrewAI is imported; a second call changes nothing."""
     os.environ.update(ENVIRONMENT)
+    # It logs each failure as an error without a text; what ended a run is told by whoever began it.
+    logging.getLogger("crewai").setLevel(logging.CRITICAL)
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if not isinstance(stream, _Outlet):

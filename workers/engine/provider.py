@@ -2,65 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from workers.engine import failures
+from workers.engine.conversation import Reply
 from workers.engine.patience import make_client
-from workers.errors import PermanentError, TransientError
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Sequence
     from types import ModuleType
 
+    from workers.engine.conversation import Message, Provider
     from workers.engine.patience import Patience
     from workers.errors import RunError
     from workers.settings import Settings
 
 OPENAI_URL = "https://api.openai.com/v1"
 ANTHROPIC_URL = "https://api.anthropic.com"
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """What a role (`system`, `user` or `assistant`) said."""
-
-    role: str
-    content: str
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What the model wrote, why it stopped there in the provider's own word, and the tokens as it counted them."""
-
-    text: str
-    ended: str
-    prompt_tokens: int
-    completion_tokens: int
-
-    def check(self) -> None:
-        """Raise RunError where the text is not an answer: refused, cut off, or empty."""
-        if self.ended in {"content_filter", "refusal"}:
-            message = "the model refused to answer"
-            raise PermanentError(message, error_class="refused")
-        if self.ended in {"length", "max_tokens", "model_context_window_exceeded"}:
-            message = "the model's answer was cut off: raise LLM_MAX_TOKENS, or ask for less"
-            raise PermanentError(message, error_class="cut_off")
-        if not self.text.strip():
-            message = "the model answered nothing"
-            raise TransientError(message, error_class="empty_answer")
-
-
-class Provider(Protocol):
-    """Where a model is. One for each run: its connections end with `close`."""
-
-    def ask(self, messages: Sequence[Message]) -> Reply:
-        """Make one HTTP request; raises RunError for whatever the provider answers but an answer."""
-
-    def close(self) -> None:
-        """Close the connection."""
 
 
 class OpenAI:
