@@ -82,6 +82,8 @@ class _Outlet(io.TextIOBase):
 def put_up() -> None:
     """Set the environment, the outlets and the loggers, before CrewAI is imported; a second call changes nothing."""
     os.environ.update(ENVIRONMENT)
+    # It logs as an error what ends a run on purpose; how a run ended is the engine's to say.
+    logging.getLogger("crewai").setLevel(logging.CRITICAL)
     # It logs each failure as an error without a text; what ended a run is told by whoever began it.
     logging.getLogger("crewai").setLevel(logging.CRITICAL)
     for name in ("stdout", "stderr"):
