@@ -9,12 +9,13 @@ RIVALS := $(VENV)/rivals/.ready
 WORKERS ?= 4
 
 .PHONY: help demo test venv stack stack-status stack-logs stack-stop stack-reset \
-        lint types layers format unit integration golden docs bench soak pins clean image push
+        lint types layers format unit integration golden docs bench soak e2e-llm pins clean image push
 
 help: ## List the verbs
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 demo: venv stack ## Tell the whole story on the seed topology, against the real stack
+	@$(BIN)/python -m stack push > /dev/null
 	@$(BIN)/python -m stack.demo
 
 test: venv lint types layers stack-tests ## Check everything, against the real stack
@@ -90,6 +91,10 @@ $(RIVALS): benchmarks/constraints.txt | $(READY)
 
 soak: stack-tests ## Many more kills and random topologies than `make test` has time for
 	@SOAK=1 $(BIN)/python -m pytest -q tests/e2e $(PYTEST)
+
+e2e-llm: venv ## Let an agent ask a small real model, offline; downloads 200 MB once
+	@$(BIN)/python -m stack start --with smollm2
+	@E2E_LLM=1 $(BIN)/python -m pytest -q tests/e2e/test_workers.py -k real_model $(PYTEST)
 
 pins: venv ## Pin the dependencies anew, with hashes
 	@$(BIN)/pip install -q --disable-pip-version-check pip-tools

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -18,10 +19,18 @@ from pathlib import Path
 
 from stack.settings import Settings, load_settings
 from stack.state import open_state
+from stack.worker_image import NAME, local_registry
 
 TOPOLOGY = "bizosaas-agents"
 MESSAGES = 100
-CHANGE = "rabbitmq: {queues: {auto_orders: {message_ttl: 2h}}}\n"
+# No service of the topology works on it, so what is published waits.
+QUEUE = "auto_social_media"
+CHANGE = f"rabbitmq: {{queues: {{{QUEUE}: {{message_ttl: 2h}}}}}}\n"
+SUBMIT = (
+    *("python", "-m", "workers", "submit", "order", "--wait"),
+    *("--description", "Process test order for customer validation"),
+    *("--expected-output", "Order validation result with fraud score"),
+)
 
 
 class StoryError(Exception):
@@ -48,12 +57,11 @@ class Story:
 
     def run(self, *command: str, expect: int = 0, shown: str = "") -> None:
         """Show a command, run it, show what it says; raises StoryError where it ends otherwise than expected."""
-        shown = shown or (command[2] if command[0] == "sh" else " ".join(command))
+        shown = shown or (command[2] if command[0] == "sh" else shlex.join(command))
         print(f"\n$ {shown}", flush=True)
-        program = [str(Path(sys.executable).with_name("bizops")), *command[1:]]
-        code = subprocess.run(
-            program if command[0] == "bizops" else command, cwd=self.root, env=self.env, check=False
-        ).returncode
+        own = {"bizops": str(Path(sys.executable).with_name("bizops")), "python": sys.executable}
+        program = [own.get(command[0], command[0]), *command[1:]]
+        code = subprocess.run(program, cwd=self.root, env=self.env, check=False).returncode
         if code != expect:
             message = f"`{shown}` exited {code}, expected {expect}"
             raise StoryError(message)
@@ -91,8 +99,9 @@ def main() -> int:
             "RABBITMQ_MANAGEMENT_URL": f"http://127.0.0.1:{settings.rabbitmq_management_port}",
             "KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{settings.kafka_1_port}",
             "RABBITMQ_PASS": "guest",
-            "OPENAI_API_KEY": "unused-by-the-placeholder",
-            "PLACEHOLDER_IMAGE": f"127.0.0.1:{settings.registry_port}/bizops/placeholder:1",
+            "OPENAI_API_KEY": "unused-by-the-stub",
+            "WORKER_IMAGE": f"{local_registry(settings)}/{NAME}:latest",
+            "LLM_BASE_URL": f"http://{settings.prefix}llm:8089/v1",
         },
     )
     begun = open_state(os.environ).root / "demo-begun"
@@ -144,6 +153,9 @@ def _tell(story: Story, settings: Settings) -> None:
     story.run("bizops", "plan", "--detailed-exitcode")
     _show_witnesses(story, settings)
 
+    story.tell("A task goes to a queue, through a CrewAI agent in one of 14 replicas, to Kafka")
+    _submit(story, settings)
+
     story.tell(
         f"Change a TTL while {MESSAGES} messages wait: in place, and every one of them is kept"
     )
@@ -183,32 +195,41 @@ def _show_witnesses(story: Story, settings: Settings) -> None:
     listing = (
         f"docker exec {settings.prefix}rabbitmq rabbitmqctl -q list_queues name arguments policy"
     )
-    story.run("sh", "-c", f"{listing} | grep -aE '^(auto|hitl)_'")
+    story.run("sh", "-c", f"{listing} | grep -aE '^(auto_|hitl_|retry[.]|events[.])'")
     topics = f"docker exec {settings.prefix}kafka-1 kafka-topics --list"
     story.run("sh", "-c", f"{topics} | grep -E '^(ai|analytics|audit|domain|hitl)[.]'")
     story.run("docker", "service", "ls", "--filter", f"label=bizops.topology={TOPOLOGY}")
+
+
+def _submit(story: Story, settings: Settings) -> None:
+    """Publish a task as a gateway would, and follow it to its event."""
+    here = {
+        "RABBITMQ_HOST": "127.0.0.1",
+        "RABBITMQ_PORT": str(settings.rabbitmq_port),
+    }
+    Story(story.root, story.management, {**story.env, **here}).run(*SUBMIT)
 
 
 def _publish(story: Story) -> None:
     for number in range(MESSAGES):
         body = {
             "properties": {"delivery_mode": 2},
-            "routing_key": "auto_orders",
-            "payload": json.dumps({"id": f"test-order-{number:03}"}),
+            "routing_key": QUEUE,
+            "payload": json.dumps({"id": f"test-post-{number:03}"}),
             "payload_encoding": "string",
         }
         story.ask_management("POST", "exchanges/%2F/amq.default/publish", body)
-    print(f"\n{MESSAGES} messages are published to auto_orders")
+    print(f"\n{MESSAGES} messages are published to {QUEUE}")
 
 
 def _show_queue(story: Story) -> None:
-    print("\n$ (management API) GET the queue auto_orders")
+    print(f"\n$ (management API) GET the queue {QUEUE}")
     queue = story.ask_management(
-        "GET", "queues/%2F/auto_orders?disable_stats=true&enable_queue_totals=true"
+        "GET", f"queues/%2F/{QUEUE}?disable_stats=true&enable_queue_totals=true"
     )
     print(f"messages {queue['messages']}, policy {queue['policy']}")
     if queue["messages"] != MESSAGES:
-        message = f"auto_orders holds {queue['messages']} messages, not {MESSAGES}"
+        message = f"{QUEUE} holds {queue['messages']} messages, not {MESSAGES}"
         raise StoryError(message)
 
 

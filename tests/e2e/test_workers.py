@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import collections
 import json
+import os
 import re
 import subprocess
 import sys
@@ -63,9 +64,9 @@ class Records:
         self._consumer.assign(places)
         self._found: dict[tuple[str, str], dict[str, Any]] = {}
 
-    def read_until(self, done: Callable[[Records], bool]) -> None:
+    def read_until(self, done: Callable[[Records], bool], seconds: float = PATIENCE) -> None:
         """Take what comes until it is enough; a test fails that waits for too long."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + seconds
         while not done(self):
             assert time.monotonic() < deadline, self.tasks("ai.completions")
             record = self._consumer.poll(0.5)
@@ -111,18 +112,23 @@ def pushed() -> str:
 
 
 @pytest.fixture
-def deployed(
-    shop: Shop, tag: str, pushed: str, management: Callable[..., Any]
-) -> Iterator[Callable[..., Any]]:
-    """Give bizops on the seed topology, with a vhost and services of this test's own; takes them down in the end."""
+def vhost(tag: str, management: Callable[..., Any]) -> Iterator[str]:
+    """Give a vhost of this test's own, which goes as a whole in the end."""
     management("PUT", f"vhosts/{tag}")
     rights = {"configure": ".*", "write": ".*", "read": ".*"}
     management("PUT", f"permissions/{tag}/guest", rights)
+    yield tag
+    management("DELETE", f"vhosts/{tag}")
+
+
+@pytest.fixture
+def seed_of_its_own(shop: Shop, vhost: str, pushed: str) -> Callable[..., Any]:
+    """Give bizops on the seed topology, with a vhost and services of this test's own."""
     for name in ("bizosaas.yaml", "env/demo.yaml"):
         path = shop.folder / name
         path.parent.mkdir(exist_ok=True)
-        path.write_text(_renamed((SEED / name).read_text(), tag))
-    (shop.folder / "own.yaml").write_text(OVERLAY.replace("TAG", tag))
+        path.write_text(_renamed((SEED / name).read_text(), vhost))
+    (shop.folder / "own.yaml").write_text(OVERLAY.replace("TAG", vhost))
     environment = {**shop.environment(), "RABBITMQ_PASS": "guest", "WORKER_IMAGE": pushed}
 
     def bizops(verb: str, *options: str) -> subprocess.CompletedProcess[str]:
@@ -140,13 +146,17 @@ def deployed(
         assert done.returncode == 0, done.stdout + done.stderr
         return done
 
+    return bizops
+
+
+@pytest.fixture
+def deployed(seed_of_its_own: Callable[..., Any], tag: str) -> Iterator[Callable[..., Any]]:
+    """Apply all of it, and take down what is not everybody's: the topics stay."""
     try:
-        bizops("apply", "-y")
-        yield bizops
+        seed_of_its_own("apply", "-y")
+        yield seed_of_its_own
     finally:
-        # The topics are everybody's, and the vhost goes as a whole.
-        bizops("destroy", "-y", "--confirm", tag, "--target", "swarm.*")
-        management("DELETE", f"vhosts/{tag}")
+        seed_of_its_own("destroy", "-y", "--confirm", tag, "--target", "swarm.*")
 
 
 def _renamed(text: str, tag: str) -> str:
@@ -265,3 +275,45 @@ def test_a_forced_update_of_a_busy_service_loses_and_doubles_nothing(
     assert {task: found for task, found in counted.items() if found["answered"] != 1} == {}
     assert {found["overlaps"] for found in counted.values()} == {0}
     assert messages(management, tag) == {}
+
+
+@pytest.mark.skipif("E2E_LLM" not in os.environ, reason="asks a real model: make e2e-llm")
+def test_a_real_model_answers_offline(
+    seed_of_its_own: Callable[..., Any],
+    records: Records,
+    tag: str,
+    pushed: str,
+    witness: Callable[..., str],
+) -> None:
+    """A model of 135M parameters is no judge of orders: that it wrote something, and that its tokens are counted."""
+    seed_of_its_own("apply", "-y", "--target", "rabbitmq.*", "--target", "kafka.*")
+    settings = {
+        "RABBITMQ_HOST": "rabbitmq",
+        "RABBITMQ_VHOST": tag,
+        "KAFKA_BOOTSTRAP_SERVERS": "kafka-1:19092",
+        "REDIS_URL": "redis://redis:6379/10",
+        "LLM_MODEL": "openai/smollm2",
+        "LLM_BASE_URL": "http://smollm2:8080/v1",
+        "LLM_MAX_TOKENS": "1000",
+        "LLM_TIMEOUT": "5m",
+        "SOFT_TIME_LIMIT": "6m",
+        "HARD_TIME_LIMIT": "7m",
+        "STOP_GRACE_PERIOD": "8m",
+        "OPENAI_API_KEY": "it-asks-for-none",
+    }
+    options = [word for name, value in settings.items() for word in ("-e", f"{name}={value}")]
+    options += ["--network", "dokploy-network", "--name", tag]
+    witness("docker", "run", "--detach", *options, pushed, "python", "-m", "workers", "order")
+    try:
+        task_id = publish(tag, "auto_orders", "Greet the customer in five words.")
+        records.read_until(
+            lambda found: found.tasks("ai.completions")[task_id] == 1, seconds=2 * PATIENCE
+        )
+    finally:
+        witness("docker", "rm", "--force", tag)
+
+    event = records.of("ai.completions", task_id)
+    assert event["data"]["output"].split()
+    assert event["tokens"]["calls"] == 1
+    assert event["tokens"]["prompt"] > 50
+    assert 3 < event["tokens"]["completion"] <= 1000
