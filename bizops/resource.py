@@ -119,7 +119,11 @@ class Lifecycle:
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """What is wanted. `needs` must be settled before it; `external` must exist and is never written."""
+    """What is wanted. `needs` must be settled before it; `external` must exist and is never written.
+
+    `unread` are fields of the spec that were written and have faults, so that they say nothing: neither what they are
+    nor that they were left out. Only checks of a faulty topology ever see one.
+    """
 
     address: Address
     spec: Spec
@@ -127,6 +131,7 @@ class Resource:
     source: Source | None = field(default=None, compare=False)
     lifecycle: Lifecycle = Lifecycle()
     external: bool = False
+    unread: frozenset[str] = field(default=frozenset(), compare=False)
 
 
 class Presence(Enum):

@@ -81,7 +81,8 @@ class Kind:
     `address(name, spec, settings)` gives the identity; `name` is the key in the map, "" for an item of a list.
     `rules` maps a dotted path, or the beginning of one, to the rule for it; the longest wins, and "" is the default.
     `whole` are first path segments whose map is owned whole: a live key that nobody declares is a difference there.
-    `expand` gives the resources that one implies (a dead-letter queue); an explicit entry of that address wins.
+    `expand` gives the resources that one implies (a dead-letter queue); an explicit entry of that address wins. What
+    others refer to among them is called as the one is, a dot, and more; where that has faults it is then not missed.
     `references` are what the spec refers to. `effects(change)` adds consequences, such as restarts.
     `summary(spec, address)` is the one line of settings under a created resource.
     `holds_data`: deleting or replacing it is put to `Provider.weigh` and may need consent.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from bizops.provider import is_match
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from bizops.provider import Kind
     from bizops.resource import Address
@@ -32,7 +32,7 @@ def unique(declarations: Iterable[Declaration], faults: Faults) -> dict[Address,
     for declaration in declarations:
         address = declaration.resource.address
         first = found.setdefault(address, declaration)
-        if first is not declaration:
+        if first is not declaration and not first.resource.unread | declaration.resource.unread:
             place = f"{first.span.file}:{first.span.line}"
             faults.add(declaration.span, f"is already declared at {place}", address=str(address))
     return found
@@ -49,7 +49,7 @@ def check_names(section: Section, declarations: Iterable[Declaration], faults: F
             declaration.derived,
         )
         for declaration in declarations
-        if not declaration.resource.external
+        if not declaration.resource.external and "external" not in declaration.resource.unread
     ]
     names += [
         _Name(found.kind, found.name, found.address, found.span)
@@ -81,12 +81,14 @@ class Needs:
     """
 
     def __init__(
-        self, declared: Mapping[Address, Declaration], sections: Sequence[Section], faults: Faults
+        self,
+        declared: Mapping[Address, Declaration],
+        sections: Sequence[Section],
+        doubtful: Collection[str],
+        faults: Faults,
     ) -> None:
         self._by_text = {str(address): address for address in declared}
-        self._misdeclared = frozenset(
-            found.address for section in sections for found in section.misdeclared
-        )
+        self._doubtful = doubtful
         self._settings = {section.definition.name: section.settings for section in sections}
         self._faults = faults
         self._nearest: dict[str, str] = {}
@@ -111,7 +113,7 @@ class Needs:
         self, text: str, declaration: Declaration, path: tuple[str, ...], *, is_named: bool
     ) -> Address | None:
         address = self._by_text.get(text)
-        if address is not None or text in self._misdeclared:
+        if address is not None or declaration.is_in_doubt(path) or self._is_doubtful(text):
             return address
         if not is_named and text.partition(".")[0] not in self._settings:
             # The topology says nothing of that system, so it cannot say that this is missing there.
@@ -122,19 +124,55 @@ class Needs:
         self._faults.add(
             declaration.place(path),
             f"{text} is declared nowhere",
-            address=str(declaration.resource.address),
+            address=declaration.label,
             field="needs" if is_named else ".".join(path),
-            hint=self._hint(text),
+            hint=self._hint(text, is_named=is_named),
         )
         return None
 
-    def _hint(self, text: str) -> str:
-        """Give the nearest address; a default may name the same wrong one for each of many entries."""
+    def _is_doubtful(self, text: str) -> bool:
+        """True where something with faults may be what is missed, or may imply it: `orders.dlq` for `orders`."""
+        bare = _bare(text)
+        return bare in self._doubtful or any(
+            bare.startswith(known if known.endswith(("/", ".")) else f"{known}.")
+            for known in self._doubtful
+        )
+
+    def _hint(self, text: str, *, is_named: bool) -> str:
+        """Give the nearest address; a default may name the same wrong one for each of many entries.
+
+        Of one kind only the names are compared, as what stands before them is alike whatever the name.
+        """
         if text not in self._nearest:
-            kind = text.partition("/")[0] + "/"
-            same = [address for address in self._by_text if address.startswith(kind)]
-            self._nearest[text] = self._faults.nearest(text, same or self._by_text)
+            kind, _, name = text.partition("/")
+            known = {
+                address.partition("/")[2]: address
+                for address in self._by_text
+                if address.startswith(f"{kind}/")
+            }
+            near = known.get(self._faults.near(name, known), "")
+            if not known and is_named:
+                near = self._faults.near(text, self._by_text)
+            self._nearest[text] = f"did you mean {near}?" if near else ""
         return self._nearest[text]
+
+
+def _bare(text: str) -> str:
+    """Give an address without its scope: a faulty setting may be the one that gives it another."""
+    return text.partition("@")[0]
+
+
+def doubtful(declared: Mapping[Address, Declaration], sections: Sequence[Section]) -> set[str]:
+    """Give what has faults, as beginnings of addresses: nobody can say what else it declares or implies."""
+    found: set[str] = set()
+    unread = {section.definition.name for section in sections if section.unread}
+    for section in sections:
+        found |= section.doubtful
+        found |= {_bare(misdeclared.address) for misdeclared in section.misdeclared}
+    for address, declaration in declared.items():
+        if declaration.resource.unread or address.provider in unread:
+            found.add(_bare(str(address)))
+    return found
 
 
 def check_cycles(
@@ -194,6 +232,8 @@ def check_findings(
     ]
     for finding in section.definition.check(resources, section.settings):
         declaration = declared.get(finding.address)
+        if declaration and declaration.is_in_doubt(finding.path):
+            continue
         span = declaration.place(finding.path) if declaration else section.span
         note = faults.warn if finding.is_warning else faults.add
         note(span, finding.problem, address=str(finding.address), field=".".join(finding.path))

@@ -70,6 +70,19 @@ class Declaration(NamedTuple):
         """The setting that implied it, or "" where it is written."""
         return self.resource.source.derived if self.resource.source else ""
 
+    @property
+    def label(self) -> str:
+        """Whom to blame: the address, or the kind alone where a part of the address is what has a fault."""
+        address = self.resource.address
+        is_guess = self.kind.is_list and self.resource.unread
+        return f"{address.provider}.{address.kind}" if is_guess else str(address)
+
+    def is_in_doubt(self, path: tuple[str, ...]) -> bool:
+        """True where a setting may look as it does for a fault of its own; `node` holds only what has none."""
+        if not path or path[0] not in self.resource.unread:
+            return False
+        return len(path) == 1 or find(self.node, path).path != path
+
     def place(self, path: tuple[str, ...] = ()) -> Span:
         """Give where a field is set, or where the resource begins."""
         found = find(self.node, path)
@@ -79,7 +92,7 @@ class Declaration(NamedTuple):
 
 
 class Misdeclared(NamedTuple):
-    """An entry with faults: its name is taken all the same, so that nothing else is blamed for its absence."""
+    """An entry of which nothing can be read: its name is taken, so that nothing else is blamed for its absence."""
 
     address: str
     kind: Kind
@@ -89,7 +102,11 @@ class Misdeclared(NamedTuple):
 
 @dataclass(slots=True)
 class Section:
-    """All that one section declares; `settings` is None where they have faults."""
+    """All that one section declares.
+
+    `settings` is None where nothing of them can be read; `unread` are those of them that have faults. `doubtful` are
+    beginnings of addresses: of what could not be read whole, nobody can say what it declares.
+    """
 
     definition: Definition
     node: Mapping
@@ -98,3 +115,5 @@ class Section:
     owns: tuple[tuple[str, tuple[str, ...]], ...] = ()
     declarations: list[Declaration] = field(default_factory=list)
     misdeclared: list[Misdeclared] = field(default_factory=list)
+    unread: frozenset[str] = frozenset()
+    doubtful: set[str] = field(default_factory=set)

@@ -10,6 +10,7 @@ from bizops.resource import Address, Lifecycle, Resource, Source, Spec
 from bizops.topology.declarations import EMPTY, CommonSettings, Declaration, Misdeclared, Section
 from bizops.topology.nodes import Entry, Listing, Mapping, Node, Span, find, is_null
 from bizops.topology.overlay import lay
+from bizops.topology.remainder import Remainder, read
 from bizops.topology.validation import Place, keys, spans, validate
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class Entries:
         self._faults = faults
         self._surroundings = surroundings
         self._lender = f"{found.definition.name}.{kind.name}_defaults"
+        self._in_doubt: frozenset[str] = frozenset()
         self._defaults = self._read_defaults()
         self._borrowed = spans(self._defaults) if self._defaults.entries else frozenset()
 
@@ -43,6 +45,7 @@ class Entries:
             return EMPTY
         if not isinstance(entry.value, Mapping):
             self._faults.add(entry.key, "must be a map of settings", address=self._lender)
+            self._in_doubt = keys(self._kind.spec)
             return EMPTY
         _, own = _split(entry.value)
         place = Place(entry.key, self._lender, hints=self._found.definition.near_names)
@@ -56,6 +59,8 @@ class Entries:
         if declared is None:
             return
         address = f"{self._found.definition.name}.{kind.plural}"
+        if not isinstance(declared.value, Listing if kind.is_list else Mapping):
+            self._found.doubtful.add(f"{self._found.definition.name}.{kind.name}/")
         if kind.is_list:
             if not isinstance(declared.value, Listing):
                 self._faults.add(declared.key, "must be a list", address=address)
@@ -71,7 +76,7 @@ class Entries:
                 self._entry(name, entry.key, entry.value)
 
     def _entry(self, name: str, span: Span, value: Node) -> None:
-        """Read one entry; one with faults is noted as misdeclared."""
+        """Read one entry; one that cannot be read at all is noted as misdeclared."""
         provider, kind = self._found.definition.name, self._kind
         address = str(Address(provider, kind.name, (name,))) if name else f"{provider}.{kind.name}"
         declaration = None
@@ -106,17 +111,21 @@ class Entries:
             root=self._root(span),
             variables=self._surroundings.variables,
         )
-        common: CommonSettings | None = _COMMON
+        common = Remainder(_COMMON, EMPTY)
         if common_node.entries:
-            common = validate(CommonSettings, common_node, place, self._faults)
-            self._check_ignored(common or _COMMON, common_node, place)
-        spec = validate(self._kind.spec, own, place, self._faults)
-        if common is None or spec is None or self._found.settings is None:
+            common = read(CommonSettings, common_node, place, self._faults)
+            self._check_ignored(common.model or _COMMON, common.node, place)
+        spec = read(self._kind.spec, own, place, self._faults)
+        if common.model is None or spec.model is None or self._found.settings is None:
             return None
-        resource = self._resource(name, spec, common, place)
+        resource = self._resource(name, spec.model, common.model, place)
         if resource is None:
             return None
-        return Declaration(resource, self._kind, node, span, common.needs)
+        unread = spec.unread | common.unread | (self._in_doubt - frozenset(own.entries))
+        sound = Mapping(node.span, {**spec.node.entries, **common.node.entries})
+        return Declaration(
+            replace(resource, unread=unread), self._kind, sound, span, common.model.needs
+        )
 
     def _root(self, span: Span) -> Path:
         """Give the folder of the file that declares an entry: file names in it start there, as in Compose."""
@@ -174,7 +183,7 @@ def implied(found: Section, faults: Faults) -> list[Declaration]:
         parent = waiting.popleft()
         for resource in parent.kind.expand(parent.resource, found.settings):
             earlier = made.get(resource.address)
-            if resource.address in known:
+            if resource.address in known or _is_in_doubt(resource, parent):
                 continue
             if earlier is None:
                 kind = found.definition.kind(resource.address.kind)
@@ -189,6 +198,11 @@ def implied(found: Section, faults: Faults) -> list[Declaration]:
                     hint=f"declare {resource.address} itself",
                 )
     return list(made.values())
+
+
+def _is_in_doubt(implied: Resource, parent: Declaration) -> bool:
+    """True where the setting that implies it has a fault: mended, it may imply something else."""
+    return implied.source is not None and implied.source.derived in parent.resource.unread
 
 
 def with_needs(declaration: Declaration, needs: set[Address]) -> Resource:

@@ -98,6 +98,11 @@ class Faults:
 
     def nearest(self, name: str, names: Iterable[str]) -> str:
         """Give `did you mean X?`, or "" where nothing is near."""
+        found = self.near(name, names)
+        return f"did you mean {found}?" if found else ""
+
+    def near(self, name: str, names: Iterable[str]) -> str:
+        """Give the nearest name, or "" where none is near."""
         import difflib  # noqa: PLC0415 - only where something is wrong
 
         by_folded = {known.lower(): known for known in sorted(names)}
@@ -105,7 +110,7 @@ class Faults:
         if self._comparisons > _COMPARISONS:
             return ""
         found = difflib.get_close_matches(name.lower(), by_folded, n=1, cutoff=0.6)
-        return f"did you mean {by_folded[found[0]]}?" if found else ""
+        return by_folded[found[0]] if found else ""
 
     def files(self) -> int:
         """Give the number of files with faults."""

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NoReturn
 
-from bizops import errors
+from bizops import errors, provider
 from bizops.provider import Scope
 from bizops.topology import checks
 from bizops.topology.connections import Connections, note_secrets
@@ -108,6 +108,7 @@ class _Loader:
         self._tree = tree
         self._surroundings = surroundings
         self._faults = faults
+        self._doubtful: set[str] = set()
 
     def topology(self, environment: str, files: tuple[str, ...]) -> Topology | None:
         """Give the topology, or None after noting why there is none."""
@@ -172,10 +173,13 @@ class _Loader:
             if name in HEADER or name.startswith("x-"):
                 continue
             definition = known_definition(name, entry.key, self._faults)
-            if definition and (
-                read := section(definition, entry, self._faults, self._surroundings)
-            ):
+            if definition is None:
+                near = self._faults.near(name, provider.names())
+                self._doubtful |= {f"{near}."} if near else set()
+            elif read := section(definition, entry, self._faults, self._surroundings):
                 found.append(read)
+            else:
+                self._doubtful.add(f"{name}.")
         return found
 
     def _declarations(self, sections: Sequence[Section]) -> dict[Address, Declaration]:
@@ -191,7 +195,8 @@ class _Loader:
     def _resources(
         self, sections: Sequence[Section], declared: Mapping[Address, Declaration]
     ) -> tuple[Resource, ...]:
-        needs = checks.Needs(declared, sections, self._faults)
+        doubtful = self._doubtful | checks.doubtful(declared, sections)
+        needs = checks.Needs(declared, sections, doubtful, self._faults)
         resources = {
             address: with_needs(declaration, needs.of(declaration))
             for address, declaration in sorted(

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from bizops import errors, provider
 from bizops.topology.declarations import Section
 from bizops.topology.entries import Entries
 from bizops.topology.nodes import Entry, Listing, Mapping, Node, Scalar, Span, is_null
-from bizops.topology.validation import Place, keys, validate
+from bizops.topology.remainder import read
+from bizops.topology.validation import Place, keys
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from bizops.provider import Definition
-    from bizops.resource import Spec
     from bizops.topology.declarations import Surroundings
     from bizops.topology.faults import Faults
 
@@ -43,7 +46,7 @@ def section(
         faults.add(entry.key, "must be a map of kinds and settings", address=name, hint=hint)
         return None
     found = Section(definition, entry.value, entry.key)
-    found.settings = _settings(found, faults)
+    _read_settings(found, faults)
     if owns := entry.value.entries.get("owns"):
         found.owns = tuple(_owns(found, owns, faults))
     for kind in definition.kinds:
@@ -53,7 +56,7 @@ def section(
     return found
 
 
-def _settings(found: Section, faults: Faults) -> Spec | None:
+def _read_settings(found: Section, faults: Faults) -> None:
     """Read the section's own settings: whatever is no kind, no defaults and no `owns`."""
     definition = found.definition
     reserved = {"owns"}
@@ -67,10 +70,22 @@ def _settings(found: Section, faults: Faults) -> Spec | None:
         elif name not in reserved:
             advice = definition.near_names.get(name, "")
             hint = faults.nearest(name, known | reserved) or (advice if " " in advice else "")
+            _doubt(found, hint, known)
             hint = hint or f"known are {', '.join(sorted(known | reserved))}"
             faults.add(entry.key, "unknown key", address=definition.name, field=name, hint=hint)
     place = Place(found.span, definition.name, hints=definition.near_names)
-    return validate(definition.settings, Mapping(found.node.span, own), place, faults)
+    settings = read(definition.settings, Mapping(found.node.span, own), place, faults)
+    found.settings = settings.model
+    found.unread |= settings.unread
+
+
+def _doubt(found: Section, hint: str, known: Collection[str]) -> None:
+    """Keep what an unknown key was probably meant to be: `quues` may declare any queue."""
+    words = frozenset(re.findall(r"\w+", hint))
+    found.unread |= words.intersection(known)
+    for kind in found.definition.kinds:
+        if not words.isdisjoint({kind.plural, f"{kind.name}_defaults"}):
+            found.doubtful.add(f"{found.definition.name}.{kind.name}/")
 
 
 def _owns(found: Section, owns: Entry, faults: Faults) -> list[tuple[str, tuple[str, ...]]]:
@@ -92,7 +107,8 @@ def _owns(found: Section, owns: Entry, faults: Faults) -> list[tuple[str, tuple[
             faults.add(entry.key, "must be a list of patterns", address=address, field=plural)
         else:
             texts = [_pattern(item, address, plural, faults) for item in entry.value.items]
-            patterns.append((kinds[plural].name, tuple(text for text in texts if text)))
+            if all(texts):  # nothing can be said to lie outside a pattern that cannot be read
+                patterns.append((kinds[plural].name, tuple(texts)))
     return patterns
 
 

@@ -103,21 +103,27 @@ def validate(
     """
     if not is_partial:
         _check_nulls(node, place, faults)
-    context = {"directory": place.root, "variables": place.variables}
     try:
-        return model.model_validate(data(node), context=context)
+        return modelled(model, node, place)
     except ValidationError as error:
         details = error.errors(include_url=False)
-    if texts := frozenset(_templates(node, details)):
-        try:
-            return model.model_validate(data(node, texts), context=context)
-        except ValidationError as error:
-            details = error.errors(include_url=False)
     if is_partial:
         details = [detail for detail in details if detail["type"] == "extra_forbidden"]
     for detail in details:
         _note(model, node, place, detail, faults)
     return None
+
+
+def modelled(model: type[_Model], node: Mapping, place: Place) -> _Model:
+    """Give the model of a tree; raises pydantic's ValidationError."""
+    context = {"directory": place.root, "variables": place.variables}
+    try:
+        return model.model_validate(data(node), context=context)
+    except ValidationError as error:
+        texts = frozenset(_templates(node, error.errors(include_url=False)))
+        if not texts:
+            raise
+    return model.model_validate(data(node, texts), context=context)
 
 
 def _check_nulls(node: Mapping, place: Place, faults: Faults) -> None:
@@ -154,7 +160,7 @@ def _note(
         return
     hint = _template_hint(found.node, place, path)
     if is_unknown and path:
-        hint = _near_key(model, path, place, faults)
+        hint = near_key(model, path, place, faults)
     if place.is_hidden and is_unknown:
         for scalar in scalars(found.node):
             faults.hide(scalar.span)
@@ -189,7 +195,7 @@ def _repeats(message: str, node: Node) -> bool:
     return any(word in message for scalar in scalars(node) for word in _WORD.findall(scalar.text))
 
 
-def _near_key(model: type[Spec], path: list[str], place: Place, faults: Faults) -> str:
+def near_key(model: type[Spec], path: list[str], place: Place, faults: Faults) -> str:
     """Give the key that was probably meant, in the provider's words where it has some."""
     known = keys(model, path[:-1])
     told = place.hints.get(".".join(path)) or place.hints.get(path[-1], "")

@@ -18,6 +18,8 @@ _NEWEST = (4, 0)
 _CLASSIC_ONLY = {
     "max_priority": "a quorum queue or stream has no max_priority: drop it, or type: classic",
 }
+_DECISIVE = frozenset({"type", "vhost", "external", "pattern", "apply_to"})
+"""Without these nobody can say what else of an entry is right."""
 _NOT_ON_STREAMS = (
     "message_ttl",
     "expires",
@@ -32,9 +34,10 @@ _NOT_ON_STREAMS = (
 def check(resources: Sequence[Resource], settings: object) -> Iterable[Finding]:
     """Give faults and warnings, in the order of the resources."""
     del settings
-    queues = [r for r in resources if isinstance(r.spec, QueueSpec) and not r.external]
-    policies = [r for r in resources if isinstance(r.spec, PolicySpec)]
-    for resource in resources:
+    sound = [r for r in resources if r.unread.isdisjoint(_DECISIVE)]
+    queues = [r for r in sound if isinstance(r.spec, QueueSpec) and not r.external]
+    policies = [r for r in sound if isinstance(r.spec, PolicySpec)]
+    for resource in sound:
         if isinstance(resource.spec, QueueSpec) and not resource.external:
             for path, problem, is_warning in _queue(resource.spec):
                 yield Finding(resource.address, path, problem, is_warning)
