@@ -6,7 +6,7 @@ plan, apply, drift and destroy cut it at different places. Nothing here prints o
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -71,6 +71,7 @@ class Road:
         desired = Desired(topology.name, topology.resources, scopes)
         observations = {name: reading.observations for name, reading in readings.items()}
         plan = planner.plan(desired, observations, question.choice)
+        plan = replace(plan, warnings=(*plan.warnings, *self._unmatched(question, plan, readings)))
         stakes = observer.weigh(self._connections(asked), guard.at_stake(plan))
         return Planned(guard.guard(plan, stakes, question.limits), readings)
 
@@ -132,6 +133,24 @@ class Road:
             message = "no declared address matches --target and --exclude"
             raise errors.UsageError(message)
         return tuple(name for name in self._topology.scopes if name in selected)
+
+    def _unmatched(
+        self, question: Question, plan: Plan, readings: Mapping[str, Reading]
+    ) -> tuple[str, ...]:
+        """Say which options name nothing; of what could not be read nobody knows."""
+        if not plan.is_complete:
+            return ()
+        known = {resource.address for resource in self._topology.resources}
+        for reading in readings.values():
+            known |= {observed.address for observed in reading.observations.found}
+        options = {
+            "--target": question.choice.targets,
+            "--exclude": question.choice.excludes,
+            "--adopt": question.choice.adopt,
+            "--allow-data-loss": question.limits.allow_data_loss,
+            "--refresh-images": question.refresh,
+        }
+        return planner.unmatched(options, known)
 
     def _scope(self, name: str, question: Question) -> Scope:
         scope = self._topology.scopes[name]

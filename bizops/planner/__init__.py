@@ -14,14 +14,14 @@ from bizops import provider
 from bizops.change import Action, Change, Effect, EffectKind, Plan, Refusal
 from bizops.planner.comparison import compare
 from bizops.planner.consequences import recreated
-from bizops.planner.selection import Choice, Selection, check_named, select
+from bizops.planner.selection import Choice, Selection, check_named, select, unmatched
 from bizops.provider import Derived, Observations, Scope, is_match
 from bizops.resource import Address, Observation, Presence, Resource, unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["Choice", "Desired", "plan", "select"]
+__all__ = ["Choice", "Desired", "plan", "select", "unmatched"]
 
 
 @dataclass(frozen=True, slots=True)

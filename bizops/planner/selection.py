@@ -9,7 +9,7 @@ from bizops import errors
 from bizops.provider import is_match
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from bizops.resource import Address, Resource
 
@@ -91,10 +91,26 @@ def check_named(choice: Choice, known: Iterable[Address]) -> None:
                 _refuse(option, pattern, texts)
 
 
+def unmatched(options: Mapping[str, Sequence[str]], known: Iterable[Address]) -> tuple[str, ...]:
+    """Give a warning for each pattern of an option that matches none of the known addresses: a typo, most likely."""
+    texts = sorted(map(str, known))
+    return tuple(
+        f"{option} {pattern}: nothing that is declared or live has this address{_near(pattern, texts)}"
+        for option, patterns in options.items()
+        for pattern in patterns
+        if not any(is_match(text, pattern) for text in texts)
+    )
+
+
 def _refuse(option: str, pattern: str, known: Iterable[str]) -> NoReturn:
+    message = (
+        f"{option} {pattern}: nothing declared has this address{_near(pattern, sorted(known))}"
+    )
+    raise errors.UsageError(message)
+
+
+def _near(pattern: str, known: Sequence[str]) -> str:
     import difflib  # noqa: PLC0415 - only for the message
 
-    near = difflib.get_close_matches(pattern, sorted(known), 1)
-    hint = f"; did you mean {near[0]}?" if near else ""
-    message = f"{option} {pattern}: nothing declared has this address{hint}"
-    raise errors.UsageError(message)
+    near = difflib.get_close_matches(pattern, known, 1)
+    return f"; did you mean {near[0]}?" if near else ""

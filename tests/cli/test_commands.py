@@ -252,6 +252,37 @@ def test_detailed_exitcode_and_partial_plans_say_so(bench: Bench) -> None:
     assert "partial plan" in found.stdout
 
 
+@pytest.mark.parametrize("option", ["--adopt", "--allow-data-loss", "--refresh-images"])
+@pytest.mark.parametrize(
+    ("pattern", "near"),
+    [
+        ("fake.thing/onw_a", "; did you mean fake.thing/own_a?"),
+        ("fake.thing/onw_*", "; did you mean fake.thing/own_"),
+        ("kafka.*", ""),
+    ],
+)
+def test_an_option_that_names_nothing_is_a_warning(
+    option: str, pattern: str, near: str, bench: Bench, equal: dict[str, Any]
+) -> None:
+    """A typo is consent to nothing, and is told; what is live or declared can be named."""
+    bench.live(equal | STRAY)
+    text = f"{option} {pattern}: nothing that is declared or live has this address{near}"
+    said = " ".join(bench.call("plan", option, pattern).stdout.split())
+    assert said.count(text) == 1
+    known = bench.call("plan", f"{option}=fake.thing/own_a", f"{option}=fake.thing/own_s*")
+    assert "has this address" not in known.stdout
+
+
+@pytest.mark.parametrize("option", ["--target", "--exclude"])
+def test_a_pattern_beside_others_that_names_nothing_is_a_warning(
+    option: str, bench: Bench, equal: dict[str, Any]
+) -> None:
+    """The other pattern makes a plan, so only a warning can say that this one left nothing out or in."""
+    bench.live(equal)
+    found = bench.call("plan", option, "fake.thing/own_a", option, "fake.thing/onw_*")
+    assert f"{option} fake.thing/onw_*: nothing that is declared or live" in found.stdout
+
+
 def test_prune_deletes_what_nobody_declares_and_only_then(
     bench: Bench, equal: dict[str, Any]
 ) -> None:
