@@ -6,8 +6,8 @@ so a plan shows `1h -> 2h` while a provider writes plain numbers.
 
 from __future__ import annotations
 
-import math
 import re
+from decimal import Decimal
 
 _MILLISECONDS = {
     "ms": 1,
@@ -28,9 +28,11 @@ _BYTES = {
     "gib": 1 << 30,
     "tib": 1 << 40,
 }
-_DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)")
-_DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d|w))+\Z")
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]i?b|b)\Z", re.IGNORECASE)
+_LARGEST = 2**63 - 1
+"""All three systems keep milliseconds and bytes as signed numbers of 64 bits."""
+_DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)", re.ASCII)
+_DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d|w))+\Z", re.ASCII)
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]i?b|b)\Z", re.ASCII | re.IGNORECASE)
 
 
 class Duration(int):
@@ -45,9 +47,9 @@ class Duration(int):
             )
             raise ValueError(message)
         total = sum(
-            float(number) * _MILLISECONDS[unit] for number, unit in _DURATION_PART.findall(text)
+            Decimal(number) * _MILLISECONDS[unit] for number, unit in _DURATION_PART.findall(text)
         )
-        if not math.isfinite(total):
+        if total > _LARGEST:
             message = "no duration is that long"
             raise ValueError(message)
         if total != int(total):
@@ -75,8 +77,8 @@ class Size(int):
         if not found:
             message = f"{text!r} is not a size: write a number and a unit, such as 64MiB 50mb 1GiB"
             raise ValueError(message)
-        total = float(found[1]) * _BYTES[found[2].lower()]
-        if not math.isfinite(total):
+        total = Decimal(found[1]) * _BYTES[found[2].lower()]
+        if total > _LARGEST:
             message = "no size is that large"
             raise ValueError(message)
         if total != int(total):
@@ -95,3 +97,12 @@ class Size(int):
         return f"{int(self)}B"
 
     __repr__ = __str__
+
+
+def shown(value: object) -> str:
+    """Give a value for a complaint about it, as YAML spells it; a map or list may hold secrets, and is only named."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str | int | float):
+        return repr(value)
+    return "a map" if isinstance(value, dict) else "a list"

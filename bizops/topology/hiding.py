@@ -82,7 +82,12 @@ class Secrets:
 def hidden_spans(tree: Mapping) -> Iterator[Span]:
     """Give the places of a file that hold secrets by their position."""
     listed = {item.text for names in _under(tree, "sensitive") for item in scalars(names)}
-    yield from _hidden(tree, listed)
+    yield from (scalar.span for scalar in _hidden(tree, listed))
+
+
+def hidden_within(node: Node) -> Iterator[Scalar]:
+    """Give the values below a place that are secret by their position there."""
+    yield from _hidden(node, set())
 
 
 def _under(node: Node, name: str) -> Iterator[Node]:
@@ -96,19 +101,19 @@ def _under(node: Node, name: str) -> Iterator[Node]:
             yield from _under(item, name)
 
 
-def _hidden(node: Node, listed: set[str]) -> Iterator[Span]:
+def _hidden(node: Node, listed: set[str]) -> Iterator[Scalar]:
     if isinstance(node, Mapping):
         for name, entry in node.entries.items():
             is_hidden = name in listed or resembles_sensitive(name)
             if is_hidden and not isinstance(entry.value, Mapping):
-                yield from (scalar.span for scalar in scalars(entry.value))
+                yield from scalars(entry.value)
             else:
                 yield from _hidden(entry.value, listed)
     elif isinstance(node, Listing):
         for item in node.items:
             yield from _hidden(item, listed)
     elif _is_assignment(node, listed):
-        yield node.span
+        yield node
 
 
 def _is_assignment(scalar: Scalar, listed: set[str]) -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 from pydantic import BaseModel, ValidationError
 
 from bizops.resource import Spec
-from bizops.topology.hiding import is_sensitive
+from bizops.topology.hiding import hidden_within, is_sensitive
 from bizops.topology.nodes import Mapping, Node, Scalar, Span, data, find, idle_nulls, scalars
 
 if TYPE_CHECKING:
@@ -185,7 +185,9 @@ def _problem(detail: ErrorDetails, path: list[str], node: Node) -> str:
     message = detail["msg"]
     for prefix in ("Value error, ", "Assertion failed, "):
         message = message.removeprefix(prefix)
-    if any(is_sensitive(segment) for segment in path) and _repeats(message, node):
+    is_secret = any(is_sensitive(segment) for segment in path)
+    within = [node] if is_secret else hidden_within(node)
+    if any(_repeats(message, each) for each in within):
         return "not a value that this field takes"
     return message
 

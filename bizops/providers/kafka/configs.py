@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import difflib
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bizops.quantity import Duration, Size
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 APACHE_KEYS = (
     "cleanup.policy", "compression.gzip.level", "compression.lz4.level", "compression.type",
@@ -27,8 +30,8 @@ APACHE_KEYS = (
 """The topic configs of Apache Kafka 4.3: only for "did you mean". Which keys exist is for the broker to say."""
 
 _KEY = re.compile(r"[A-Za-z][A-Za-z0-9.-]*")
-_WHOLE = re.compile(r"[+-]?\d+")
-_DECIMAL = re.compile(r"[+-]?\d*\.\d+")
+_WHOLE = re.compile(r"[+-]?[0-9]{1,40}")
+_DECIMAL = re.compile(r"[+-]?[0-9]{0,40}\.[0-9]{1,40}")
 _LONG = 2**63 - 1
 _SETS = frozenset({"cleanup.policy"})
 
@@ -64,7 +67,7 @@ def normalised(key: str, value: Any) -> Value:  # noqa: ANN401 - whatever YAML g
     if isinstance(value, bool):
         return _flag(key, value=value)
     if isinstance(value, list | tuple):
-        return _text(key, ",".join(str(item).strip() for item in value))
+        return _joined(key, value)
     if isinstance(value, int):
         return _number(key, value)
     if isinstance(value, float):
@@ -100,6 +103,16 @@ def _read(key: str, text: str) -> Value:
     if _DECIMAL.fullmatch(text):
         return float(text)
     return _text(key, text)
+
+
+def _joined(key: str, items: Sequence[Any]) -> Value:
+    if _unit(key):
+        message = "write one value, not a list"
+        raise ValueError(message)
+    if not all(isinstance(item, str | int | float) for item in items):
+        message = "a list holds single values here"
+        raise ValueError(message)
+    return _text(key, ",".join(str(item).strip() for item in items))
 
 
 def _text(key: str, text: str) -> Value:

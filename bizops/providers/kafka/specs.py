@@ -33,7 +33,7 @@ def _count(value: Any) -> Any:  # noqa: ANN401 - whatever YAML gives
     if isinstance(value, bool | float):
         message = f"write a whole number, not {str(value).lower()}"
         raise ValueError(message)  # noqa: TRY004 - pydantic reports ValueError only
-    if isinstance(value, str) and re.fullmatch(r"\d+", value.strip()):
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,40}", value.strip()):
         return int(value)
     return value
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from bizops.quantity import Duration, Size
+from bizops.quantity import Duration, Size, shown
 
+_WHOLE = re.compile(r"-?[0-9]{1,40}")
+"""More digits than a number of 64 bits has; Python refuses to read thousands of them."""
 Pairs = tuple[tuple[str, Any], ...]
 """A map as a sorted tuple of pairs. A map or list inside it is a `Json` text."""
 
@@ -46,28 +49,27 @@ def _plain(value: object) -> object:
 def _duration(value: object) -> Duration:
     if isinstance(value, Duration):
         return value
-    if isinstance(value, str) and not value.strip().isdecimal():
+    if isinstance(value, str) and not _WHOLE.fullmatch(value.strip()):
         return Duration.parse(value.strip())
-    message = f"{value!r} has no unit: write a duration such as 500ms 30s 1h 7d"
+    message = f"{shown(value)} has no unit: write a duration such as 500ms 30s 1h 7d"
     raise ValueError(message)
 
 
 def _size(value: object) -> Size:
     if isinstance(value, Size):
         return value
-    if isinstance(value, str) and not value.strip().isdecimal():
+    if isinstance(value, str) and not _WHOLE.fullmatch(value.strip()):
         return Size.parse(value.strip())
-    message = f"{value!r} has no unit: write a size such as 64MiB 50mb 10b"
+    message = f"{shown(value)} has no unit: write a size such as 64MiB 50mb 10b"
     raise ValueError(message)
 
 
 def _count(value: object) -> int:
-    text = value.strip() if isinstance(value, str) else ""
-    if text.removeprefix("-").isdecimal():
-        return int(text)
+    if isinstance(value, str) and _WHOLE.fullmatch(value.strip()):
+        return int(value)
     if isinstance(value, int) and not isinstance(value, bool):
         return value
-    message = f"{value!r} is not a whole number"
+    message = f"{shown(value)} is not a whole number"
     raise ValueError(message)
 
 
@@ -76,7 +78,7 @@ def _flag(value: object) -> bool:
         return value
     if value in {"true", "false"}:
         return value == "true"
-    message = f"{value!r} is not true or false"
+    message = f"{shown(value)} is not true or false"
     raise ValueError(message)
 
 

@@ -125,6 +125,10 @@ def _service(address: Address, spec: Service) -> Iterator[Finding]:
         yield Finding(address, ("image",), "missing: a service needs an image")
     variables = spec.variables() or {}
     for name, value in sorted(variables.items()):
+        if not name or "=" in name:
+            yield Finding(
+                address, ("environment", name), "the name of a variable is text without ="
+            )
         if host := environment.loopback(name, value):
             problem = (
                 f"{host} is the container itself: write the server's name on the overlay network"

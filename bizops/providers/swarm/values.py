@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict
 
-from bizops.quantity import Duration, Size
+from bizops.quantity import Duration, Size, shown
 from bizops.resource import Spec
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from bizops.resource import Path
 
@@ -82,9 +81,9 @@ def whole_number_of(value: Any) -> Any:  # noqa: ANN401 - whatever YAML gives
     """Give a whole number, also from digits in quotes; raises ValueError for a truth value or a fraction."""
     if isinstance(value, int) and not isinstance(value, bool):
         return value
-    if isinstance(value, str) and re.fullmatch(r"-?\d+", value.strip()):
+    if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,40}", value.strip()):
         return int(value)
-    message = f"{_shown(value)} is not a whole number"
+    message = f"{shown(value)} is not a whole number"
     raise ValueError(message)
 
 
@@ -92,9 +91,9 @@ def number_of(value: Any) -> Any:  # noqa: ANN401 - whatever YAML gives
     """Give a number, also from text; raises ValueError for anything else."""
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return float(value)
-    if isinstance(value, str) and re.fullmatch(r"-?\d+(\.\d+)?", value.strip()):
+    if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,40}(\.[0-9]{1,40})?", value.strip()):
         return float(value)
-    message = f"{_shown(value)} is not a number"
+    message = f"{shown(value)} is not a number"
     raise ValueError(message)
 
 
@@ -104,7 +103,7 @@ def truth_of(value: Any) -> Any:  # noqa: ANN401 - whatever YAML gives
         return value
     if isinstance(value, str) and value.lower() in {"true", "false"}:
         return value.lower() == "true"
-    message = f"{_shown(value)} is neither true nor false"
+    message = f"{shown(value)} is neither true nor false"
     raise ValueError(message)
 
 
@@ -116,7 +115,7 @@ def duration_of(value: Any) -> Any:  # noqa: ANN401 - whatever YAML gives
         return Duration(0)
     if isinstance(value, str) and not re.fullmatch(r"\d+(\.\d+)?", value):
         return Duration.parse(value)
-    message = f"{_shown(value)} needs a unit: write 500ms, 30s, 5m or 1h"
+    message = f"{shown(value)} needs a unit: write 500ms, 30s, 5m or 1h"
     raise ValueError(message)
 
 
@@ -131,7 +130,7 @@ def size_of(value: Any) -> Any:  # noqa: ANN401 - whatever YAML gives
             return Size.parse(f"{letter[1]}{letter[2]}iB")
         if not re.fullmatch(r"\d+(\.\d+)?", value):
             return Size.parse(value)
-    message = f"{_shown(value)} needs a unit: write 64MiB, 512MiB or 1GiB"
+    message = f"{shown(value)} needs a unit: write 64MiB, 512MiB or 1GiB"
     raise ValueError(message)
 
 
@@ -152,26 +151,21 @@ def list_of(value: Any) -> Any:  # noqa: ANN401 - whatever YAML gives
 
 
 def map_of(value: Any) -> Any:  # noqa: ANN401 - whatever YAML gives
-    """Give a map, also from a list of `KEY=VALUE`; raises ValueError for an item without `=`."""
+    """Give a map, also from a list of `KEY=VALUE`; raises ValueError for an item without `=`, or a second of a key."""
     if not isinstance(value, (list, tuple)):
         return value
     pairs: dict[str, str] = {}
     for item in value:
         name, equals, held = str(item).partition("=")
-        if isinstance(item, (Mapping, bool)) or not equals:
-            shown = name if re.fullmatch(r"[A-Z][A-Z0-9_]*", name) else "KEY"
-            message = (
-                f"an item is not KEY=VALUE: for a value from the shell write {shown}=${{{shown}}}"
-            )
+        if not isinstance(item, str) or not equals:
+            example = name if re.fullmatch(r"[A-Z][A-Z0-9_]*", name) else "KEY"
+            message = f"an item is not KEY=VALUE: for a value from the shell write {example}=${{{example}}}"
+            raise ValueError(message)
+        if name in pairs:
+            message = f"{name} is set twice"
             raise ValueError(message)
         pairs[name] = held
     return pairs
-
-
-def _shown(value: object) -> str:
-    return (
-        repr(value) if isinstance(value, (str, int, float, bool)) else f"a {type(value).__name__}"
-    )
 
 
 def _sorted_pairs(value: Mapping[str, Any]) -> Pairs:
@@ -186,6 +180,14 @@ def _at_most_the_engines(value: int) -> int:
     """The engine decodes numbers of tasks as 64 bits, most of them signed (docker/docker `api/types/swarm`)."""
     if value > _LARGEST:
         message = f"must be at most {_LARGEST}"
+        raise ValueError(message)
+    return value
+
+
+def _at_most_292_years(value: Duration) -> Duration:
+    """The engine keeps durations as nanoseconds in 64 signed bits."""
+    if value > _LARGEST // 1_000_000:
+        message = "must be at most 292 years"
         raise ValueError(message)
     return value
 
@@ -221,7 +223,11 @@ else:
         AfterValidator(_at_least_zero),
     ]
     Truth = Annotated[bool, BeforeValidator(truth_of, json_schema_input_type=bool | str)]
-    Span = Annotated[Duration, BeforeValidator(duration_of, json_schema_input_type=str)]
+    Span = Annotated[
+        Duration,
+        BeforeValidator(duration_of, json_schema_input_type=str),
+        AfterValidator(_at_most_292_years),
+    ]
     Bytes = Annotated[Size, BeforeValidator(size_of, json_schema_input_type=str)]
     Words = Annotated[
         tuple[Text, ...], BeforeValidator(words_of, json_schema_input_type=str | list[str])
