@@ -27,18 +27,24 @@ class Connections:
         self.origins: dict[str, str] = {}
         self._faults = faults
 
-    def read(self, tree: Mapping, sections: Sequence[Section]) -> None:
-        """Read those that are written, and take the model's defaults for the other sections."""
+    def read(self, tree: Mapping, sections: Sequence[Section], *, is_in_doubt: bool) -> None:
+        """Read those that are written, and take the model's defaults for the other sections.
+
+        None is missed where an unknown key may have meant it; where `is_in_doubt`, one at the top.
+        """
         by_name = {found.definition.name: found for found in sections}
         entry = tree.entries.get("connections")
         declared: dict[str, Entry] = {}
+        meant: set[str] = set(by_name) if is_in_doubt else set()
         if entry is not None and isinstance(entry.value, Mapping):
             declared = entry.value.entries
         elif entry is not None:
             self._faults.add(entry.key, "must be a map of providers", field="connections")
+            meant |= set(by_name)
         for name, connection in declared.items():
             definition = known_definition(name, connection.key, self._faults, "connections")
             if definition is None:
+                meant.add(self._faults.near(name, by_name))
                 for scalar in scalars(connection.value):
                     self._faults.hide(scalar.span)
                 continue
@@ -48,7 +54,7 @@ class Connections:
                 problem = f"is not used: the topology has no section {name}"
                 self._faults.warn(connection.key, problem, address=f"connections.{name}")
         for name, found in by_name.items():
-            if name not in declared:
+            if name not in declared and name not in meant:
                 self._default(found)
 
     def _read(self, definition: Definition, entry: Entry) -> None:

@@ -18,7 +18,7 @@ WIDTH = 120
 
 
 class Excerpt(NamedTuple):
-    """A line as it may be shown, and where the marker stands beneath it."""
+    """A line as it may be shown, and where the marker stands beneath it, in columns of a terminal."""
 
     text: str
     start: int
@@ -76,10 +76,21 @@ class Page:
             before = before if len(before) <= WIDTH // 2 else f"…{before[-WIDTH // 2 :]}"
             room = max(0, WIDTH - len(before) - len(marked))
             after = after if len(after) <= room else f"{after[:room]}…"
-        return Excerpt((before + marked + after).rstrip(), len(before), max(1, len(marked)))
+        return Excerpt(
+            (before + marked + after).rstrip(), _columns(before), max(1, _columns(marked))
+        )
 
     def _safe(self, text: str) -> str:
         return printable(self._secrets.conceal(text))
+
+
+def _columns(text: str) -> int:
+    """Give the columns that a text takes on a terminal: 日 takes two, an accent of its own none."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len  # noqa: PLC0415 - only for showing such a fault
+
+    return cell_len(text)
 
 
 def printable(text: str) -> str:

@@ -109,14 +109,15 @@ class _Loader:
         self._surroundings = surroundings
         self._faults = faults
         self._doubtful: set[str] = set()
+        self._meant: set[str] = set()
 
     def topology(self, environment: str, files: tuple[str, ...]) -> Topology | None:
         """Give the topology, or None after noting why there is none."""
+        sections = self._sections()
         self._check_version()
         name = self._name()
-        sections = self._sections()
         connections = Connections(self._faults)
-        connections.read(self._tree, sections)
+        connections.read(self._tree, sections, is_in_doubt="connections" in self._meant)
         declarations = self._declarations(sections)
         resources = self._resources(sections, declarations)
         if name is None or self._faults:
@@ -144,6 +145,8 @@ class _Loader:
         """Give a scalar of the header, or None after noting that it is missing or none."""
         entry = self._tree.entries.get(name)
         start = Span(self._tree.span.file, 1, 1)
+        if entry is None and name in self._meant:
+            return None
         if entry is None or is_null(entry.value):
             self._faults.add(entry.key if entry else start, "missing", field=name, hint=advice)
         elif not isinstance(entry.value, Scalar):
@@ -174,8 +177,9 @@ class _Loader:
                 continue
             definition = known_definition(name, entry.key, self._faults)
             if definition is None:
-                near = self._faults.near(name, provider.names())
-                self._doubtful |= {f"{near}."} if near else set()
+                near = self._faults.near(name, (*HEADER, *provider.names()))
+                self._meant.add(near)
+                self._doubtful |= {f"{near}."} if near in provider.names() else set()
             elif read := section(definition, entry, self._faults, self._surroundings):
                 found.append(read)
             else:

@@ -212,8 +212,12 @@ class _Reader:
                 self._faults.add(key, "a tab before this key: YAML is indented with spaces only")
             value = self._node(self._next(), depth + 1)
             name = inner.value
-            if name == "<<" and inner.implicit[0]:
+            if name == "<<" and inner.implicit[0] and not merged:
                 merged.append(value)
+            elif name == "<<" and inner.implicit[0]:
+                self._faults.add(
+                    key, "already set in this map: to merge several, write <<: [*one, *other]"
+                )
             elif name in entries:
                 first = entries[name].key
                 self._faults.add(key, f"already set in line {first.line}", field=name)

@@ -14,7 +14,7 @@ from bizops.topology.hiding import hidden_within, is_sensitive
 from bizops.topology.nodes import Mapping, Node, Scalar, Span, data, find, idle_nulls, scalars
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from collections.abc import Mapping as Map
 
     from pydantic_core import ErrorDetails
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _Model = TypeVar("_Model", bound=Spec)
 
 _WORD = re.compile(r"\w+")
+_KEY = re.compile(r"\w[\w.]*\w")
 _WORDS = {
     "extra_forbidden": "unknown key",
     "missing": "missing",
@@ -109,9 +110,26 @@ def validate(
         details = error.errors(include_url=False)
     if is_partial:
         details = [detail for detail in details if detail["type"] == "extra_forbidden"]
+    meant = set(_meant(model, node, place, details, faults))
     for detail in details:
-        _note(model, node, place, detail, faults)
+        if detail["type"] != "missing" or _path_of_missing(node, detail) not in meant:
+            _note(model, node, place, detail, faults)
     return None
+
+
+def _path_of_missing(node: Node, detail: ErrorDetails) -> tuple[str, ...]:
+    return (*find(node, detail["loc"]).path, str(detail["loc"][-1]))
+
+
+def _meant(
+    model: type[Spec], node: Node, place: Place, details: Iterable[ErrorDetails], faults: Faults
+) -> Iterator[tuple[str, ...]]:
+    """Give the paths of keys that unknown ones beside them probably mean, so that nobody misses those."""
+    for detail in details:
+        path = find(node, detail["loc"]).path
+        if detail["type"] == "extra_forbidden" and path:
+            for word in _KEY.findall(near_key(model, list(path), place, faults)):
+                yield (*path[:-1], word)
 
 
 def modelled(model: type[_Model], node: Mapping, place: Place) -> _Model:
