@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bizops.providers.rabbitmq import fields, patterns
 from bizops.providers.rabbitmq.effective import Policy
-from bizops.providers.rabbitmq.names import digest, label, policy_prefix
+from bizops.providers.rabbitmq.names import derived_policy, digest, label
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,8 +61,9 @@ def _named(wanted: Policy, place: tuple[str, Mapping[str, Policy]]) -> Policy:
     if same:
         return same[0]
     content = [wanted.pattern, APPLY_TO, wanted.priority, fields.thaw(wanted.definition)]
-    stem = f"{policy_prefix(topology)}{settings_label(wanted.definition)}"
-    names = (f"{stem}.{digest(content, str(attempt or ''))}" for attempt in itertools.count())
+    settings = settings_label(wanted.definition)
+    digests = (digest(content, str(attempt or "")) for attempt in itertools.count())
+    names = (derived_policy(topology, settings, each) for each in digests)
     return replace(wanted, name=next(name for name in names if name not in live))
 
 

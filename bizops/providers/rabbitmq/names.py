@@ -86,6 +86,16 @@ def policy_prefix(topology: str) -> str:
     return f"{POLICY_PREFIX}{topology}."
 
 
+def derived_policy(topology: str, settings: str, content: str) -> str:
+    """Give the name of a derived policy: what it sets, as a label, and a digest of what it says."""
+    return f"{policy_prefix(topology)}{settings}.{content}"
+
+
+def topology_of_policy(name: str) -> str:
+    """Give the topology of a derived policy."""
+    return name.rsplit(".", 2)[0].removeprefix(POLICY_PREFIX)
+
+
 def is_derived_policy(name: str, topology: str) -> bool:
     """True for a name `bizops.<topology>.<settings>.<hash>`.
 

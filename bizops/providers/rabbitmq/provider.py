@@ -13,6 +13,7 @@ from bizops.providers.rabbitmq.lease import QueueLease
 from bizops.providers.rabbitmq.live import Snapshot, version
 from bizops.providers.rabbitmq.names import PROVIDER
 from bizops.providers.rabbitmq.observing import Observer
+from bizops.providers.rabbitmq.rematching import Rematching
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -33,6 +34,7 @@ class RabbitMQ:
         self._settings = settings
         self._options = options
         self._client = Client(connection, options)
+        self._rematching = Rematching(self._client)
         self._broker: reading.Broker | None = None
 
     def observe(self, resources: Sequence[Resource], scope: Scope) -> Observations:
@@ -75,7 +77,7 @@ class RabbitMQ:
         return [found[address] for address in addresses]
 
     def apply(self, steps: Sequence[Step]) -> Sequence[Outcome]:
-        """Write every step over parallel connections; once the broker does not answer, send it no more of them."""
+        """Write over parallel connections, policies one after the other; a broker that is silent gets no more."""
         filled = self._filled_meanwhile(steps)
         silence: list[str] = []
 
@@ -92,7 +94,10 @@ class RabbitMQ:
                 silence.append(answer.reason)
             return writing.outcome(step, answer)
 
-        return self._client.map(carry_out, steps)
+        chains = writing.chains(steps)
+        ended = self._client.map(lambda chain: [carry_out(step) for step in chain], chains)
+        by_step = {outcome.step.key: outcome for outcomes in ended for outcome in outcomes}
+        return [by_step[step.key] for step in steps]
 
     def readiness(self, steps: Sequence[Step]) -> Sequence[Readiness]:
         """Look at policies that were deleted and queues that changed in place; all else has settled when written."""
@@ -103,8 +108,12 @@ class RabbitMQ:
         snapshot = self._snapshot(vhosts, is_whole=False)
         changes = [step.change for step in looked_at if step.change is not None]
         resources = [change.resource for change in changes if change.resource is not None]
-        observer = Observer(snapshot, Scope(settling.topology_of(looked_at)))
+        topology = settling.topology_of(looked_at[0])
+        observer = Observer(snapshot, Scope(topology))
         found = {observed.address: observed for observed in observer.observations(resources)}
+        for name in vhosts:
+            about = [step for step in looked_at if _vhost_of(step, self._settings.vhost) == name]
+            self._rematching.look(name, topology, settling.left_behind(about, snapshot, name))
         return [
             settling.SETTLED
             if settling.is_immediate(step)

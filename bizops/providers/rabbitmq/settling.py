@@ -5,16 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bizops.change import Action, Readiness
-from bizops.providers.rabbitmq import observing, view
+from bizops.providers.rabbitmq import effective, live, observing, view
+from bizops.providers.rabbitmq.names import is_derived_policy, topology_of_policy
 from bizops.providers.rabbitmq.specs import QueueSpec
 from bizops.resource import Presence
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping, Sequence
 
     from bizops.change import Change, Step
     from bizops.providers.rabbitmq.derived import PolicyWrite
-    from bizops.providers.rabbitmq.live import Snapshot, Vhost
+    from bizops.providers.rabbitmq.effective import Policy, Version
+    from bizops.providers.rabbitmq.live import LiveQueue, Snapshot, Vhost
+    from bizops.providers.rabbitmq.rematching import Left
     from bizops.resource import Address, Observation
 
 SETTLED = Readiness(settled=True)
@@ -31,26 +34,80 @@ def is_immediate(step: Step) -> bool:
     return not (step.change.address.kind == "queue" and step.action is Action.UPDATE)
 
 
-def topology_of(steps: Iterable[Step]) -> str:
-    """Give the topology of these steps, as the observations in them know it; "" where there is no queue."""
-    views = (step.change.observed.raw for step in steps if step.change is not None)
-    return next((seen.topology for seen in views if isinstance(seen, view.View)), "")
+def topology_of(step: Step) -> str:
+    """Give the topology of a step, as its policy or the observation in it knows it."""
+    if step.write is not None:
+        payload: PolicyWrite = step.write.payload
+        return topology_of_policy(payload.policy.name)
+    assert step.change is not None  # noqa: S101 - one of the two is always there
+    seen: view.View = step.change.observed.raw
+    return seen.topology
 
 
 def readiness(step: Step, snapshot: Snapshot, found: Mapping[Address, Observation]) -> Readiness:
     """Give the readiness of a deleted policy, or of a queue that was changed in place."""
     if step.write is not None:
-        payload: PolicyWrite = step.write.payload
-        return _deleted(payload, snapshot.vhosts[payload.vhost])
+        return _deleted(step, snapshot)
     assert step.change is not None  # noqa: S101 - one of the two is always there
     return _updated(step.change, found[step.change.address])
 
 
-def _deleted(payload: PolicyWrite, vhost: Vhost) -> Readiness:
-    name = payload.policy.name
-    under = [queue.name for queue in vhost.queues.values() if queue.policy == name]
-    if name in vhost.policies or under:
-        return Readiness(detail=f"policy {name} still applies to {len(under)} queues")
+def left_behind(steps: Sequence[Step], snapshot: Snapshot, vhost: str) -> Left:
+    """Give the queues of these steps that the broker left under a policy that does not apply to them.
+
+    Where a policy cannot be read here nobody can say what should apply, so then there are none.
+    """
+    found = snapshot.vhosts[vhost]
+    if not all(effective.is_understood(policy) for policy in found.policies.values()):
+        return {}
+    names = {name for step in steps for name in _left_by(step, snapshot, vhost)}
+    return {name: _strongest(found.queues[name], found, snapshot.version) for name in names}
+
+
+def _left_by(step: Step, snapshot: Snapshot, name: str) -> list[str]:
+    """Give the queues that a step is about and that were left behind: all that a deleted policy may have applied to."""
+    vhost, version = snapshot.vhosts[name], snapshot.version
+    if step.write is not None:
+        payload: PolicyWrite = step.write.payload
+        policy = payload.policy
+        about = [
+            queue
+            for queue in vhost.queues.values()
+            if queue.policy == policy.name
+            or effective.is_applicable(policy, live.subject(queue, version))
+        ]
+    else:
+        assert step.change is not None  # noqa: S101 - one of the two is always there
+        queue = vhost.queues.get(step.change.address.name)
+        about = [queue] if queue is not None else []
+    return [queue.name for queue in about if _is_left(queue, vhost, version, topology_of(step))]
+
+
+def _is_left(queue: LiveQueue, vhost: Vhost, version: Version, topology: str) -> bool:
+    """True where its policy is gone, or is weaker than one of ours that applies. Of equals the broker takes any."""
+    has = vhost.policies.get(queue.policy)
+    if has is None and queue.policy:
+        return True
+    best = _strongest(queue, vhost, version)
+    is_ours = best is not None and is_derived_policy(best.name, topology)
+    return is_ours and best is not None and (has is None or has.priority < best.priority)
+
+
+def _strongest(queue: LiveQueue, vhost: Vhost, version: Version) -> Policy | None:
+    found = effective.matching(vhost.policies.values(), live.subject(queue, version))
+    return found[0] if found else None
+
+
+def _deleted(step: Step, snapshot: Snapshot) -> Readiness:
+    assert step.write is not None  # noqa: S101 - told apart by the caller
+    payload: PolicyWrite = step.write.payload
+    if payload.policy.name in snapshot.vhosts[payload.vhost].policies:
+        return Readiness(detail="it is still there")
+    left = _left_by(step, snapshot, payload.vhost)
+    if left:
+        others = f" and {len(left) - 1} more" if len(left) > 1 else ""
+        detail = f"it is gone, and the broker has not matched {left[0]}{others} to another yet"
+        return Readiness(detail=detail)
     return SETTLED
 
 
@@ -65,15 +122,25 @@ def _updated(change: Change, observed: Observation) -> Readiness:
     spec, seen = change.resource.spec, observed.raw
     assert isinstance(spec, QueueSpec)  # noqa: S101 - the kind's own spec
     assert isinstance(seen, view.View)  # noqa: S101 - what an observation of a queue carries
-    live = observing.queue_fields(seen, spec)
+    if seen.queue is not None and seen.queue.policy and seen.winner is None:
+        return Readiness(detail=f"it is still under {_policy_text(seen)}")
+    found = observing.queue_fields(seen, spec)
     for changed in change.fields:
-        value = live[changed.path].value if changed.path in live else None
+        value = found[changed.path].value if changed.path in found else None
         if value == changed.after:
             continue
-        if changed.after is None and changed.path in live and not live[changed.path].ours:
+        if changed.after is None and changed.path in found and not found[changed.path].ours:
             continue
         if len(seen.covering) > 1:
             continue
-        return Readiness(detail=f"{changed.name} is still {value}")
+        shown = "not set" if value is None else value
+        return Readiness(detail=f"{changed.name} is still {shown}, under {_policy_text(seen)}")
     detail = ", ".join(f"{f.name} is {f.after}" for f in change.fields if f.after is not None)
     return Readiness(settled=True, detail=detail)
+
+
+def _policy_text(seen: view.View) -> str:
+    name = seen.queue.policy if seen.queue is not None else ""
+    if not name:
+        return "no policy"
+    return f"policy {name}" if seen.winner is not None else f"policy {name}, which is gone"

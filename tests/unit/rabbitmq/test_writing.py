@@ -1,0 +1,28 @@
+"""What is written one after the other, and what side by side."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bizops.change import Action, Change, Step, Write
+from bizops.providers.rabbitmq import writing
+from bizops.providers.rabbitmq.names import PROVIDER, policy_address, queue_address
+from bizops.resource import absent
+
+
+def created(address: Any) -> Step:
+    return Step(Action.CREATE, Change(address, Action.CREATE, None, absent(address)))
+
+
+def test_policies_are_one_chain_and_all_else_goes_side_by_side() -> None:
+    """Declared and derived policies never meet at the broker, which may mix up two at once."""
+    first, second = (
+        Step(Action.DELETE, write=Write(PROVIDER, name, Action.DELETE, name)) for name in "ab"
+    )
+    declared = created(policy_address("p"))
+    queues = [created(queue_address(name)) for name in "qr"]
+
+    chains = writing.chains([first, queues[0], declared, queues[1], second])
+
+    assert [[first, declared, second], [queues[0]], [queues[1]]] == chains
+    assert [[queues[0]]] == writing.chains([queues[0]])
