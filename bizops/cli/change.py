@@ -202,11 +202,11 @@ def _progress(
     people = console.filtered(console.people)
     style = console.style(console.people)
     if given.quiet:
-        return Lines(console.nothing, style)
+        return Lines(console.nothing, style, limit=given.settle_timeout)
     if console.is_drawn:
         total = sum(_listed(plan))
         return Screen(people, style, total=total, limit=given.settle_timeout)
-    return Lines(console.progress, style)
+    return Lines(console.progress, style, limit=given.settle_timeout)
 
 
 def _listed(plan: Plan) -> list[bool]:

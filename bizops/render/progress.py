@@ -22,23 +22,44 @@ _BAR = 20
 _FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _FRAMES_A_SECOND = 8
 _RUNNING_SHOWN = 12
+_LONG = 10.0
+_NOTICED = 1.0
 
 
 class Lines:
-    """One line for each resource when it ends: for logs and pipes. Hears of steps one call at a time."""
+    """One line for each resource when it ends: for logs and pipes. Hears of steps one call at a time.
 
-    def __init__(self, print_line: Callable[[str], None], style: Style) -> None:
+    What is waited for long gets a line too, one for all that waits. `limit` is the settle timeout in seconds.
+    """
+
+    def __init__(self, print_line: Callable[[str], None], style: Style, *, limit: float) -> None:
         self._print = print_line
         self._style = style
+        self._limit = limit
+        self._waiting: set[tuple[str, str]] = set()
+        self._due = _LONG
 
     def started(self, step: Step) -> None:
         """Say nothing yet."""
 
     def waiting(self, step: Step, detail: str, seconds: float) -> None:
-        """Say nothing yet."""
+        """Say what is waited for and since when: after ten seconds, then after twice as long each time."""
+        self._waiting.add(step.key)
+        if seconds < self._due:
+            return
+        while self._due <= seconds:
+            self._due *= 2
+        others = len(self._waiting) - 1
+        more = f" and {others} more" if others else ""
+        spent = f"{duration_text(seconds)} of {duration_text(self._limit)}"
+        glyph = self._style.glyph("…")
+        self._print(f"  {glyph} {step_text(step)}{more}: for {spent}: {printable(detail)}")
 
     def ended(self, outcome: Outcome) -> None:
         """Print the outcome."""
+        self._waiting.discard(outcome.step.key)
+        if not self._waiting:
+            self._due = _LONG
         if is_shown(outcome):
             self._print(outcome_text(outcome, self._style))
 
@@ -105,8 +126,8 @@ class Screen:
             self._running[step.key] = (step, time.monotonic(), "")
 
     def waiting(self, step: Step, detail: str, seconds: float) -> None:
-        """Show what the step waits for."""
-        if step.key in self._running:
+        """Show what the step waits for; a write without an address only where it takes longer than one should."""
+        if step.key in self._running or seconds > _NOTICED:
             self._running[step.key] = (step, time.monotonic() - seconds, detail)
 
     def ended(self, outcome: Outcome) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 import os
 import pty
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from bizops import render
-from bizops.change import Action, ApplyResult, Change, Outcome, Plan, Refusal, Status, Step
+from bizops.change import Action, ApplyResult, Change, Outcome, Plan, Refusal, Status, Step, Write
 from bizops.render.progress import Lines, Screen, screen_lines
 from bizops.render.style import Style, count_text, duration_text, list_text
 from bizops.resource import Address, absent, unreadable
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 ADDRESS = Address("rabbitmq", "queue", ("q",))
 CREATION = Change(ADDRESS, Action.CREATE, None, absent(ADDRESS))
 STEP = Step(Action.CREATE, CREATION)
+
+WRITE = Step(Action.DELETE, write=Write("rabbitmq", "p", Action.DELETE, "policy p"))
 
 
 class Terminal(io.TextIOWrapper):
@@ -170,13 +173,48 @@ def test_plain_lines_come_one_for_each_resource(plain: Style) -> None:
     """A log gets the outcome when it is there, and nothing for half of a replace."""
     printed: list[str] = []
     half = Step(Action.DELETE, replace(CREATION, action=Action.REPLACE))
-    with Lines(printed.append, plain) as lines:
+    with Lines(printed.append, plain, limit=9) as lines:
         lines.started(STEP)
         lines.waiting(STEP, "soon", 0.1)
         lines.ended(Outcome(half, Status.APPLIED))
         lines.ended(Outcome(STEP, Status.APPLIED, seconds=0.2))
     assert len(printed) == 1
     assert "rabbitmq.queue/q" in printed[0]
+
+
+def test_a_long_wait_says_what_for_and_since_when(plain: Style) -> None:
+    """A log gets one line after ten seconds, for all that waits, then after twice as long each time."""
+    printed: list[str] = []
+    other = Step(Action.CREATE, replace(CREATION, address=Address("rabbitmq", "queue", ("r",))))
+    lines = Lines(printed.append, plain, limit=300)
+    for seconds in (1, 9.9, 10, 10.5, 19, 20.2, 39, 41):
+        for step in (STEP, other, WRITE):
+            lines.waiting(step, "not there yet", seconds)
+    for step in (STEP, other, WRITE):
+        lines.ended(Outcome(step, Status.APPLIED, "ready"))
+    lines.waiting(STEP, "again", 11)
+
+    assert [line for line in printed if "ready" not in line] == [
+        "  … rabbitmq.queue/q and 2 more: for 10 s of 5 min: not there yet",
+        "  … rabbitmq.queue/q and 2 more: for 20.2 s of 5 min: not there yet",
+        "  … rabbitmq.queue/q and 2 more: for 41 s of 5 min: not there yet",
+        "  … rabbitmq.queue/q: for 11 s of 5 min: again",
+    ]
+
+
+def test_the_screen_shows_a_write_that_is_waited_for(plain: Style) -> None:
+    """A policy has no line of its own, unless all else stands still because of it."""
+    stream = _stream()
+    with Screen(stream, plain, total=1, limit=9) as screen:
+        screen.started(WRITE)
+        screen.waiting(WRITE, "at once", 0.5)
+        screen.waiting(WRITE, "still there", 2)
+        time.sleep(0.5)
+        screen.ended(Outcome(WRITE, Status.APPLIED))
+    stream.seek(0)
+    shown = stream.read()
+    assert "at once" not in shown
+    assert "policy p  still there" in shown
 
 
 def test_the_screen_keeps_ended_lines_and_takes_the_rest_away(plain: Style) -> None:
