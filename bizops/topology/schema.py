@@ -101,5 +101,15 @@ def _opened_setting(value: _Schema) -> _Schema:
         key: inner for key, inner in value.items() if key not in {*outside, "default", "title"}
     }
     choices = inside.pop("anyOf") if set(inside) == {"anyOf"} else [inside]
-    choices = [choice for choice in choices if choice != {"type": "null"}]
+    choices = [_opened_map(choice) for choice in choices if choice != {"type": "null"}]
     return {**outside, "anyOf": [*choices, {"type": "null"}, _TEMPLATE]}
+
+
+def _opened_map(choice: _Schema) -> _Schema:
+    """Let every entry of a map be null too, as in an environment: that takes it away from the layer beneath."""
+    entries = choice.get("additionalProperties")
+    return (
+        choice
+        if not isinstance(entries, dict)
+        else {**choice, "additionalProperties": _opened_setting(entries)}
+    )
