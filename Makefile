@@ -9,7 +9,7 @@ RIVALS := $(VENV)/rivals/.ready
 WORKERS ?= 4
 
 .PHONY: help demo test venv stack stack-status stack-logs stack-stop stack-reset \
-        lint types layers format unit integration golden docs bench soak e2e-llm pins clean image push
+        lint types layers format unit integration golden docs bench drills soak e2e-llm pins clean image push
 
 help: ## List the verbs
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -88,6 +88,9 @@ $(RIVALS): benchmarks/constraints.txt | $(READY)
 	@$(PYTHON) -m venv $(VENV)/rivals
 	@$(VENV)/rivals/bin/pip install -q --disable-pip-version-check --require-hashes -r benchmarks/constraints.txt
 	@touch $@
+
+drills: venv ## Do harm to servers of its own and to workers, count, and write docs/drills.md
+	@$(BIN)/python -m drills --page docs/drills.md $(DRILLS)
 
 soak: stack-tests ## Many more kills and random topologies than `make test` has time for
 	@SOAK=1 $(BIN)/python -m pytest -q tests/e2e $(PYTEST)

@@ -1,0 +1,106 @@
+"""The drills' worker: the real one, whose agent asks the ledger instead of a model. `python -m drills.agent`."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from workers import logs
+from workers.agents.order import OrderWorker
+from workers.engine import Answer, Usage, failures
+from workers.errors import RunError
+from workers.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from workers.engine import Deadline
+    from workers.events import Event
+    from workers.message import Message
+    from workers.task import Task
+
+LEDGER = "DRILLS_LEDGER"
+
+
+class DrillWorker(OrderWorker):
+    """Lets every run be witnessed, and does in it what the ledger says."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self._dying: dict[str, str] = {}
+
+    def process_task(self, task: Task, deadline: Deadline) -> Answer:
+        """Work on a task as the ledger says; raises RunError."""
+        host, _, port = os.environ[LEDGER].partition(":")
+        with (
+            socket.create_connection((host, int(port)), timeout=10) as line,
+            line.makefile("rwb") as file,
+        ):
+            line.settimeout(None)
+            step = _exchange(file, {"task": task.id, "worker": self.worker})
+            outcome = "failed"
+            try:
+                answer = self._act(task, step, deadline)
+                outcome = "answered"
+            except RunError as error:
+                outcome = error.error_class
+                raise
+            finally:
+                _exchange(file, {"outcome": outcome})
+            return answer
+
+    def publish_event(self, message: Message, events: Sequence[Event]) -> bool:
+        """As any worker; or die right before or right after."""
+        dying = self._dying.get(events[0].key, "")
+        if dying == "die_untold":
+            _die()
+        is_outboxed = super().publish_event(message, events)
+        if dying == "die_told":
+            _die()
+        return is_outboxed
+
+    def _act(self, task: Task, step: dict[str, Any], deadline: Deadline) -> Answer:
+        deadline.sleep(step["seconds"])
+        match step["then"]:
+            case "die":
+                _die()
+            case "stick":
+                time.sleep(3600)
+            case "hang":
+                deadline.sleep(self.settings.llm_timeout)
+                raise failures.timed_out(self.settings.llm_timeout)
+            case "400" | "401" | "429" | "500" as status:
+                headers = {"Retry-After": str(step["retry_after"])} if step["retry_after"] else {}
+                raise failures.from_status(int(status), headers, "", "no answer")
+            case "die_untold" | "die_told" as dying:
+                self._dying[task.id] = dying
+        return Answer(f"worked on {task.id}", "drill/none", Usage())
+
+
+def _exchange(file: Any, content: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401 - what makefile gives
+    file.write(json.dumps(content).encode() + b"\n")
+    file.flush()
+    found: dict[str, Any] = json.loads(file.readline())
+    return found
+
+
+def _die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def main(worker: type[DrillWorker] = DrillWorker) -> None:
+    """Work as this process, until a signal."""
+    settings = load_settings(os.environ)
+    logs.configure(settings.log_level, settings.secrets())
+    code = worker(settings).start()
+    sys.stdout.flush()
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    main()

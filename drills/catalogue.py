@@ -1,0 +1,219 @@
+"""All drills, as data: the tasks, the harm, and what the harm excuses."""
+
+from __future__ import annotations
+
+from drills import harms
+from drills.drill import Drill
+from drills.harms import SHORT_GRACE
+from drills.ledger import Step
+from drills.scene import Batch
+
+DIE = Step("die")
+LONG = Step(seconds=3)
+FEW = Batch(count=6)
+SHORT_LIMITS = {
+    "SOFT_TIME_LIMIT": "2s",
+    "HARD_TIME_LIMIT": "3s",
+    "STOP_GRACE_PERIOD": f"{SHORT_GRACE:g}s",
+}
+STICK = Step("stick", seconds=0)
+
+WORKERS = (
+    Drill(
+        "kill -9 in mid-task",
+        "the process in which a task runs is killed",
+        (Batch((LONG,), runs=2), FEW),
+        harms.kill_worker,
+        is_short=True,
+    ),
+    Drill(
+        "kill -9 between result and event",
+        "processes are killed right before and right after the event of a stored result",
+        (Batch((Step("die_untold"),)), Batch((Step("die_told"),)), FEW),
+        is_short=True,
+    ),
+    Drill(
+        "kill -9 again and again",
+        "every second for 10 s, a process in mid-task",
+        (Batch((Step(seconds=0.8),), count=24, runs=3),),
+        harms.kill_workers_again_and_again,
+        workers=4,
+    ),
+    Drill(
+        "poison message",
+        "a task that kills its process each time",
+        (Batch((DIE,), end="poison", runs=3), FEW),
+        settings={"LEASE": "2s"},
+        patience=60,
+    ),
+    Drill(
+        "hard time limit",
+        "a run that nothing ends but the end of its process, once and each time",
+        (Batch((STICK, Step()), runs=2), Batch((STICK,), end="poison", runs=3), FEW),
+        settings={"LEASE": "2s", **SHORT_LIMITS},
+        patience=90,
+    ),
+    Drill(
+        "SIGTERM in mid-task",
+        "its task ends within the grace, what waits is another's; exit code 0",
+        (Batch((LONG,)), FEW),
+        harms.stop_worker,
+        is_short=True,
+    ),
+    Drill(
+        "SIGTERM, task longer than the grace",
+        "a run that never ends; the process goes within its grace",
+        (Batch((STICK, Step()), runs=2), FEW),
+        harms.stop_stuck_worker,
+        settings=SHORT_LIMITS,
+    ),
+    Drill(
+        "second SIGTERM",
+        "the process goes at once, in mid-task",
+        (Batch((LONG,), runs=2), FEW),
+        harms.stop_worker_at_once,
+        is_short=True,
+    ),
+    Drill(
+        "rolling update",
+        "all workers are replaced one by one under load",
+        (Batch((Step(seconds=0.4),), count=40),),
+        harms.replace_workers,
+        workers=3,
+        is_short=True,
+    ),
+)
+
+MESSAGES = (
+    Drill(
+        "duplicate publish",
+        "each task is published twice at once, and again when it is completed",
+        (Batch((Step(seconds=1),), count=4, copies=2),),
+        harms.publish_again,
+        is_short=True,
+    ),
+    Drill(
+        "same id, other content",
+        "other tasks under the ids of these, while they run and when they are completed",
+        (Batch((Step(seconds=1),), count=2),),
+        harms.publish_other_content,
+        is_short=True,
+    ),
+    Drill(
+        "bad messages",
+        "expired, no JSON, no UTF-8, bad schema, oversized",
+        (
+            Batch(end="expired", runs=0, age=7200),
+            Batch(end="invalid", runs=0, body=b"{"),
+            Batch(end="invalid", runs=0, body=b""),
+            Batch(end="invalid", runs=0, body=b"\xff\xfe"),
+            Batch(end="invalid", runs=0, body=b'{"description": 1, "context": []}'),
+            Batch(end="invalid", runs=0, body=b"[" * 50_000),
+            Batch(end="invalid", runs=0, body=b'{"id": "x' + b"x" * 100_000 + b'"}'),
+            FEW,
+        ),
+        settings={"MAX_BODY": "64KiB"},
+        is_short=True,
+    ),
+)
+
+PROVIDER = (
+    Drill(
+        "429, 500, a hang, 401, 400",
+        "one each, then an answer; 401 and 400 are for good, and so is a 500 that stays",
+        (
+            Batch((Step("429", retry_after=1), Step()), runs=2),
+            Batch((Step("500"), Step()), runs=2),
+            Batch((Step("hang"), Step()), runs=2),
+            Batch((Step("401"),), end="permanent"),
+            Batch((Step("400"),), end="permanent"),
+            Batch((Step("500"),), end="exhausted", runs=3),
+            FEW,
+        ),
+        settings={"BREAKER_FAILURES": "1000", "MAX_ATTEMPTS": "3"},
+        is_short=True,
+    ),
+    Drill(
+        "provider down for 10 s",
+        "500 for everybody; the breaker opens, and no task runs out of its 3 attempts",
+        (Batch(count=8, runs=4),),
+        harms.bring_provider_down,
+        settings={"BREAKER_FAILURES": "2", "MAX_ATTEMPTS": "3"},
+    ),
+)
+
+RABBITMQ = (
+    Drill(
+        "connections reset in mid-task",
+        "every connection to RabbitMQ breaks; tasks complete, fail for now, and fail for good meanwhile",
+        (
+            Batch((Step(seconds=2),)),
+            Batch((Step("500", seconds=2), Step()), runs=2),
+            Batch((Step("401", seconds=2),), end="permanent"),
+            FEW,
+        ),
+        harms.reset_connections,
+        workers=6,
+        is_short=True,
+    ),
+    Drill(
+        "network cut for 20 s",
+        "nothing comes through to or from RabbitMQ, and nobody is told",
+        (Batch((LONG,)), Batch((Step("500", seconds=3), Step()), runs=2), FEW),
+        harms.cut_network,
+        patience=60,
+    ),
+    Drill(
+        "queue deleted under the consumers",
+        "while its tasks run; declared again after 3 s",
+        (Batch((Step(seconds=2),), count=2),),
+        harms.delete_queue,
+        is_short=True,
+    ),
+    Drill(
+        "RabbitMQ restarted in mid-task",
+        "in order, with tasks in runs, queue and tiers",
+        (Batch((LONG,)), Batch((Step("500"), Step()), count=4, runs=2), FEW),
+        harms.restart_rabbitmq,
+        patience=90,
+    ),
+    Drill(
+        "RabbitMQ killed in mid-task",
+        "kill -9; started after 5 s",
+        (Batch((LONG,)), Batch((Step("500"), Step()), count=4, runs=2), FEW),
+        harms.kill_rabbitmq,
+        patience=90,
+    ),
+    Drill(
+        "memory alarm",
+        "RabbitMQ blocks all who publish, for 15 s",
+        (Batch((Step("500", seconds=2), Step()), count=2, runs=2), FEW),
+        harms.raise_memory_alarm,
+        patience=120,
+    ),
+)
+
+STORES = (
+    Drill(
+        "Kafka paused for 60 s",
+        "all brokers; a worker is killed meanwhile",
+        (Batch((Step("500", seconds=2), Step()), count=2, runs=2), FEW),
+        harms.pause_kafka,
+        patience=90,
+    ),
+    Drill(
+        "Redis killed in mid-task",
+        "kill -9; started after 10 s",
+        (Batch((LONG,)), Batch((Step("500"), Step()), runs=2), FEW),
+        harms.kill_redis,
+    ),
+    Drill(
+        "Redis away, and a poison message",
+        "one extra try, then a dead letter",
+        (FEW,),
+        harms.kill_redis_for_good,
+        patience=60,
+    ),
+)
+
+DRILLS = (*WORKERS, *MESSAGES, *PROVIDER, *RABBITMQ, *STORES)

@@ -1,0 +1,97 @@
+"""The servers that drills use: a second stack that they may break, or the first one for those that break nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import subprocess
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import redis
+import requests
+
+from stack.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PREFIX = "drills-"
+FIRST_PORT = 41000
+"""Of the second stack; each of its ports may be set as for the first one, by BIZOPS_STACK_..._PORT."""
+HOST = "127.0.0.1"
+LOGIN = ("guest", "guest")
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """Where the servers are; `prefix` is that of their containers. Redis' database is the drills' own."""
+
+    prefix: str
+    rabbitmq_port: int
+    management: str
+    kafka: str
+    redis_url: str
+
+    def docker(self, verb: str, *containers: str) -> None:
+        """Do something to containers, such as `pause`, `kill` or `start`."""
+        names = [f"{self.prefix}{container}" for container in containers]
+        subprocess.run(["docker", verb, *names], check=True, capture_output=True)
+
+    def versions(self) -> str:
+        """Say which servers these are."""
+        overview = requests.get(f"{self.management}/api/overview", auth=LOGIN, timeout=10).json()
+        with redis.Redis.from_url(self.redis_url) as client:
+            found: Any = client.info("server")
+        return (
+            f"RabbitMQ {overview['rabbitmq_version']}, three brokers of Kafka {Settings().kafka_version}, "
+            f"Redis {found['redis_version']}"
+        )
+
+    def execute(self, container: str, *command: str) -> None:
+        """Run a command in a container."""
+        subprocess.run(
+            ["docker", "exec", f"{self.prefix}{container}", *command],
+            check=True,
+            capture_output=True,
+        )
+
+
+FIRST = Servers("", 5672, f"http://{HOST}:15672", f"{HOST}:9092", f"redis://{HOST}:6379/9")
+BROKERS = ("kafka-1", "kafka-2", "kafka-3")
+
+
+@contextmanager
+def second_stack(*, is_kept: bool) -> Iterator[Servers]:
+    """Start a stack beside the first one, and remove it with its data unless it `is_kept`."""
+    names = [field.name for field in dataclasses.fields(Settings) if field.name.endswith("_port")]
+    ports = {
+        name: os.environ.get(f"BIZOPS_STACK_{name.upper()}", str(number))
+        for number, name in enumerate(names, FIRST_PORT)
+    }
+    environment = {
+        **os.environ,
+        "XDG_STATE_HOME": str(Path.home() / ".local" / "state" / "bizops-drills"),
+        "BIZOPS_STACK_PREFIX": PREFIX,
+        "BIZOPS_STACK_NETWORK": f"{PREFIX}network",
+        **{f"BIZOPS_STACK_{name.upper()}": port for name, port in ports.items()},
+    }
+
+    def call(command: str) -> None:
+        subprocess.run([sys.executable, "-m", "stack", command], env=environment, check=True)
+
+    try:
+        call("start")
+        yield Servers(
+            PREFIX,
+            int(ports["rabbitmq_port"]),
+            f"http://{HOST}:{ports['rabbitmq_management_port']}",
+            ",".join(f"{HOST}:{ports[f'kafka_{number}_port']}" for number in (1, 2, 3)),
+            f"redis://{HOST}:{ports['redis_port']}/9",
+        )
+    finally:
+        if not is_kept:
+            call("reset")

@@ -1,0 +1,35 @@
+"""The short drills on the shared servers; `make drills` runs all of them on servers of their own."""
+
+from __future__ import annotations
+
+import fcntl
+from typing import TYPE_CHECKING
+
+import pytest
+
+from drills.catalogue import DRILLS
+from drills.drill import run
+from drills.report import line
+from drills.room import apply
+from drills.servers import FIRST
+
+if TYPE_CHECKING:
+    from drills.drill import Drill
+
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(180)]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def topics(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The seed's topics, declared by one test process at a time."""
+    with (tmp_path_factory.getbasetemp().parent / "drills.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        apply(FIRST, "/", "kafka.*")
+
+
+@pytest.mark.parametrize(
+    "drill", [drill for drill in DRILLS if drill.is_short], ids=lambda drill: drill.name
+)
+def test_keeps_every_promise(drill: Drill) -> None:
+    row = run(drill, FIRST)
+    assert row.is_good, line(row)
