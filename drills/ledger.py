@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 class Step:
     """What happens in one run, after `seconds`.
 
-    `answer`; `400`, `401`, `429` or `500` from the provider; `hang` until the client's time-out; `stick`, which only the end
-    of the process ends; `die`, which kills the process; `die_untold` or `die_told`, which kills it once its result is
-    stored, before or after its event is delivered.
+    `answer`; `400`, `401`, `429` or `500` from the provider; `hang` until the client's time-out; `stick`, which only
+    the end of the process ends; `die`, which kills the process; `die_untold` or `die_told`, which kills it once its
+    result is stored, before or after its event is delivered.
     """
 
     then: str = "answer"
