@@ -105,7 +105,7 @@ class Endings:
 
     def park(self, message: Message, *, is_unguarded: bool) -> None:
         """Look again in the shortest wait: another copy of the task runs now, or nobody can tell."""
-        self._exits.outlets.put_back(message, TIERS[0], is_unguarded=is_unguarded)
+        self._exits.outlets.put_back(message, TIERS[0], is_parked=True, is_unguarded=is_unguarded)
         self.settle(message, "parked")
 
     def give_back(self, message: Message, claim: Claim) -> None:

@@ -132,7 +132,9 @@ class Handling:
         """Ask the store; without it, a message that was delivered before gets one more try, and that is all."""
         is_redelivered = message.delivery.redelivered
         try:
-            return self._bench.store.begin(claim, task, is_redelivered=is_redelivered)
+            return self._bench.store.begin(
+                claim, task, is_redelivered=is_redelivered or message.is_parked
+            )
         except StoreAwayError:
             if known := self._bench.store.recall(claim):
                 return Grant(Verdict.RESULT, known)

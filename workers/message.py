@@ -17,6 +17,8 @@ PERSISTENT = 2
 MAX_HEADER = 1000
 """Characters of an error in a header: AMQP frames hold 128 KiB of all headers together."""
 
+OF_ONE_COPY = ("is_parked", "is_unguarded")
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -24,7 +26,8 @@ class Message:
 
     `attempt` is the one about to be made, from 1, and `replays` how often a person took it out of a dead-letter
     queue. `is_outboxed`: events of this task wait in the outbox, so later ones have to queue up behind them.
-    `is_unguarded`: it had its one extra try without Redis.
+    `is_parked`: it waited while another copy ran, so it is no newer than that one. `is_unguarded`: it had its one
+    extra try without Redis.
     """
 
     delivery: Delivery
@@ -34,6 +37,7 @@ class Message:
     trace_id: str
     published_at: float | None
     is_outboxed: bool
+    is_parked: bool
     is_unguarded: bool
 
     @classmethod
@@ -49,6 +53,7 @@ class Message:
             trace_id=_text(headers, "trace_id") or uuid.uuid4().hex,
             published_at=float(timestamp) if isinstance(timestamp, int) and timestamp > 0 else None,
             is_outboxed=headers.get("is_outboxed") is True,
+            is_parked=headers.get("is_parked") is True,
             is_unguarded=headers.get("is_unguarded") is True,
         )
 
@@ -61,13 +66,13 @@ class Message:
         """Give the properties of a copy: this message's own, with these headers on top.
 
         What a broker wrote (`x-death` and its kind) stays behind: RabbitMQ drops a message that it takes to go in
-        circles. So does `expiration`, which would count anew in each queue.
+        circles. So does `expiration`, which would count anew in each queue, and what was true of this copy alone.
         """
         given = self.delivery.properties
         kept = {
             name: value
             for name, value in (given.headers or {}).items()
-            if not name.lower().startswith("x-")
+            if not name.lower().startswith("x-") and name not in OF_ONE_COPY
         }
         own = {
             "attempt": self.attempt,

@@ -73,3 +73,13 @@ def test_a_copy_reads_back_as_the_next_attempt() -> None:
     assert (again.attempt, again.replays, again.is_outboxed) == (3, 1, True)
     assert again.first_seen == message.first_seen
     assert again.age == pytest.approx(message.age, abs=5)
+
+
+def test_what_was_true_of_one_copy_is_not_said_of_the_next() -> None:
+    """A retry, or a dead letter that somebody moves back, was not parked: it is not taken for an old copy."""
+    parked = delivered({"is_parked": True, "is_unguarded": True})
+    assert (parked.is_parked, parked.is_unguarded) == (True, True)
+
+    copy = parked.copy(attempt=2)
+
+    assert not {"is_parked", "is_unguarded"} & set(copy.headers or {})
