@@ -99,7 +99,11 @@ class Link:
                 self._open()
                 failures = 0
                 self._serve(stop)
-            except (AMQPError, OSError, LostError) as error:
+            except Exception as error:
+                # A connection that breaks in the midst of a call leaves pika in states where it raises anything, such
+                # as ValueError (1.4.4). Whatever it is, only a new connection helps, and this thread must live.
+                if not isinstance(error, (AMQPError, OSError, LostError)):
+                    LOG.exception("rabbitmq_connection_failed")
                 self._reach.report(self._name, f"{self._place}: {_say(error)}")
                 failures += 1
                 stop.wait(pause_before(failures))
@@ -131,6 +135,10 @@ class Link:
             # Asked before the tick, so that one more tick follows what was done until the stop.
             is_last = stop.is_set()
             self.beat = time.monotonic()
+            if not connection.is_open:
+                # It broke while a callback used it, and who called heard of it.
+                message = "the connection broke"
+                raise LostError(message)
             connection.process_data_events(time_limit=0 if is_last else TICK)
             self._on_tick()
             if is_last:
