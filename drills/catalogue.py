@@ -136,9 +136,17 @@ PROVIDER = (
     Drill(
         "provider down for 10 s",
         "500 for everybody; the breaker opens, and no task runs out of its 3 attempts",
-        (Batch(count=8, runs=4),),
+        (Batch(count=8, runs=8),),
         harms.bring_provider_down,
         settings={"BREAKER_FAILURES": "2", "MAX_ATTEMPTS": "3"},
+    ),
+    Drill(
+        "tasks that the provider does not take",
+        "the first two meet a 500 until all others, behind them, are completed",
+        (Batch((Step("500"),), count=2, runs=20), FEW),
+        harms.take_the_first_two_last,
+        settings={"BREAKER_FAILURES": "2", "MAX_ATTEMPTS": "20"},
+        workers=1,
     ),
 )
 

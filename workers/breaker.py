@@ -68,6 +68,13 @@ class Breaker:
             self._on_change(State.OPEN)
         return True
 
+    @property
+    def seconds_left(self) -> float:
+        """Seconds until the next task is let through, 0 where it is now."""
+        with self._guard:
+            is_open = self.state is State.OPEN
+            return max(0.0, self._until - self._clock()) if is_open else 0.0
+
     def tick(self) -> None:
         """Let one task through once the pause is over; called about once a second."""
         with self._guard:

@@ -108,6 +108,15 @@ class Endings:
         self._exits.outlets.put_back(message, TIERS[0], is_parked=True, is_unguarded=is_unguarded)
         self.settle(message, "parked")
 
+    def postpone(self, message: Message, claim: Claim, seconds: float) -> None:
+        """Let others go first, for at least `seconds`, and count no attempt: at its queue's head it would be next.
+
+        So a task that the provider never takes does not keep the breaker open for all.
+        """
+        self._exits.outlets.put_back(message, tier_for(1, seconds))
+        self._release(claim, message.attempt)
+        self.settle(message, "postponed")
+
     def give_back(self, message: Message, claim: Claim) -> None:
         """Return a task to its queue as if it had not been begun."""
         self._release(claim, message.attempt)

@@ -187,8 +187,8 @@ class Handling:
         if not failure.is_provider:
             self._bench.breaker.succeed()
         elif self._bench.breaker.fail(getattr(failure, "retry_after", None)):
-            LOG.info("task_returned", extra={"error_class": failure.error_class})
-            self._endings.give_back(message, run.claim)
+            LOG.info("task_postponed", extra={"error_class": failure.error_class})
+            self._endings.postpone(message, run.claim, self._bench.breaker.seconds_left)
             return
         self._endings.fail(message, run.claim, failure, effort)
 

@@ -22,7 +22,7 @@ class Metrics:
         self._agent = agent
         self._tasks = self._counter(
             "tasks", "Messages settled, by outcome: completed, retried, dead_lettered, reused, "
-            "parked, stale, returned", "agent", "outcome",
+            "parked, stale, postponed, returned", "agent", "outcome",
         )  # fmt: skip
         self._dead_letters = self._counter(
             "dead_letters", "Messages dead-lettered", "agent", "reason"
