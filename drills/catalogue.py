@@ -100,6 +100,14 @@ MESSAGES = (
         is_short=True,
     ),
     Drill(
+        "older than its TTL, and begun before",
+        "redelivered after TASK_TTL: while its run goes on, and with its result stored",
+        (Batch((Step(seconds=5),)), Batch((Step("die_untold", seconds=4),))),
+        harms.reset_connections_late,
+        settings={"TASK_TTL": "3s"},
+        workers=4,
+    ),
+    Drill(
         "bad messages",
         "expired, no JSON, no UTF-8, bad schema, oversized",
         (

@@ -37,6 +37,13 @@ def reset_connections(scene: Scene, tasks: list[str]) -> None:
     scene.proxy.mend()
 
 
+def reset_connections_late(scene: Scene, tasks: list[str]) -> None:
+    """Break all connections to RabbitMQ 4 s after the first task began."""
+    scene.wait_for_run(tasks[0])
+    time.sleep(4)
+    scene.proxy.mend()
+
+
 def cut_network(scene: Scene, tasks: list[str]) -> None:
     """Let everything between workers and RabbitMQ disappear for 20 s: longer than two heartbeats."""
     scene.wait_for_run(tasks[0])

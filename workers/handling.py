@@ -1,6 +1,6 @@
 """The life of a task in a worker, from delivery to acknowledgement.
 
-    read -> too old? -> begin (duplicate? runs elsewhere? poison?) -> run -> store the result -> tell -> acknowledge
+    read -> begin (duplicate? runs elsewhere? poison?) -> too old? -> run -> store the result -> tell -> acknowledge
 
 Whatever ends a process in between, the broker delivers the message again, and the task's record says how far it came.
 """
@@ -88,17 +88,15 @@ class Handling:
                 self._endings.bury(message, obituary, self._claim(message, task_id))
             return
         with about(task_id=task.id):
-            self._check_age(message, task)
+            self._begin(message, task, self._claim(message, task.id))
 
-    def _check_age(self, message: Message, task: Task) -> None:
-        ttl, claim = self._bench.settings.task_ttl, self._claim(message, task.id)
-        age = message.age
+    def _check_age(self, message: Message) -> Obituary | None:
+        """Say why a task is not begun any more; one whose result exists, or that runs, is never too old."""
+        ttl, age = self._bench.settings.task_ttl, message.age
         if ttl and age is not None and age > ttl:
             text = f"published {age:.0f} s ago, and TASK_TTL is {ttl}"
-            obituary = Obituary("expired", "expired", text, closes_record=False)
-            self._endings.bury(message, obituary, claim)
-            return
-        self._begin(message, task, claim)
+            return Obituary("expired", "expired", text)
+        return None
 
     def _claim(self, message: Message, task_id: str) -> Claim:
         owner = f"{self._bench.worker}/{next(self._numbers)}"
@@ -108,7 +106,10 @@ class Handling:
         grant = self._ask(message, claim, task)
         match grant.verdict:
             case Verdict.RUN:
-                self._run(message, task, claim)
+                if obituary := self._check_age(message):
+                    self._endings.bury(message, obituary, claim)
+                else:
+                    self._run(message, task, claim)
             case Verdict.RESULT:
                 LOG.info("result_reused")
                 self._bench.metrics.results_reused.inc()
