@@ -148,7 +148,7 @@ def _overlaps(runs: Sequence[Run]) -> bool:
 
 
 def _count_astray(found: Found, finished: set[str], letters: Counter[str]) -> int:
-    """Count messages that ended elsewhere than they should, in two places, twice, or whose events are out of order."""
+    """Count messages that ended elsewhere than they should, in two places, twice, and events that mislead."""
     reasons = {letter.message_id: letter.reason for letter in found.letters}
     wrong = {
         sent.message_id
@@ -163,7 +163,20 @@ def _count_astray(found: Found, finished: set[str], letters: Counter[str]) -> in
         s.message_id for s in found.sent if not (s.task_id in finished or letters[s.message_id])
     }
     strangers = set(letters) - {sent.message_id for sent in found.sent}
-    return len(wrong - nowhere) + len(strangers) + _count_disorder(found.told)
+    return (
+        len(wrong - nowhere)
+        + len(strangers)
+        + _count_disorder(found.told)
+        + _count_contradictions(found.told)
+    )
+
+
+def _count_contradictions(told: Sequence[Told]) -> int:
+    """Count event ids that came with more than one meaning: who goes by ids would miss all but the first."""
+    meanings: dict[str, set[str]] = {}
+    for event in told:
+        meanings.setdefault(event.event_id, set()).add(event.task_end)
+    return sum(len(found) > 1 for found in meanings.values())
 
 
 def _count_disorder(told: Sequence[Told]) -> int:

@@ -6,6 +6,7 @@ process in between, the message comes again, and nothing is lost.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -140,6 +141,7 @@ class Endings:
             trace_id=message.trace_id,
             attempt=message.attempt,
             replays=message.replays,
+            content=hashlib.sha256(message.delivery.body).hexdigest(),
         )
 
     def _release(self, claim: Claim, attempt: int, dead: str = "") -> None:

@@ -49,7 +49,10 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Whose events they are; `attempt` counts from 1, `replays` from 0."""
+    """Whose events they are; `attempt` counts from 1, `replays` from 0.
+
+    `content` is a digest of the message's body: it tells a task from another one that is published under its id.
+    """
 
     task_id: str
     queue: str
@@ -58,6 +61,7 @@ class Subject:
     trace_id: str
     attempt: int
     replays: int = 0
+    content: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +162,8 @@ def _envelopes(
 
 def event_id(subject: Subject, kind: str) -> str:
     """Give the id of an event: the same for the same attempt of the same task, whoever works on it and when."""
-    parts = (subject.queue, subject.task_id, str(subject.replays), str(subject.attempt), kind)
+    counts = (str(subject.replays), str(subject.attempt))
+    parts = (subject.queue, subject.task_id, subject.content, *counts, kind)
     return str(uuid.uuid5(_NAMESPACE, "\0".join(parts)))
 
 

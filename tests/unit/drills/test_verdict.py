@@ -57,6 +57,9 @@ def test_a_task_that_ends_as_it_should_leaves_every_column_at_zero() -> None:
             "astray",
             id="events-out-of-order",
         ),
+        pytest.param(
+            GOOD, {"told": [*COMPLETED, *told("retried", "audit.trail")]}, "astray", id="one-event-id-for-two",
+        ),
     ],
 )  # fmt: skip
 def test_each_column_counts_what_it_says(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import uuid
 from typing import Any
@@ -89,10 +90,11 @@ def test_an_event_has_one_id_whoever_tells_it_and_another_for_each_attempt() -> 
     elsewhere = events.Subject("t1", "auto_orders", "order", "other@host:2", "other", attempt=2)
     again = events.Subject("t1", "auto_orders", "order", "order@host:1", "trace", attempt=3)
     replayed = events.Subject("t1", "auto_orders", "order", "order@host:1", "trace", 2, replays=1)
+    conflicting = dataclasses.replace(SUBJECT, content="of another body")
 
     assert events.event_id(SUBJECT, "x") == events.event_id(elsewhere, "x")
-    ids = {events.event_id(s, k) for s in (SUBJECT, again, replayed) for k in ("x", "y")}
-    assert len(ids) == 6
+    subjects = (SUBJECT, again, replayed, conflicting)
+    assert len({events.event_id(s, k) for s in subjects for k in ("x", "y")}) == 8
 
 
 def test_the_longest_output_fits_into_a_record() -> None:
