@@ -26,6 +26,8 @@ METRICS = "analytics.metrics"
 NO_USAGE = Usage()
 MAX_OUTPUT = 128 << 10
 """Characters of an output in an event: in JSON at most 768 KiB, and a broker takes 1 MiB (message.max.bytes)."""
+MAX_ERROR = 4000
+"""Characters of an error in an event; an agent's own code may raise anything."""
 _NAMESPACE = uuid.UUID("6f1c1f0e-6a52-5d0e-9b5e-9d9f8a7a1c55")
 _TYPES = {
     COMPLETIONS: "task.completed",
@@ -94,7 +96,11 @@ def failed(
 ) -> tuple[Event, ...]:
     """Give the events of a failed attempt; `reason` says why it is dead-lettered, None that it is tried again."""
     outcome: OutcomeWord = "dead_lettered" if reason else "retried"
-    data: dict[str, Any] = {"error": error, "error_class": error_class, "will_retry": not reason}
+    data: dict[str, Any] = {
+        "error": error[:MAX_ERROR],
+        "error_class": error_class,
+        "will_retry": not reason,
+    }
     audit: dict[str, Any] = {"outcome": outcome, "error_class": error_class}
     if reason:
         data["reason"] = audit["reason"] = reason

@@ -102,3 +102,10 @@ def test_the_longest_output_fits_into_a_record() -> None:
 
     assert len(completion.value.encode()) < 1_000_000
     assert json.loads(completion.value)["data"]["is_truncated"] is True
+
+
+def test_the_longest_error_fits_into_a_record() -> None:
+    """A record that Kafka never takes would stand at the outbox's head for ever."""
+    found = events.failed(SUBJECT, EFFORT, "agent_error", "\x00" * 1_000_000, None)
+
+    assert all(len(event.value.encode()) < 1_000_000 for event in found)
