@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from bizops.providers.swarm.shapes import RawSpec
     from bizops.resource import Path
 
-_CONSTRAINTS = ("deploy", "placement", "constraints")
+_PLACEMENT = ("deploy", "placement")
+_CONSTRAINTS = (*_PLACEMENT, "constraints")
 _REPLICAS = ("deploy", "replicas")
 _MONITOR = Duration(5000)
 
@@ -62,11 +63,10 @@ def _update(change: Change) -> Iterator[Effect]:
     spec: RawSpec = (change.observed.raw or {}).get("Spec") or {}
     forced = forcing(change.fields)
     before, after = _replicas(spec, change)
-    if forced and not _only_constraints(change):
+    if forced and not _is_only_placement(change):
         yield _restart(spec, change, forced, (min(before, after), before))
     elif forced:
-        text = "restarts only tasks on nodes that no longer fit (deploy.placement)"
-        yield Effect(EffectKind.NOTE, text)
+        yield Effect(EffectKind.NOTE, _placed_anew(change))
     scaling = _scaling(before, after)
     if not forced:
         text = f"restarts nothing, {scaling}" if scaling else "restarts nothing"
@@ -75,8 +75,19 @@ def _update(change: Change) -> Iterator[Effect]:
         yield Effect(EffectKind.NOTE, scaling, (("starts", max(0, after - before)),))
 
 
-def _only_constraints(change: Change) -> bool:
-    return all(field.path == _CONSTRAINTS for field in change.fields if restarts(field.path))
+def _is_only_placement(change: Change) -> bool:
+    """Swarm leaves a task alone where only the placement differs and its node still meets the constraints.
+
+    That excepts all of the placement, not the constraints alone (swarmkit `IsTaskDirtyPlacementConstraintsOnly`).
+    """
+    paths = [field.path for field in change.fields if restarts(field.path)]
+    return all(path[:2] == _PLACEMENT for path in paths)
+
+
+def _placed_anew(change: Change) -> str:
+    if any(field.path == _CONSTRAINTS for field in change.fields):
+        return "restarts only tasks on nodes that no longer fit (deploy.placement)"
+    return "restarts nothing: it counts for tasks that are placed from now on (deploy.placement)"
 
 
 def _replicas(spec: RawSpec, change: Change) -> tuple[int, int]:

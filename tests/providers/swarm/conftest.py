@@ -63,8 +63,7 @@ def name(docker: Callable[..., str]) -> Iterator[str]:
     given = f"bz-{uuid.uuid4().hex[:10]}"
     yield given
     for kind in ("service", "secret", "network", "config"):
-        for each in _named(docker, kind, given):
-            _remove(docker, kind, each)
+        _remove(docker, kind, given)
 
 
 def _named(docker: Callable[..., str], kind: str, beginning: str) -> list[str]:
@@ -73,12 +72,13 @@ def _named(docker: Callable[..., str], kind: str, beginning: str) -> list[str]:
     return [name for name in listed if name.startswith(beginning)]
 
 
-def _remove(docker: Callable[..., str], kind: str, name: str) -> None:
-    """Remove one object; a network stays in use until the nodes have let go of the last task."""
+def _remove(docker: Callable[..., str], kind: str, beginning: str) -> None:
+    """Remove all whose name begins so; a network stays in use until the nodes have let go of the last task."""
     for _ in range(60):
-        docker(kind, "rm", name, check=False)
-        if not _named(docker, kind, name):
+        names = _named(docker, kind, beginning)
+        if not names:
             return
+        docker(kind, "rm", *names, check=False)
         time.sleep(0.5)
 
 

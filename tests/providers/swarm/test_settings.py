@@ -72,20 +72,45 @@ def test_a_service_of_the_docker_cli_compares_equal_and_undeclared_settings_stay
     assert plan.is_empty, [change.fields for change in plan.changes]
 
 
-@pytest.mark.parametrize("title", [title for title in CASES if CASES[title]["then"]])
-def test_the_plan_says_whether_tasks_restart(
-    title: str, live: Provider, scope: Scope, service: Callable[..., Resource]
+@pytest.mark.slow
+def test_exactly_those_tasks_restart_that_the_plan_names(
+    live: Provider, scope: Scope, service: Callable[..., Resource], docker: Callable[..., str]
 ) -> None:
-    """A change of the task template or the ports is told as a restart, any other as none."""
-    case = CASES[title]
-    start = {**case["start"]}
-    if "then" in case and "replicas" not in title:
-        start["deploy"] = {**start.get("deploy", {}), "replicas": 0}
-    converge(live, (service(**start),), scope)
+    """Every key of every case is changed under a task that runs, all of them at once: it stays or it is replaced."""
+    of_each_key = {_keys(case): title for title, case in CASES.items() if case["then"]}
+    titles = list(of_each_key.values())
+    started = tuple(
+        service(f"-{n}", **_with_a_task(CASES[title]["start"])) for n, title in enumerate(titles)
+    )
+    changed = tuple(
+        service(f"-{n}", **_with_a_task(CASES[title]["then"][0])) for n, title in enumerate(titles)
+    )
+    converge(live, started, scope)
+    before = [_tasks(docker, resource.address.name) for resource in started]
+    plan = plan_for(live, changed, scope)
+    told = {change.address: change.effects for change in plan.changes}
 
-    (change,) = plan_for(live, (service(**case["then"][0]),), scope).changes
+    converge(live, changed, scope)
 
-    told = " ".join(effect.text for effect in change.effects)
-    forced = any("forced by" in effect.text for effect in change.effects)
-    assert case.get("restarts", True) is forced, told
-    assert all(effect.kind is EffectKind.NOTE for effect in change.effects), "no task, no restart"
+    restarts = {EffectKind.RESTART}
+    for title, was, resource in zip(titles, before, changed, strict=True):
+        said = restarts <= {effect.kind for effect in told[resource.address]}
+        stayed = was == _tasks(docker, resource.address.name)
+        assert said is not stayed, (title, told[resource.address])
+        assert said is CASES[title].get("restarts", True), title
+
+
+def _keys(case: dict[str, Any]) -> tuple[str, ...]:
+    """Give the keys that a case is about; several cases of one key differ in what is compared, not in what restarts."""
+    return tuple(sorted({*case["start"], *case["start"].get("deploy", ()), *case["then"][0]}))
+
+
+def _with_a_task(settings: dict[str, Any]) -> dict[str, Any]:
+    deploy = settings.get("deploy", {})
+    quick = {"monitor": "1s"} if "update_config" not in deploy else deploy["update_config"]
+    return {**settings, "deploy": {**deploy, "replicas": 1, "update_config": quick}}
+
+
+def _tasks(docker: Callable[..., str], name: str) -> set[str]:
+    running = ("--filter", "desired-state=running")
+    return set(docker("service", "ps", name, *running, "--no-trunc", "-q").split())

@@ -151,6 +151,19 @@ IMAGE = (("image",), "a:1", "a:2")
             ["restarts only tasks on nodes that no longer fit (deploy.placement)"],
         ),
         (
+            SIX,
+            [(("deploy", "placement", "max_replicas_per_node"), 0, 2), (("deploy", "replicas"), 6, 7)],
+            [
+                "restarts nothing: it counts for tasks that are placed from now on (deploy.placement)",
+                "starts 1 task",
+            ],
+        ),
+        (
+            SIX,
+            [(("deploy", "placement", "preferences"), (), ("spread=node.labels.a",)), IMAGE],
+            ["RESTARTS 6 of 6 tasks (forced by deploy.placement and image), 2 at a time, start-first, 65 s at least"],
+        ),
+        (
             {"Mode": {"Replicated": {"Replicas": 0}}},
             [(("ports",), (), ("80/tcp",))],
             ["restarts nothing: it has no tasks (forced by ports)"],
