@@ -30,7 +30,7 @@ def compare(
     if observed.presence is Presence.ABSENT:
         return _with_effects(_creation(resource, observed), kind), ()
     change, refusals = _update(resource, observed, kind)
-    adopted, ownership = _adoption(change, topology, choice)
+    adopted, ownership = _adoption(change, kind, topology, choice)
     return _with_effects(adopted, kind), (*ownership, *refusals)
 
 
@@ -102,16 +102,23 @@ def _effects(field: FieldChange, verdict: Verdict) -> list[Effect]:
     return effects
 
 
-def _adoption(change: Change, topology: str, choice: Choice) -> tuple[Change, tuple[Refusal, ...]]:
+def _adoption(
+    change: Change, kind: Kind, topology: str, choice: Choice
+) -> tuple[Change, tuple[Refusal, ...]]:
     """Refuse to write what is not ours; with consent, make taking it over part of the change."""
     owner = change.observed.owner
     if owner is None or owner == topology:
         return change, ()
+    why = f"it belongs to topology {owner}" if owner else "it exists and carries no bizops label"
+    if kind.adoption_problem:
+        remedies = ("declare it external: true", "give yours another name")
+        return change, (
+            Refusal(change.address, "", f"{why}, and {kind.adoption_problem}", remedies),
+        )
     if any(is_match(str(change.address), pattern) for pattern in choice.adopt):
         mark = FieldChange(("bizops.topology",), owner or None, topology)
         action = Action.UPDATE if change.action is Action.NOOP else change.action
         return replace(change, action=action, fields=(*change.fields, mark), adopts=True), ()
-    why = f"it belongs to topology {owner}" if owner else "it exists and carries no bizops label"
     remedies = (f"--adopt {change.address}", "give yours another name")
     return change, (Refusal(change.address, "", why, remedies),)
 

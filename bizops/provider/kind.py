@@ -88,6 +88,7 @@ class Kind:
     `holds_data`: deleting or replacing it is put to `Provider.weigh` and may need consent.
     `protected(name)` is True for names that are never touched whatever is declared (`amq.*`).
     `name_problem(name)` says why the system would refuse a name, or "".
+    `adoption_problem` says why our ownership mark cannot be put on one that exists, or "".
     `is_list`: the section holds a list of entries, not a map. `is_external(spec)`: must exist, never written.
     """
 
@@ -105,6 +106,7 @@ class Kind:
     holds_data: bool = False
     protected: Callable[[str], bool] = lambda _name: False
     name_problem: Callable[[str], str] = lambda _name: ""
+    adoption_problem: str = ""
     is_list: bool = False
     is_external: Callable[[Any], bool] = lambda _spec: False
 

@@ -67,6 +67,7 @@ DEFINITION = Definition(
             {"": rules.of_network},
             _network_summary,
             name_problem=rules.network_name_problem,
+            adoption_problem="the labels of a network cannot be changed",
             is_external=lambda spec: bool(spec.external),
         ),
         Kind(

@@ -67,11 +67,7 @@ class Writer:
         return self._secret(step, change)
 
     def _network(self, step: Step, change: Change) -> Outcome:
-        if step.action is Action.UPDATE or change.resource is None:
-            why = (
-                "the labels of a network cannot be changed: declare it external, or delete it first"
-            )
-            return Outcome(step, Status.FAILED, why)
+        assert change.resource is not None  # noqa: S101 - a network is created or deleted, never updated
         spec = change.resource.spec
         assert isinstance(spec, Network)  # noqa: S101 - the kind says so
         body = networks.written(engine_name(change.resource), spec, {OWNER: self._topology})

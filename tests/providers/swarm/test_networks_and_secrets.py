@@ -99,20 +99,17 @@ def test_an_external_network_must_exist_and_is_never_written(
     assert before == docker("network", "inspect", name)
 
 
-def test_a_network_of_others_is_refused(
-    live: Provider, scope: Scope, name: str, docker: Callable[..., str]
+@pytest.mark.parametrize("choice", [Choice(), Choice(adopt=("*",))])
+def test_a_network_of_others_is_refused_and_no_consent_can_help(
+    choice: Choice, live: Provider, scope: Scope, name: str, docker: Callable[..., str]
 ) -> None:
     """Without our label it is not ours, and its labels cannot be changed."""
     docker("network", "create", "--driver", "overlay", name)
 
-    (refusal,) = plan_for(live, (_network(name),), scope).refusals
+    (refusal,) = plan_for(live, (_network(name),), scope, choice).refusals
 
-    assert "label" in refusal.why
-    (outcome,) = carry_out(
-        live, plan_for(live, (_network(name),), scope, Choice(adopt=("*",)))
-    ).outcomes
-    assert Status.FAILED is outcome.status
-    assert "external" in outcome.detail
+    assert "the labels of a network cannot be changed" in refusal.why
+    assert ("declare it external: true", "give yours another name") == refusal.remedies
 
 
 def test_unmanaged_services_go_before_the_networks_that_they_use(
