@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from bizops.change import Action, Effect, EffectKind
 from bizops.providers.swarm.special import mode_of
+from bizops.providers.swarm.table import OWNER, UPDATE_STATUS
 from bizops.providers.swarm.write import shape_of
 from bizops.quantity import Duration
 
@@ -46,7 +47,7 @@ def forcing(fields: Iterable[FieldChange]) -> tuple[str, ...]:
 
 def restarts(path: Path) -> bool:
     """True where a change at this path makes Swarm replace tasks."""
-    return path[0] != "bizops.topology" and shape_of(path).restarts
+    return path != (OWNER,) and (path == UPDATE_STATUS or shape_of(path).restarts)
 
 
 def _name(path: Path) -> str:
@@ -63,6 +64,9 @@ def _update(change: Change) -> Iterator[Effect]:
     spec: RawSpec = (change.observed.raw or {}).get("Spec") or {}
     forced = forcing(change.fields)
     before, after = _replicas(spec, change)
+    if mode_of(spec)[0].endswith("-job"):
+        yield _run_again(change)
+        return
     if forced and not _is_only_placement(change):
         yield _restart(spec, change, forced, (min(before, after), before))
     elif forced:
@@ -73,6 +77,13 @@ def _update(change: Change) -> Iterator[Effect]:
         yield Effect(EffectKind.NOTE, text, (("starts", max(0, after - before)),))
     elif scaling:
         yield Effect(EffectKind.NOTE, scaling, (("starts", max(0, after - before)),))
+
+
+def _run_again(change: Change) -> Effect:
+    """Swarm begins a new iteration of a job with every update, whatever is in it (swarmkit `controlapi/service.go`)."""
+    names = tuple(dict.fromkeys(_name(field.path) for field in change.fields))
+    text = f"RESTARTS every task: any change runs a job again (forced by {' and '.join(names)})"
+    return Effect(EffectKind.RESTART, text, (("forced_by", names),))
 
 
 def _is_only_placement(change: Change) -> bool:
@@ -132,7 +143,10 @@ def _restart(
     pace = {1: "one at a time", tasks: "all at once"}.get(at_once, f"{at_once} at a time")
     if tasks == 1:
         pace = "one task"
-    text = f"RESTARTS {tasks} of {_tasks(there)} (forced by {names}), {pace}, {order}, {_about(least)} at least"
+    which = f"{tasks} of {_tasks(there)}"
+    if forced == UPDATE_STATUS:  # Swarm went on with a part of them before it paused
+        which, least = f"those of {_tasks(there)} that do not run this spec yet", monitor
+    text = f"RESTARTS {which} (forced by {names}), {pace}, {order}, {_about(least)} at least"
     return Effect(EffectKind.RESTART, text, data)
 
 

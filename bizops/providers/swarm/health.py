@@ -61,11 +61,7 @@ def _row(resource: Resource, raw: Raw | None, tasks: Sequence[Raw]) -> tuple[tup
         raw["Spec"]["TaskTemplate"].get("ContainerSpec", {}).get("Image", "")
     )
     failed = settle.last_failure(tasks) if is_short(raw) else None
-    problem = ""
-    if state in _WRONG:
-        problem = _WRONG[state]
-    elif running < wanted:
-        problem = f"{wanted - running} of {wanted} tasks do not run"
+    problem = _WRONG.get(state, "") or settle.missing_tasks(raw, tasks)
     cells = (
         name,
         f"{running}/{wanted}",

@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bizops.provider import Scope, is_match
-from bizops.providers.swarm import images, inventory, live
+from bizops.providers.swarm import images, inventory, live, settle, update_status
 from bizops.providers.swarm import network as networks
 from bizops.providers.swarm.network import Network
 from bizops.providers.swarm.service import Service
+from bizops.providers.swarm.table import UPDATE_STATUS
 from bizops.resource import Address, Field, Observation, Presence, Resource, absent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from bizops.providers.swarm.inventory import Inventory, Raw
     from bizops.providers.swarm.registry import Resolved
@@ -91,7 +92,7 @@ def _undeclared(
     known = {(r.address.kind, engine_name(r)) for r in declared.resources}
     for name, raw in sorted(found.services.items()):
         if ("service", name) not in known and _is_ours(raw["Spec"], scope):
-            yield _live_service(Address(PROVIDER, "service", (name,)), raw, found, None)
+            yield _live_service(Address(PROVIDER, "service", (name,)), raw, found, None, {})
     for name, raw in sorted(found.networks.items()):
         if ("network", name) not in known and _is_ours(raw, scope):
             yield _network(Address(PROVIDER, "network", (name,)), raw, users, None)
@@ -118,56 +119,51 @@ def _service(  # noqa: PLR0913, PLR0917 - everything that one service's picture 
     image = resolved.get(spec.image or "") if _refreshes(resource, scope) else None
     if image and not image.problem:
         refined["image",] = image.reference
-    sorted_refined = tuple(sorted(refined.items()))
     if raw is None:
+        sorted_refined = tuple(sorted(refined.items()))
         return Observation(resource.address, Presence.ABSENT, refined=sorted_refined)
-    return _live_service(
-        resource.address, raw, found, spec, refined=sorted_refined, pinned=("image",) in refined
-    )
+    return _live_service(resource.address, raw, found, spec, refined)
 
 
-def _live_service(  # noqa: PLR0913 - as above
+def _live_service(
     address: Address,
     raw: Raw,
     found: Inventory,
     spec: Service | None,
-    *,
-    refined: tuple[tuple[Path, Any], ...] = (),
-    pinned: bool = False,
+    refined: Mapping[Path, Any],
 ) -> Observation:
     status = raw.get("ServiceStatus") or {}
+    fields = live.fields(raw["Spec"], found.names, spec, pinned=("image",) in refined)
+    state = (raw.get("UpdateStatus") or {}).get("State", "")
+    if spec and state in update_status.PAUSED:
+        fields = tuple(
+            sorted((*fields, (UPDATE_STATUS, Field(update_status.PAUSED[state], live.ORIGIN))))
+        )
+        refined = {**refined, UPDATE_STATUS: "completed"}
     return Observation(
         address,
         Presence.PRESENT,
-        live.fields(raw["Spec"], found.names, spec, pinned=pinned),
+        fields,
         owner=inventory.owner(raw["Spec"].get("Labels")),
-        refined=refined,
+        refined=tuple(sorted(refined.items())),
         counts=(
             ("desired", status.get("DesiredTasks", 0)),
             ("running", status.get("RunningTasks", 0)),
         ),
-        notes=tuple(_update_notes(raw)),
+        notes=tuple(
+            update_status.notes(raw, is_as_declared=_is_as_declared(fields, spec, refined))
+        ),
         raw=raw,
         needs=() if spec else _uses(raw, found),
     )
 
 
-_UPDATES = {
-    "updating": "an update is under way",
-    "paused": "its last update is paused: not every task runs this spec",
-    "rollback_started": "Swarm is rolling it back",
-    "rollback_completed": "Swarm rolled its last update back",
-    "rollback_paused": "its rollback is paused: not every task runs this spec",
-}
-
-
-def _update_notes(raw: Raw) -> Iterator[str]:
-    """Tell where the last update has not ended well: the spec alone does not show it."""
-    update = raw.get("UpdateStatus") or {}
-    state = update.get("State", "")
-    if state in _UPDATES:
-        said = update.get("Message", "") if state.endswith("paused") else ""
-        yield f"{_UPDATES[state]} ({said})" if said else _UPDATES[state]
+def _is_as_declared(
+    fields: Iterable[tuple[Path, Field]], spec: Service | None, refined: Mapping[Path, Any]
+) -> bool:
+    found = dict(fields)
+    wanted = {**spec.fields(), **refined} if spec else {}
+    return all(path in found and found[path].value == value for path, value in wanted.items())
 
 
 def _uses(raw: Raw, found: Inventory) -> tuple[Address, ...]:
@@ -226,8 +222,9 @@ def _service_warnings(resource: Resource, raw: Raw | None, found: Inventory) -> 
     for reference in spec.configs or ():
         if reference.source not in found.names.configs:
             yield f"{resource.address}: configs: there is no config {reference.source} in the swarm"
-    if raw and (raw.get("UpdateStatus") or {}).get("State") != "updating":
-        yield from (f"{resource.address}: {note}" for note in _update_notes(raw))
+    may_be_short = raw and not settle.is_moving(raw) and not settle.ends(raw["Spec"])
+    if raw and may_be_short and (short := settle.missing_tasks(raw)):
+        yield f"{resource.address}: {short}: `bizops status` shows why"
 
 
 def tag_of(reference: str) -> str:

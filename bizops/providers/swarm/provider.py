@@ -12,6 +12,7 @@ from bizops.provider import Observations, Options, Stake
 from bizops.providers.swarm import effects, inventory, observation, registry, settle
 from bizops.providers.swarm.client import Engine
 from bizops.providers.swarm.service import Service
+from bizops.providers.swarm.table import UPDATE_STATUS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -76,7 +77,7 @@ class Swarm:
         writer = Writer(self._engine, self._topology, called, self._options.parallelism)
         outcomes = writer.write(steps)
         for step in steps:
-            self._watches[step.key] = settle.Watch(_replaces_tasks(step))
+            self._watches[step.key] = _watch(step)
         return outcomes
 
     def readiness(self, steps: Sequence[Step]) -> Sequence[Readiness]:
@@ -168,7 +169,7 @@ class Swarm:
         service = look.services.get(_service_name(step))
         if service is None:
             return Readiness(failed=True, detail="it was removed meanwhile")
-        watch = self._watches.setdefault(step.key, settle.Watch(_replaces_tasks(step)))
+        watch = self._watches.setdefault(step.key, _watch(step))
         tasks = look.tasks.get(service["ID"], [])
         verdict = settle.judge(service, tasks, watch, time.monotonic())
         if not verdict.failed:
@@ -190,8 +191,12 @@ def _service_name(step: Step) -> str:
     return step.change.address.name if step.change and is_service else ""
 
 
-def _replaces_tasks(step: Step) -> bool:
-    """True where new tasks come up because of this step, so that they must prove themselves."""
+def _watch(step: Step) -> settle.Watch:
+    """Begin to watch: new tasks must prove themselves, and only a new spec has no failures behind it."""
     if step.change is None or step.action is Action.DELETE:
-        return False
-    return step.action is Action.CREATE or bool(effects.forcing(step.change.fields))
+        return settle.Watch(restarts=False)
+    if step.action is Action.CREATE:
+        return settle.Watch(restarts=True)
+    forced = effects.forcing(step.change.fields)
+    is_new_spec = bool(forced) and forced != UPDATE_STATUS
+    return settle.Watch(restarts=bool(forced), before=frozenset() if is_new_spec else None)

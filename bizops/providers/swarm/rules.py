@@ -137,6 +137,7 @@ def _service(address: Address, spec: Service) -> Iterator[Finding]:
         if environment.is_exposed(name, value, spec.sensitive or ()):
             problem = "`docker service inspect` shows this value to anyone: put it in secrets"
             yield Finding(address, ("environment", name), problem, is_warning=True)
+    yield from _deploy(address, spec)
     for key, targets in (
         ("volumes", [mount.target for mount in (*(spec.volumes or ()), *(spec.tmpfs or ()))]),
         ("secrets", [item.target or item.source for item in spec.secrets or ()]),
@@ -144,6 +145,20 @@ def _service(address: Address, spec: Service) -> Iterator[Finding]:
     ):
         for target in _twice(targets):
             yield Finding(address, (key,), f"two things are mounted at {target}")
+
+
+def _deploy(address: Address, spec: Service) -> Iterator[Finding]:
+    """Find what contradicts itself, which the engine refuses (swarmkit `controlapi/service.go`)."""
+    deploy = spec.deploy
+    if deploy is None:
+        return
+    for name in ("update_config", "rollback_config"):
+        if (deploy.mode or "").endswith("-job") and getattr(deploy, name) is not None:
+            problem = f"a job is run again, not updated: leave {name} out"
+            yield Finding(address, ("deploy", name), problem)
+    if deploy.endpoint_mode == "dnsrr" and any(p.mode == "ingress" for p in spec.ports or ()):
+        problem = "a service without a virtual address has no ports in the routing mesh: write mode: host, or vip"
+        yield Finding(address, ("deploy", "endpoint_mode"), problem)
 
 
 def _secret(address: Address, spec: Secret) -> Iterator[Finding]:

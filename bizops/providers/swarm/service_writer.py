@@ -120,7 +120,9 @@ def _is_there_already(engine: Engine, step: Step, topology: str, lookup: Lookup)
     assert isinstance(spec, Service)  # noqa: S101 - the kind says so
     found = dict(live.fields(answer.body["Spec"], lookup.names, spec))
     return all(
-        path == _IMAGE or (path in found and found[path].value == value)
+        path == _IMAGE
+        or write.is_bookkeeping(path)
+        or (path in found and found[path].value == value)
         for path, value in wanted(step).items()
     )
 

@@ -32,11 +32,13 @@ class Watch:
     """What is remembered of a service between two looks.
 
     `restarts`: tasks are replaced, so they must stay up for a while. `stable_since` is when all of them were first
-    seen running, by the clock that is given to `judge`.
+    seen running, by the clock that is given to `judge`. `before` are the ids of tasks that had failed on this very
+    spec when it was first looked at after the write, None until then; empty where the write made a new spec.
     """
 
     restarts: bool
     stable_since: float | None = None
+    before: frozenset[str] | None = frozenset()
 
 
 def judge(  # noqa: PLR0911 - one for each way in which it can stand
@@ -53,7 +55,9 @@ def judge(  # noqa: PLR0911 - one for each way in which it can stand
     if mode.endswith("-job"):
         return _job(service, tasks)
     wanted = desired_tasks(service, tasks)
-    if failing_slot(spec, tasks) and not _swarm_decides(spec, state):
+    if watch.before is None:
+        watch.before = frozenset(task["ID"] for task in tasks if _state(task) in _FAILED)
+    if failing_slot(spec, tasks, watch.before) and not _swarm_decides(spec, state):
         return Readiness(
             failed=True, detail=f"{_running(tasks)}/{wanted} running, and the tasks keep failing"
         )
@@ -101,19 +105,45 @@ def desired_tasks(service: Raw, tasks: Sequence[Raw]) -> int:
     return max(int(status.get("DesiredTasks", 0)), sum(_is_wanted(task) for task in tasks))
 
 
+def missing_tasks(service: Raw, tasks: Sequence[Raw] = ()) -> str:
+    """Say how many tasks are not there, or "". Those of `tasks` that were to end and ended well are not missing."""
+    spec = service["Spec"]
+    wanted = desired_tasks(service, ())
+    missing = wanted - int((service.get("ServiceStatus") or {}).get("RunningTasks", 0))
+    if ends(spec):
+        missing -= _finished(tasks)
+    return f"{missing} of {wanted} tasks do not run" if missing > 0 else ""
+
+
+def ends(spec: Raw) -> bool:
+    """True where tasks are to end: of a job, and where one that ended well is not started again."""
+    return mode_of(spec)[0].endswith("-job") or is_one_shot(spec)
+
+
+def is_moving(service: Raw) -> bool:
+    """True while Swarm replaces tasks."""
+    state = (service.get("UpdateStatus") or {}).get("State", "")
+    return state in {"updating", "rollback_started"}
+
+
 def is_one_shot(spec: Raw) -> bool:
     """True where a task that ended well is not started again."""
     policy = (spec.get("TaskTemplate") or {}).get("RestartPolicy") or {}
     return policy.get("Condition") in {"none", "on-failure"}
 
 
-def failing_slot(spec: Raw, tasks: Sequence[Raw]) -> bool:
-    """True where one slot has had failures and nothing else for the last few of its tasks that ended."""
+def failing_slot(spec: Raw, tasks: Sequence[Raw], before: Collection[str] = ()) -> bool:
+    """True where one slot has had failures and nothing else for the last few of its tasks that ended.
+
+    Those in `before` do not count while Swarm still tries in that slot: their cause may be gone.
+    """
     policy = (spec.get("TaskTemplate") or {}).get("RestartPolicy") or {}
     attempts = policy.get("MaxAttempts") or IN_A_ROW
     enough = 1 if policy.get("Condition") == "none" else min(IN_A_ROW, attempts + 1)
-    for ended in _ended_by_slot(tasks).values():
-        recent = ended[-enough:]
+    tried = {_slot(task) for task in tasks if _is_wanted(task)}
+    for slot, ended in _ended_by_slot(tasks).items():
+        counted = [task for task in ended if slot not in tried or task.get("ID") not in before]
+        recent = counted[-enough:]
         if len(recent) == enough and all(_state(task) in _FAILED for task in recent):
             return True
     return False

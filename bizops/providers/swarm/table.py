@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 OWNER = "bizops.topology"
 """The service-level label that names the topology; on tasks it would restart them."""
 
+UPDATE_STATUS = ("update_status",)
+"""A paused update as a difference: no setting, but the same spec written once more goes on with it."""
+
 _NANOSECONDS = 1_000_000
 """In a millisecond."""
 _FIVE_SECONDS = Duration(5000)

@@ -6,7 +6,7 @@ import copy
 from typing import TYPE_CHECKING, Any
 
 from bizops.providers.swarm.shapes import group
-from bizops.providers.swarm.table import OWNER, SHAPES
+from bizops.providers.swarm.table import OWNER, SHAPES, UPDATE_STATUS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -34,11 +34,16 @@ def changed(spec: RawSpec, changes: Mapping[Path, Any], names: Names) -> RawSpec
     made = copy.deepcopy(spec)
     families: dict[int, dict[Path, Any]] = {}
     for path, value in changes.items():
-        if path != (OWNER,):
+        if not is_bookkeeping(path):
             families.setdefault(SHAPES.index(shape_of(path)), {})[path] = value
     for position, family in sorted(families.items()):
         SHAPES[position].put(made, family, names)
     return made
+
+
+def is_bookkeeping(path: Path) -> bool:
+    """True for what a plan shows as a field and no setting holds: our label, and how the last update ended."""
+    return path in {(OWNER,), UPDATE_STATUS}
 
 
 def owned(spec: RawSpec, topology: str) -> RawSpec:

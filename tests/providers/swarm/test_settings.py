@@ -107,7 +107,7 @@ def _keys(case: dict[str, Any]) -> tuple[str, ...]:
 
 def _with_a_task(settings: dict[str, Any]) -> dict[str, Any]:
     deploy = settings.get("deploy", {})
-    quick = {"monitor": "1s"} if "update_config" not in deploy else deploy["update_config"]
+    quick = deploy.get("update_config", {"monitor": "1s"})
     return {**settings, "deploy": {**deploy, "replicas": 1, "update_config": quick}}
 
 

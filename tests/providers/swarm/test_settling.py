@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from bizops.change import EffectKind, Status
+from bizops.change import Action, EffectKind, Status
 from bizops.testing.driving import carry_out, converge, plan_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from bizops.change import Outcome
     from bizops.provider import Provider, Scope
@@ -192,19 +192,56 @@ def test_a_missing_image_fails_with_the_engines_words(
     assert "no-such-image" in outcome.lines[0]
 
 
-def test_a_paused_update_is_a_failure_and_shows_in_the_next_plan(
-    live: Provider, scope: Scope, service: Callable[..., Resource]
+def test_a_paused_update_is_a_failure_and_the_next_apply_goes_on_with_it(
+    live: Provider,
+    scope: Scope,
+    service: Callable[..., Resource],
+    docker: Callable[..., str],
+    tmp_path: Path,
 ) -> None:
-    """Swarm stops half-way by default; the spec alone would look as wanted."""
-    converge(live, (service(deploy={"replicas": 1, **FAST}),), scope)
-    wanted = service(command=CRASH, deploy={"replicas": 1, **FAST})
+    """Swarm stops half-way by default. The spec alone looks as wanted, and yet it is not what runs."""
+    tmp_path.chmod(0o755)
+    deploy = {"replicas": 2, **FAST}
+    converge(live, (service(deploy=deploy, stop_grace_period="1s"),), scope)
+    before = _tasks(docker, service().address.name)
+    command = [
+        "sh",
+        "-c",
+        "[ -e /cause/mended ] || { echo the database is gone; exit 3; }; sleep 600",
+    ]
+    wanted = service(
+        command=command, volumes=[f"{tmp_path}:/cause"], deploy=deploy, stop_grace_period="1s"
+    )
 
     outcome = _outcome(live, wanted, scope)
 
     assert Status.FAILED is outcome.status
     assert outcome.detail.startswith("PAUSED by Swarm")
     assert "  the database is gone" in outcome.lines
-    assert any("paused" in warning for warning in plan_for(live, (wanted,), scope).warnings)
+    (change,) = plan_for(live, (wanted,), scope).changes
+    assert [("update_status", "paused", "completed")] == [
+        (field.name, field.before, field.after) for field in change.fields
+    ]
+    assert any("paused" in note for note in change.observed.notes)
+    (tmp_path / "mended").touch()
+    converge(live, (wanted,), scope)
+    assert plan_for(live, (wanted,), scope).is_empty
+    assert not before & _tasks(docker, wanted.address.name)
+    assert 2 == len(_tasks(docker, wanted.address.name))
+
+
+def test_a_service_whose_tasks_do_not_run_is_a_warning_of_every_plan(
+    live: Provider, scope: Scope, service: Callable[..., Resource]
+) -> None:
+    """Its spec is as declared, so there is nothing to change, and still somebody should look."""
+    image = "127.0.0.1:5000/bizops/no-such-image:1"
+    wanted = service(image=image, deploy={"replicas": 1, **FAST})
+    assert Status.FAILED is _outcome(live, wanted, scope).status
+
+    plan = plan_for(live, (wanted,), scope)
+
+    assert plan.is_empty
+    assert any("1 of 1 tasks do not run" in warning for warning in plan.warnings), plan.warnings
 
 
 def test_a_rollback_is_a_failure_and_says_what_runs_now(
@@ -223,9 +260,11 @@ def test_a_rollback_is_a_failure_and_says_what_runs_now(
     assert "  the database is gone" in outcome.lines
     # How many are back already is a matter of the moment.
     assert re.fullmatch(r"[012]/2 run the old spec now", outcome.lines[-1])
-    plan = plan_for(live, (wanted,), scope)
-    assert not plan.is_empty
-    assert any("rolled its last update back" in warning for warning in plan.warnings)
+    (change,) = plan_for(live, (wanted,), scope).changes
+    assert Action.UPDATE is change.action
+    assert any("rolled its last update back" in note for note in change.observed.notes)
+    kept = plan_for(live, (service(deploy={"replicas": 2, **going_back}),), scope).changes[0]
+    assert () == kept.observed.notes, "a rollback to what is declared is history"
 
 
 def test_a_deleted_service_settles_when_its_tasks_are_gone(
@@ -243,8 +282,3 @@ def test_a_deleted_service_settles_when_its_tasks_are_gone(
     assert time.monotonic() - began > 1
     listed = docker("ps", "--filter", f"name={wanted.address.name}", "-q")
     assert "" == listed
-
-
-def _spec(docker: Callable[..., str], name: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(docker("service", "inspect", name))[0]
-    return found

@@ -48,6 +48,23 @@ def test_a_loopback_address_in_the_environment_is_a_fault(value: str, host: str)
     assert all(warns for _, _, warns in _findings(_service(environment={"NO_PROXY": value})))
 
 
+@pytest.mark.parametrize(
+    ("settings", "field"),
+    [
+        ({"deploy": {"mode": "replicated-job", "update_config": {"parallelism": 2}}}, "deploy.update_config"),
+        ({"deploy": {"mode": "global-job", "rollback_config": {"delay": "1s"}}}, "deploy.rollback_config"),
+        ({"deploy": {"endpoint_mode": "dnsrr"}, "ports": ["80:80"]}, "deploy.endpoint_mode"),
+        ({"deploy": {"endpoint_mode": "dnsrr"}, "ports": [{"target": 80, "mode": "host"}]}, ""),
+        ({"deploy": {"mode": "replicated-job"}, "ports": ["80:80"]}, ""),
+    ],
+)  # fmt: skip
+def test_what_the_engine_would_refuse_is_found_offline(
+    settings: dict[str, Any], field: str
+) -> None:
+    """Two settings that contradict each other are a fault before anything is asked."""
+    assert ([field] if field else []) == [path for path, _, _ in _findings(_service(**settings))]
+
+
 def test_a_secret_in_plain_sight_is_a_warning_without_its_value() -> None:
     """The name of a file that holds it is none."""
     spec = _service(
@@ -119,6 +136,10 @@ SIX = {
     },
 }  # fmt: skip
 IMAGE = (("image",), "a:1", "a:2")
+GOES_ON = (
+    "RESTARTS those of 6 tasks that do not run this spec yet (forced by update_status), "
+    "2 at a time, start-first, 5 s at least"
+)
 
 
 @pytest.mark.parametrize(
@@ -162,6 +183,18 @@ IMAGE = (("image",), "a:1", "a:2")
             SIX,
             [(("deploy", "placement", "preferences"), (), ("spread=node.labels.a",)), IMAGE],
             ["RESTARTS 6 of 6 tasks (forced by deploy.placement and image), 2 at a time, start-first, 65 s at least"],
+        ),
+        (
+            {**SIX, "UpdateStatus": {"State": "paused"}},
+            [(("deploy", "labels", "a"), None, "b"), (("update_status",), "paused", "completed")],
+            [
+                GOES_ON
+            ],
+        ),
+        (
+            {"Mode": {"ReplicatedJob": {"TotalCompletions": 2}}},
+            [(("deploy", "labels", "a"), None, "b")],
+            ["RESTARTS every task: any change runs a job again (forced by deploy.labels)"],
         ),
         (
             {"Mode": {"Replicated": {"Replicas": 0}}},

@@ -105,6 +105,40 @@ def test_three_failures_in_a_row_in_one_slot_are_a_failure(
     assert is_failing is settle.judge(_service(), tasks, Watch(restarts=True), 0).failed
 
 
+def test_failures_before_the_write_count_only_where_swarm_has_given_up() -> None:
+    """A write that leaves the spec as it is, such as going on with a paused update, gets its own three tries."""
+    old = [_task("failed", created=number) for number in range(3)]
+    trying, new = _task("starting", created=3), [_task("failed", created=n) for n in (4, 5, 6)]
+    watch = Watch(restarts=True, before=None)
+
+    verdicts = [
+        settle.judge(_service(), tasks, watch, 0).failed
+        for tasks in ([*old, trying], [*old, *new[:2], trying], [*old, *new, trying], old)
+    ]
+
+    assert [False, False, True, True] == verdicts
+
+
+@pytest.mark.parametrize(
+    ("spec", "running", "tasks", "words"),
+    [
+        ({}, 1, [], "2 of 3 tasks do not run"),
+        ({}, 3, [], ""),
+        ({"restart": {"Condition": "none"}}, 0, ["complete", "complete", "complete"], ""),
+        ({"restart": {"Condition": "none"}}, 0, ["complete", "failed"], "2 of 3 tasks do not run"),
+        ({"mode": {"ReplicatedJob": {}}}, 0, ["complete", "complete", "complete"], ""),
+    ],
+)
+def test_a_task_that_was_to_end_and_ended_well_is_not_missing(
+    spec: dict[str, Any], running: int, tasks: list[str], words: str
+) -> None:
+    """A job that is done is no trouble."""
+    service = {**_service(3, **spec), "ServiceStatus": {"RunningTasks": running, "DesiredTasks": 3}}
+    found = [_task(state, slot) for slot, state in enumerate(tasks, 1)]
+
+    assert words == settle.missing_tasks(service, found)
+
+
 def test_failures_of_different_slots_do_not_add_up() -> None:
     """Three slots that failed once each may all come up on the next try."""
     tasks = [_task("failed", slot) for slot in (1, 2, 3)]

@@ -1,0 +1,30 @@
+"""How the last update of a service ended, in words; pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+PAUSED = {"paused": "paused", "rollback_paused": "rollback paused"}
+"""States in which not every task runs the spec, and Swarm does nothing about it."""
+_UPDATES = {
+    "updating": "an update is under way",
+    "paused": "its last update is paused: not every task runs this spec",
+    "rollback_started": "Swarm is rolling it back",
+    "rollback_completed": "Swarm rolled its last update back",
+    "rollback_paused": "its rollback is paused: not every task runs this spec",
+}
+
+
+def notes(raw: Mapping[str, Any], *, is_as_declared: bool) -> Iterator[str]:
+    """Tell where the last update has not ended well: the spec alone does not show it.
+
+    A rollback that ended is history where it led to what is declared: Swarm keeps its status until the next update.
+    """
+    update = raw.get("UpdateStatus") or {}
+    state = update.get("State", "")
+    if state in _UPDATES and not (state == "rollback_completed" and is_as_declared):
+        said = update.get("Message", "") if state.endswith("paused") else ""
+        yield f"{_UPDATES[state]} ({said})" if said else _UPDATES[state]
