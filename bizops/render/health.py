@@ -54,14 +54,24 @@ def _table(
         for position in range(len(health.columns))
     ]
     right = [_is_numeric([cells[position] for cells in rows]) for position in range(len(widths))]
+    if not right[-1]:  # nothing stands right of it, so a long text in one row widens no other
+        widths[-1] = len(health.columns[-1])
     head = _line(health.columns, widths, right)
     gap = " " * max(style.width - len(head) - len(verdict), 3)
     lines = [f"{style.paint(head, 'bold')}{gap}{style.paint(verdict, colour)}"]
     for cells, (_, _, problem) in zip(rows, shown, strict=True):
-        line = _line(cells, widths, right)
-        said = style.paint(f"! {printable(problem)}", "red") if problem else ""
-        lines.append(f"{line}  {said}".rstrip())
+        lines += _row(_line(cells, widths, right), cells[-1], problem, style)
     return lines
+
+
+def _row(line: str, last: str, problem: str, style: Style) -> list[str]:
+    """Print one row, its problem at the end; a last cell that does not fit goes beneath."""
+    said = f"! {printable(problem)}" if problem else ""
+    painted = style.paint(said, "red")
+    if len(f"{line}  {said}".rstrip()) <= style.width or not line.endswith(last):
+        return [f"{line}  {painted}".rstrip()]
+    short = line.removesuffix(last).rstrip()
+    return [f"{short}  {painted}".rstrip(), *style.wrap(last, "    ")]
 
 
 def _cells(health: Health, row: tuple[Address, tuple[str, ...], str]) -> tuple[str, ...]:

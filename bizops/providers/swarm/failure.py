@@ -54,6 +54,8 @@ def _what_happened(
     code = (status.get("ContainerStatus") or {}).get("ExitCode")
     if status.get("State") == "rejected":
         return f"task {name}{place} was rejected: {error}"
+    if "unhealthy container" in error:
+        return f"task {name}{place} was killed{_lived(task)}: its health check failed"
     if code and "non-zero exit" in error:
         return f"task {name}{place} exited {code}{_lived(task)}"
     return f"task {name}{place} failed: {error}"

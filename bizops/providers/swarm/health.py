@@ -60,14 +60,13 @@ def _row(resource: Resource, raw: Raw | None, tasks: Sequence[Raw]) -> tuple[tup
     image = observation.tag_of(
         raw["Spec"]["TaskTemplate"].get("ContainerSpec", {}).get("Image", "")
     )
-    failed = settle.last_failure(tasks) if is_short(raw) else None
     problem = _WRONG.get(state, "") or settle.missing_tasks(raw, tasks)
     cells = (
         name,
         f"{running}/{wanted}",
         image,
         _told(state, update),
-        str((failed.get("Status") or {}).get("Err", "")) if failed else "",
+        settle.last_error(tasks) if is_short(raw) else "",
     )
     return cells, problem
 

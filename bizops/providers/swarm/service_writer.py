@@ -164,4 +164,7 @@ def _credentials(image: Resolved | None) -> dict[str, str] | None:
 
 def _told(image: Resolved | None) -> str:
     """Say where an image could not be pinned, for then nodes may run different builds of one tag."""
-    return f"its digest is not pinned: {image.problem}" if image and image.problem else ""
+    if not image or not image.problem:
+        return ""
+    pinned = "its digest was not found" if "@" in image.reference else "its digest is not pinned"
+    return f"{pinned}: {image.problem}"

@@ -157,6 +157,12 @@ def last_failure(tasks: Sequence[Raw]) -> Raw | None:
     )
 
 
+def last_error(tasks: Sequence[Raw]) -> str:
+    """Give why a task cannot start (no node takes it), else why the last one failed, in the engine's words; or ""."""
+    stuck = [_error(task) for task in tasks if _state(task) in _GOING and _is_wanted(task)]
+    return next(filter(None, stuck), "") or _error(last_failure(tasks) or {})
+
+
 def on_nodes_that_are_up(tasks: Sequence[Raw], down: Collection[str]) -> list[Raw]:
     """Leave out the tasks of nodes that are down: what they last said is not so any more."""
     return [task for task in tasks if task.get("NodeID", "") not in down]
@@ -184,6 +190,10 @@ def _job(service: Raw, tasks: Sequence[Raw]) -> Readiness:
 
 def _state(task: Raw) -> str:
     return str((task.get("Status") or {}).get("State", ""))
+
+
+def _error(task: Raw) -> str:
+    return str((task.get("Status") or {}).get("Err", ""))
 
 
 def _is_wanted(task: Raw) -> bool:

@@ -24,6 +24,7 @@ from bizops.change import (
     Step,
     Write,
 )
+from bizops.provider import Health
 from bizops.quantity import Duration, Size
 from bizops.render.values import Values
 from bizops.resource import Address, Field, Observation, Presence, Resource, Secret, Spec
@@ -279,3 +280,24 @@ def test_drift_names_what_a_killed_run_left_behind(heading: Heading, plain: Styl
 
 def _present(address: Address) -> Observation:
     return Observation(address, Presence.PRESENT)
+
+
+def test_a_long_error_stands_beneath_its_row_and_leaves_the_columns_alone() -> None:
+    """A status table stays a table, whatever one task says."""
+    said = "No such image: registry.corp/agents/workers@sha256:0123456789abcdef"
+    rows = tuple(
+        (Address("swarm", "service", (name,)), (name, "0/1", error), "1 of 1 tasks do not run")
+        for name, error in (("a", said), ("b", "exit 1"))
+    )
+    health = Health(("SERVICE", "TASKS", "LAST ERROR"), rows, "DEGRADED")
+
+    lines = render.health_text(
+        {"swarm": health}, render.Style(colour=False, width=80, unicode=True), all_rows=False
+    ).splitlines()
+
+    assert max(map(len, lines)) <= 80
+    assert lines[1:] == [
+        "a          0/1  ! 1 of 1 tasks do not run",
+        f"    {said}",
+        "b          0/1  exit 1  ! 1 of 1 tasks do not run",
+    ]
