@@ -17,6 +17,8 @@ SHORT_LIMITS = {
     "STOP_GRACE_PERIOD": f"{SHORT_GRACE:g}s",
 }
 STICK = Step("stick", seconds=0)
+HALF_A_CHARACTER = rb'{"id": "\ud83d", "description": "a", "expected_output": "b"}'
+"""JSON may hold what no text is: the first half of a character that takes two in UTF-16."""
 
 WORKERS = (
     Drill(
@@ -109,7 +111,7 @@ MESSAGES = (
     ),
     Drill(
         "bad messages",
-        "expired, no JSON, no UTF-8, bad schema, oversized",
+        "expired, no JSON, no UTF-8, no Unicode, bad schema, oversized",
         (
             Batch(end="expired", runs=0, age=7200),
             Batch(end="invalid", runs=0, body=b"{"),
@@ -117,6 +119,7 @@ MESSAGES = (
             Batch(end="invalid", runs=0, body=b"\xff\xfe"),
             Batch(end="invalid", runs=0, body=b'{"description": 1, "context": []}'),
             Batch(end="invalid", runs=0, body=b"[" * 50_000),
+            Batch(end="invalid", runs=0, body=HALF_A_CHARACTER),
             Batch(end="invalid", runs=0, body=b'{"id": "x' + b"x" * 100_000 + b'"}'),
             FEW,
         ),

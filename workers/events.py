@@ -152,18 +152,23 @@ def _envelopes(
         Event(
             topic,
             subject.task_id,
-            json.dumps(
+            _to_json(
                 {
                     **shared,
                     "id": event_id(subject, _TYPES[topic]),
                     "type": _TYPES[topic],
                     "data": data,
-                },
-                ensure_ascii=False,
+                }
             ),
         )
         for topic, data in events
     )
+
+
+def _to_json(envelope: dict[str, Any]) -> str:
+    """Give readable JSON; half a character (a lone surrogate), which a model may write, stays escaped."""
+    text = json.dumps(envelope, ensure_ascii=False)
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def event_id(subject: Subject, kind: str) -> str:

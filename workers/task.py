@@ -64,9 +64,14 @@ def read_task(body: bytes, max_bytes: int) -> Task:
     if len(body) > max_bytes:
         raise InvalidTaskError([f"the body has {len(body)} bytes, and {max_bytes} are allowed"])
     try:
-        found = json.loads(body)
+        found = _load(body)
     except UnicodeDecodeError as error:
         raise InvalidTaskError([f"the body is not UTF-8: {error.reason}"]) from None
+    except UnicodeEncodeError as error:
+        half = error.object[error.start : error.start + 1]
+        raise InvalidTaskError(
+            [f"the body holds {half!r}: half a character, and no text"]
+        ) from None
     except (ValueError, RecursionError) as error:
         raise InvalidTaskError([f"the body is not JSON: {error}"]) from None
     faults = sorted(
@@ -82,11 +87,19 @@ def read_task(body: bytes, max_bytes: int) -> Task:
 def find_id(body: bytes, max_bytes: int) -> str:
     """Give the id of a message that is no valid task, for headers and events; `unknown` where it has none."""
     try:
-        found = json.loads(body) if len(body) <= max_bytes else None
+        found = _load(body) if len(body) <= max_bytes else None
     except (ValueError, RecursionError):
         found = None
     value = found.get("id") if isinstance(found, dict) else None
     return value if isinstance(value, str) and 0 < len(value) <= MAX_ID else UNKNOWN
+
+
+def _load(body: bytes) -> Any:  # noqa: ANN401 - what JSON holds
+    """Read JSON; raises ValueError, also for a lone surrogate: JSON may hold one, and nothing takes it as text."""
+    found = json.loads(body)
+    if b"\\u" in body:
+        json.dumps(found, ensure_ascii=False).encode()
+    return found
 
 
 MAX_ID = 200

@@ -109,3 +109,10 @@ def test_the_longest_error_fits_into_a_record() -> None:
     found = events.failed(SUBJECT, EFFORT, "agent_error", "\x00" * 1_000_000, None)
 
     assert all(len(event.value.encode()) < 1_000_000 for event in found)
+
+
+def test_half_a_character_in_an_answer_is_written_as_json_has_it() -> None:
+    (completion, *_) = events.completed(SUBJECT, EFFORT, "é \ud83d")
+
+    assert r"é \ud83d" in completion.value
+    assert json.loads(completion.value.encode())["data"]["output"] == "é \ud83d"

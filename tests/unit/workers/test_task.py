@@ -50,6 +50,7 @@ def test_everything_that_is_wrong_is_named_at_once() -> None:
         (b"x" * (MOST + 1), f"has {MOST + 1} bytes, and {MOST} are allowed"),
         (json.dumps({**GOOD, "id": "a\nb"}).encode(), "$.id"),
         (json.dumps({**GOOD, "id": "x" * 201}).encode(), "$.id"),
+        (json.dumps({**GOOD, "id": "\ud83d"}).encode(), r"holds '\ud83d': half a character"),
     ],
 )
 def test_what_is_no_task_says_why(body: bytes, said: str) -> None:
@@ -79,6 +80,8 @@ def test_an_id_is_found_where_the_rest_is_wrong() -> None:
     assert find_id(b'{"id": "t1"}', MOST) == "t1"
     assert find_id(b'{"id": 1}', MOST) == UNKNOWN
     assert find_id(b"no", MOST) == UNKNOWN
+    assert find_id(rb'{"id": "\ud83d"}', MOST) == UNKNOWN
+    assert find_id(rb'{"id": "\ud83d\ude00"}', MOST) == "\U0001f600"
     assert find_id(b'{"id": "t1"}', 3) == UNKNOWN
 
 
