@@ -177,10 +177,10 @@ RABBITMQ = (
     ),
     Drill(
         "network cut for 20 s",
-        "nothing comes through to or from RabbitMQ, and nobody is told",
-        (Batch((LONG,)), Batch((Step("500", seconds=3), Step()), runs=2), FEW),
+        "nothing comes through to or from RabbitMQ, and nobody is told; four tasks at a time in each worker",
+        (Batch((LONG,)), Batch((Step("500", seconds=3), Step()), count=5, runs=2), FEW),
         harms.cut_network,
-        patience=60,
+        settings={"CONCURRENCY": "4"},
     ),
     Drill(
         "queue deleted under the consumers",

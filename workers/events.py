@@ -88,7 +88,7 @@ def completed(subject: Subject, effort: Effort, output: str) -> tuple[Event, ...
         events.append((DECISIONS, decision))
     events.append((AUDIT, {"outcome": "completed"}))
     events.append((METRICS, {"outcome": "completed"}))
-    return _envelopes(subject, effort, events)
+    return _envelopes(subject, effort, "completed", events)
 
 
 def failed(
@@ -104,9 +104,8 @@ def failed(
     audit: dict[str, Any] = {"outcome": outcome, "error_class": error_class}
     if reason:
         data["reason"] = audit["reason"] = reason
-    return _envelopes(
-        subject, effort, [(ERRORS, data), (AUDIT, audit), (METRICS, {"outcome": outcome})]
-    )
+    found = [(ERRORS, data), (AUDIT, audit), (METRICS, {"outcome": outcome})]
+    return _envelopes(subject, effort, reason or outcome, found)
 
 
 def find_decision(output: str) -> dict[str, Any] | None:
@@ -127,7 +126,7 @@ def find_decision(output: str) -> dict[str, Any] | None:
 
 
 def _envelopes(
-    subject: Subject, effort: Effort, events: Iterable[tuple[str, dict[str, Any]]]
+    subject: Subject, effort: Effort, outcome: str, events: Iterable[tuple[str, dict[str, Any]]]
 ) -> tuple[Event, ...]:
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
     shared: dict[str, Any] = {
@@ -155,7 +154,7 @@ def _envelopes(
             _to_json(
                 {
                     **shared,
-                    "id": event_id(subject, _TYPES[topic]),
+                    "id": event_id(subject, _TYPES[topic], outcome),
                     "type": _TYPES[topic],
                     "data": data,
                 }
@@ -171,10 +170,13 @@ def _to_json(envelope: dict[str, Any]) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-def event_id(subject: Subject, kind: str) -> str:
-    """Give the id of an event: the same for the same attempt of the same task, whoever works on it and when."""
+def event_id(subject: Subject, kind: str, outcome: str) -> str:
+    """Give the id of an event: the same for the same outcome of one attempt, whoever tells it and how often.
+
+    An attempt may have two outcomes: told as failed, it is made again where its retry could not be published.
+    """
     counts = (str(subject.replays), str(subject.attempt))
-    parts = (subject.queue, subject.task_id, subject.content, *counts, kind)
+    parts = (subject.queue, subject.task_id, subject.content, *counts, kind, outcome)
     return str(uuid.uuid5(_NAMESPACE, "\0".join(parts)))
 
 

@@ -86,15 +86,16 @@ def test_only_json_with_a_decision_is_one(output: str, decision: str | None) -> 
     assert ("ai.decisions" in told(events.completed(SUBJECT, EFFORT, output))) is bool(decision)
 
 
-def test_an_event_has_one_id_whoever_tells_it_and_another_for_each_attempt() -> None:
+def test_an_event_has_one_id_whoever_tells_it_and_another_for_each_attempt_and_outcome() -> None:
     elsewhere = events.Subject("t1", "auto_orders", "order", "other@host:2", "other", attempt=2)
     again = events.Subject("t1", "auto_orders", "order", "order@host:1", "trace", attempt=3)
     replayed = events.Subject("t1", "auto_orders", "order", "order@host:1", "trace", 2, replays=1)
     conflicting = dataclasses.replace(SUBJECT, content="of another body")
 
-    assert events.event_id(SUBJECT, "x") == events.event_id(elsewhere, "x")
-    subjects = (SUBJECT, again, replayed, conflicting)
-    assert len({events.event_id(s, k) for s in subjects for k in ("x", "y")}) == 8
+    assert events.event_id(SUBJECT, "x", "retried") == events.event_id(elsewhere, "x", "retried")
+    subjects, outcomes = (SUBJECT, again, replayed, conflicting), ("retried", "completed")
+    ids = {events.event_id(s, k, o) for s in subjects for k in ("x", "y") for o in outcomes}
+    assert len(ids) == 16
 
 
 def test_the_longest_output_fits_into_a_record() -> None:
