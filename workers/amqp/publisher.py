@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import TYPE_CHECKING
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 TIMEOUT = 75.0
 """Seconds: longer than the time after which a blocked connection is given up, which ends each wait in order."""
+
+LOOK = 0.5
+"""Seconds between two looks whether the connection still lives."""
 
 
 class Publisher:
@@ -77,17 +81,31 @@ class Publisher:
                         f"no queue takes {exchange or 'the default exchange'} {routing_key}"
                     )
                 )
-            except (AMQPError, NackError) as error:
+            except Exception as error:
                 done.set_exception(PublishError(f"not confirmed: {error or type(error).__name__}"))
+                if not isinstance(error, (AMQPError, NackError)):
+                    raise
 
+        generation = self._link.generation
         if not self._link.call(send):
             message = "there is no connection to RabbitMQ"
             raise PublishError(message)
-        try:
-            done.result(TIMEOUT)
-        except FutureTimeoutError:
-            message = f"RabbitMQ did not confirm in {TIMEOUT:g} s"
-            raise PublishError(message) from None
+        self._wait(done, generation)
+
+    def _wait(self, done: Future[None], generation: int) -> None:
+        """Wait for a confirm, and for no longer than the connection lives: what it was to call dies with it."""
+        end = time.monotonic() + TIMEOUT
+        while True:
+            is_lost = self._link.generation != generation or not self._link.is_open
+            try:
+                return done.result(0 if is_lost else LOOK)
+            except FutureTimeoutError:
+                if is_lost:
+                    message = "the connection to RabbitMQ was lost before it confirmed"
+                    raise PublishError(message) from None
+                if time.monotonic() > end:
+                    message = f"RabbitMQ did not confirm in {TIMEOUT:g} s"
+                    raise PublishError(message) from None
 
     def _prepare(self, connection: BlockingConnection) -> None:
         self._connection = connection

@@ -1,0 +1,65 @@
+"""What becomes of publishes when their connection is lost, on a real RabbitMQ behind a network that is cut."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import pika
+import pytest
+
+from drills.proxy import Proxy
+from workers.amqp.publisher import Publisher
+from workers.errors import PublishError
+from workers.reach import Reach
+from workers.settings import load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
+
+
+@pytest.fixture
+def proxy() -> Iterator[Proxy]:
+    made = Proxy(5672)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def publisher(proxy: Proxy) -> Iterator[Publisher]:
+    settings = load_settings(
+        {
+            "ENGINE": "stub",
+            "RABBITMQ_HOST": "127.0.0.1",
+            "RABBITMQ_PORT": str(proxy.port),
+            "HEARTBEAT": "5",
+        }
+    )
+    made = Publisher(settings, Reach(["rabbitmq_publisher"]))
+    made.start()
+    for _ in range(50):
+        if made.is_open:
+            break
+        time.sleep(0.1)
+    yield made
+    made.close(timeout=1)
+
+
+def test_all_who_wait_hear_of_a_lost_connection_and_not_only_the_first(
+    proxy: Proxy, publisher: Publisher
+) -> None:
+    assert publisher.is_open
+    proxy.cut()
+
+    def publish(_: int) -> float:
+        begun = time.monotonic()
+        with pytest.raises(PublishError):
+            publisher.publish("", "nowhere", b"", pika.BasicProperties())
+        return time.monotonic() - begun
+
+    with ThreadPoolExecutor(3) as threads:
+        # Two heartbeats, and some patience; a publish of its own takes up to 75 s to give up.
+        assert max(threads.map(publish, range(3))) < 25
