@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib
 import os
 import sys
-from typing import TYPE_CHECKING, Annotated, NoReturn, cast
+from typing import TYPE_CHECKING, Annotated, NoReturn, TextIO, cast
 
 import typer
 
 import bizops
 from bizops.cli import options
-from bizops.cli.console import Console
+from bizops.cli.console import Console, UnwritableError
 from bizops.cli.help import Command, Group
 
 if TYPE_CHECKING:
@@ -87,9 +88,8 @@ def _carried_out(module: str, name: str, given: options.Output) -> int:
     console = Console(given)
     try:
         return _call(module, name)(given, console)
-    except BrokenPipeError:  # the reader had enough, as in `bizops plan | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+    except UnwritableError:
+        raise
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - no traceback reaches a user
         from bizops.cli import failure  # noqa: PLC0415 - only when something fails
 
@@ -106,16 +106,42 @@ def _call(module: str, name: str) -> Callable[[options.Output, Console], int]:
 def main() -> NoReturn:
     """Carry out the command in `sys.argv`; usage errors are 1, so that 2 means differences and nothing else."""
     gc.set_threshold(50_000)  # a tenth of a short run's time went into looking for garbage
-    arguments = completed(sys.argv[1:])
+    sys.stdout = sys.stdout or _nowhere()
+    sys.stderr = sys.stderr or _nowhere()
     try:
-        code = app(args=arguments, prog_name="bizops", standalone_mode=False)
-    except USAGE_ERROR as error:
-        code = _misused(error, arguments)
-    except typer.Abort:
-        code = 130
-    sys.stdout.flush()
-    sys.stderr.flush()
+        code = _called(completed(sys.argv[1:]))
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except UnwritableError as lost:
+        code = _unheard(lost)
+    except OSError as error:  # from help texts, which typer prints
+        code = _unheard(UnwritableError(error))
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _called(arguments: Sequence[str]) -> object:
+    try:
+        return app(args=list(arguments), prog_name="bizops", standalone_mode=False)
+    except USAGE_ERROR as error:
+        return _misused(error, arguments)
+    except typer.Abort:
+        return 130
+
+
+def _nowhere() -> TextIO:
+    """Stand in for a stream that the caller has closed, which Python gives as None."""
+    return os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8")
+
+
+def _unheard(lost: UnwritableError) -> int:
+    """Say why the output ends here, but not to a reader that had enough, as in `bizops plan | head`."""
+    if lost.why:
+        with contextlib.suppress(OSError):
+            sys.stderr.write(f"error: the output cannot be written: {lost.why}\n")
+    for stream in (sys.stdout, sys.stderr):  # what is left in them would fail again at exit
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    return 1
 
 
 def completed(arguments: Sequence[str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from bizops import errors, render
 from bizops.applier import Listener, Pace, Stop
 from bizops.change import ApplyResult, Status
 from bizops.cli import lock
+from bizops.cli.console import UnwritableError
 from bizops.cli.look import tell_unread
 from bizops.cli.options import Switch
 from bizops.cli.road import Carriage
@@ -144,7 +146,10 @@ def _answer(text: str, remedy: str, console: Console) -> str:
 
 
 class _Told(Listener):
-    """Passes on what an apply tells: to the screen or the log, or as a line of JSON for each outcome."""
+    """Passes on what an apply tells: to the screen or the log, or as a line of JSON for each outcome.
+
+    Nobody may be there to hear it any more. The work goes on: it was agreed to, and half of it would be worse.
+    """
 
     def __init__(self, shown: Screen | Lines, console: Console) -> None:
         self._shown = shown
@@ -160,9 +165,15 @@ class _Told(Listener):
 
     def ended(self, outcome: Outcome) -> None:
         """Pass it on, and print it for programs."""
-        self._shown.ended(outcome)
-        if self._console.is_json and render.is_shown(outcome):
-            self._console.document(render.outcome_json(outcome))
+        with contextlib.suppress(UnwritableError):
+            self._shown.ended(outcome)
+            if self._console.is_json and render.is_shown(outcome):
+                self._console.document(render.outcome_json(outcome))
+
+    def interrupted(self, *, waits: bool) -> None:
+        """Say what a signal has changed."""
+        with contextlib.suppress(UnwritableError):
+            self._shown.interrupted(waits=waits)
 
 
 def _carried_out(
@@ -177,9 +188,10 @@ def _carried_out(
     started = time.monotonic()
     with Signals(stop) as signals:
         with _progress(planned.plan, given, console) as shown:
-            signals.listeners.append(shown.interrupted)
+            told = _Told(shown, console)
+            signals.listeners.append(told.interrupted)
             carriage = Carriage(
-                _Told(shown, console),
+                told,
                 stop,
                 Pace(settle_timeout=given.settle_timeout),
                 lock.Terms(given.lock is Switch.TRUE, given.lock_timeout, console.warning),

@@ -25,6 +25,16 @@ _LONG = 0.8
 """Seconds after which a person wonders what it is doing."""
 
 
+class UnwritableError(Exception):
+    """What was to be printed cannot be, as on a full disk. `why` is "" where the reader is gone, which is no fault."""
+
+    def __init__(self, error: OSError) -> None:
+        self.why = (
+            "" if isinstance(error, BrokenPipeError) else str(error.strerror or error).lower()
+        )
+        super().__init__(self.why)
+
+
 class Filtered:
     """A stream whose texts pass the filter; everything else is the stream's own."""
 
@@ -130,8 +140,7 @@ class Console:
         """Print one JSON document, on one line, on stdout."""
         if self._redaction:
             document = self._redaction.document(document)
-        sys.stdout.write(f"{json.dumps(document)}\n")
-        sys.stdout.flush()
+        _write(sys.stdout, f"{json.dumps(document)}\n")
 
     @contextlib.contextmanager
     def waiting(self, text: str) -> Iterator[None]:
@@ -153,13 +162,20 @@ class Console:
 
     def ask(self, question: str) -> str:
         """Ask on the stream that people read; gives what was typed without spaces around it, "" at the end of input."""
-        self.people.write(self.redacted(f"{question} "))
-        self.people.flush()
+        _write(self.people, self.redacted(f"{question} "))
         typed = sys.stdin.readline()
         if not typed.endswith("\n"):
             self.people.write("\n")
         return typed.strip()
 
     def _print(self, stream: IO[str], text: str) -> None:
-        stream.write(f"{self.redacted(text)}\n")
+        _write(stream, f"{self.redacted(text)}\n")
+
+
+def _write(stream: IO[str], text: str) -> None:
+    """Write all of it now; raises UnwritableError."""
+    try:
+        stream.write(text)
         stream.flush()
+    except OSError as error:
+        raise UnwritableError(error) from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,6 +34,13 @@ def exit_at_once() -> Iterator[None]:
         yield
 
 
+class Listener(Protocol):
+    """Hears of each signal, and whether what is in flight is still waited for."""
+
+    def __call__(self, *, waits: bool) -> None:
+        """Hear it."""
+
+
 class Signals:
     """Inside the block, signals stop an apply in good order. `code` is the exit code once there was one.
 
@@ -44,7 +51,7 @@ class Signals:
     def __init__(self, stop: Stop) -> None:
         self._stop = stop
         self._handlers = contextlib.ExitStack()
-        self.listeners: list[Callable[[], None]] = []
+        self.listeners: list[Listener] = []
         self.code = 0
 
     def __enter__(self) -> Self:
@@ -64,7 +71,7 @@ class Signals:
         else:
             self._stop.ask(1, "SIGINT")
         for listener in self.listeners:
-            listener()
+            listener(waits=self._stop.level == 1)
 
 
 @contextlib.contextmanager

@@ -63,9 +63,10 @@ class Lines:
         if is_shown(outcome):
             self._print(outcome_text(outcome, self._style))
 
-    def interrupted(self) -> None:
-        """Say what happens now."""
-        self._print("Interrupted: what is in flight is let finish, nothing more is started.")
+    def interrupted(self, *, waits: bool) -> None:
+        """Say what happens now: what is in flight is waited for or not."""
+        fate = "let finish" if waits else "not waited for"
+        self._print(f"Interrupted: what is in flight is {fate}, nothing more is started.")
 
     def __enter__(self) -> Self:
         return self
@@ -139,9 +140,9 @@ class Screen:
         if self._live is not None:
             self._live.console.print(self._ansi(outcome_text(outcome, self._style)))
 
-    def interrupted(self) -> None:
-        """Change the hint."""
-        self._is_stopping = True
+    def interrupted(self, *, waits: bool) -> None:
+        """Change the hint; where nothing is waited for, there is no time to read one."""
+        self._is_stopping = waits
 
     def _ansi(self, text: str) -> Text:
         from rich.text import Text  # noqa: PLC0415 - see above

@@ -23,6 +23,8 @@ _ASCII = {
 }
 _WIDTH_WITHOUT_TERMINAL = 100
 _NARROWEST = 40
+_WIDEST = 120
+"""Columns beyond which the eye no longer finds the line that a text at the right edge belongs to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,7 @@ def _width(stream: IO[str], environ: Mapping[str, str]) -> int:
     except (AttributeError, OSError, ValueError):
         found = 0
     # A terminal that was never told its size says 0, as under `docker run -t` and in some CI.
-    return max(found, _NARROWEST) if found else _WIDTH_WITHOUT_TERMINAL
+    return min(max(found, _NARROWEST), _WIDEST) if found else _WIDTH_WITHOUT_TERMINAL
 
 
 def duration_text(seconds: float) -> str:

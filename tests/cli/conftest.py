@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -69,6 +70,20 @@ class Bench:
             cwd=self.folder,
             env=self.environ(**environ),
             input=typed,
+            capture_output=True,
+            encoding="utf-8",
+            timeout=60,
+            check=False,
+        )
+
+    def shell(self, arguments: str, redirection: str) -> subprocess.CompletedProcess[str]:
+        """Call bizops from a shell, with its output sent elsewhere; the exit code is that of bizops."""
+        command = shlex.join(self.command(*arguments.split()))
+        return subprocess.run(
+            ["bash", "-o", "pipefail", "-c", f"{command} {redirection}"],
+            cwd=self.folder,
+            env=self.environ(),
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             encoding="utf-8",
             timeout=60,

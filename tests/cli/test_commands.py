@@ -367,22 +367,6 @@ def test_an_ascii_stream_gets_ascii(bench: Bench) -> None:
     assert found.stdout.isascii()
 
 
-def test_a_reader_that_leaves_early_is_no_error_message(bench: Bench) -> None:
-    """`bizops plan | head -1` stays silent."""
-    import subprocess  # noqa: PLC0415 - only this test pipes
-
-    command = " ".join(bench.command("schema"))
-    found = subprocess.run(
-        ["sh", "-c", f"{command} | head -c 1"],
-        cwd=bench.folder,
-        env=bench.environ(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert found.stderr == ""
-
-
 def test_a_defect_gives_no_traceback_unless_debug(bench: Bench) -> None:
     """What nobody foresaw is still one line, and --debug shows where."""
     bench.state.write_text(json.dumps({"things": {}, "read_seconds": "soon"}))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import os
 import pty
+import struct
+import termios
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -69,12 +72,15 @@ def test_width_comes_from_columns_where_it_is_a_number(columns: str, width: int)
     assert Style.of(_stream(), {"COLUMNS": columns}).width == width
 
 
-def test_a_terminal_of_no_size_is_as_wide_as_a_file() -> None:
-    """A terminal that was never told its size says 0 columns, and 40 would be no guess at it."""
+@pytest.mark.parametrize(("columns", "width"), [(0, 100), (80, 80), (20, 40), (200, 120)])
+def test_a_terminal_gives_its_own_width_within_reason(columns: int, width: int) -> None:
+    """One that was never told its size says 0; at 200 columns the eye loses the line to the right edge."""
     master, slave = pty.openpty()
     try:
         with os.fdopen(slave, "w", encoding="utf-8") as stream:
-            assert Style.of(stream, {}).width == 100
+            fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+            assert Style.of(stream, {}).width == width
+            assert Style.of(stream, {"COLUMNS": "200"}).width == 200
     finally:
         os.close(master)
 
@@ -223,7 +229,7 @@ def test_the_screen_keeps_ended_lines_and_takes_the_rest_away(plain: Style) -> N
     with Screen(stream, plain, total=1, limit=9) as screen:
         screen.started(STEP)
         screen.waiting(STEP, "soon", 0.1)
-        screen.interrupted()
+        screen.interrupted(waits=True)
         screen.ended(Outcome(STEP, Status.APPLIED, "ready", seconds=0.2))
     stream.seek(0)
     assert stream.read().count("ready") == 1
