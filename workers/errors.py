@@ -9,7 +9,9 @@
     └── AwayError               a system that a worker needs cannot be reached now
         ├── StoreAwayError      Redis
         ├── EventsAwayError     Kafka
-        └── PublishError        RabbitMQ did not confirm a message, or gave it back as unroutable
+        ├── QueueReadError      RabbitMQ: a queue cannot be read
+        └── PublishError        RabbitMQ did not confirm a message
+            └── UnroutableError it gave it back: no queue takes it
 
 Every message is one line, and holds no secret.
 """
@@ -86,5 +88,13 @@ class EventsAwayError(AwayError):
     """Kafka did not report an event as delivered."""
 
 
+class QueueReadError(AwayError):
+    """A queue cannot be read: RabbitMQ is away, refuses it, or has no such queue."""
+
+
 class PublishError(AwayError):
-    """RabbitMQ did not confirm a message, or returned it because no queue takes it."""
+    """RabbitMQ did not confirm a message: it may have it all the same."""
+
+
+class UnroutableError(PublishError):
+    """RabbitMQ returned a message, because no queue takes it."""

@@ -38,6 +38,11 @@ class Reach:
         with self._guard:
             return self._now.get(system) == ""
 
+    def why(self, system: str) -> str | None:
+        """Give the last word about a system: why it is away, empty where it is there, None before the first."""
+        with self._guard:
+            return self._now.get(system)
+
     def flush(self) -> None:
         """Log what changed between there and away since the last time; at first, once all is known."""
         with self._guard:

@@ -104,7 +104,7 @@ class Link:
                 # as ValueError (1.4.4). Whatever it is, only a new connection helps, and this thread must live.
                 if not isinstance(error, (AMQPError, OSError, LostError)):
                     LOG.exception("rabbitmq_connection_failed")
-                self._reach.report(self._name, f"{self._place}: {_say(error)}")
+                self._reach.report(self._name, f"{self._place}: {say(error)}")
                 failures += 1
                 stop.wait(pause_before(failures))
             finally:
@@ -151,16 +151,16 @@ class Link:
             try:
                 connection.close()
             except AMQPError as error:
-                LOG.debug("rabbitmq_close", extra={"reason": _say(error)})
+                LOG.debug("rabbitmq_close", extra={"reason": say(error)})
 
     @property
     def _place(self) -> str:
         return f"{self._settings.rabbitmq_host}:{self._settings.rabbitmq_port}"
 
 
-def _say(error: BaseException) -> str:
+def say(error: BaseException) -> str:
     """Give the innermost words of an error: pika wraps what the socket said up to three times (1.4.4)."""
     for inner in (getattr(error, "exception", None), *error.args):
         if isinstance(inner, BaseException):
-            return _say(inner)
+            return say(inner)
     return str(error) or type(error).__name__

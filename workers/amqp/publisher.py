@@ -8,10 +8,11 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import TYPE_CHECKING
 
-from pika.exceptions import AMQPError, NackError, UnroutableError
+from pika import exceptions
+from pika.exceptions import AMQPError
 
 from workers.amqp.link import Link
-from workers.errors import PublishError
+from workers.errors import PublishError, UnroutableError
 
 if TYPE_CHECKING:
     from pika import BasicProperties
@@ -20,11 +21,11 @@ if TYPE_CHECKING:
     from workers.reach import Reach
     from workers.settings import Settings
 
+NAME = "rabbitmq_publisher"
 TIMEOUT = 75.0
 """Seconds: longer than the time after which a blocked connection is given up, which ends each wait in order."""
-
-LOOK = 0.5
-"""Seconds between two looks whether the connection still lives."""
+GLANCE = 1.0
+"""Seconds between two looks whether the connection that should confirm is still there."""
 
 
 class Publisher:
@@ -34,7 +35,8 @@ class Publisher:
         self._connection: BlockingConnection
         self._channel: BlockingChannel | None = None
         self._stop = threading.Event()
-        self._link = Link(settings, "rabbitmq_publisher", reach, self._prepare)
+        self._reach = reach
+        self._link = Link(settings, NAME, reach, self._prepare)
         self._thread = threading.Thread(
             target=self._link.run, args=(self._stop,), name="publisher", daemon=True
         )
@@ -50,6 +52,14 @@ class Publisher:
         if self._thread.is_alive():
             self._thread.join(timeout)
 
+    def wait(self, timeout: float) -> None:
+        """Wait for the connection; raises PublishError as soon as a try fails, or after `timeout` seconds."""
+        deadline = time.monotonic() + timeout
+        while not self.is_open:
+            if self._reach.why(NAME) or time.monotonic() > deadline:
+                raise PublishError(self._away())
+            time.sleep(0.01)
+
     @property
     def is_open(self) -> bool:
         """Whether there is a connection to publish on."""
@@ -61,11 +71,17 @@ class Publisher:
         return self._link.generation
 
     def publish(
-        self, exchange: str, routing_key: str, body: bytes, properties: BasicProperties
+        self,
+        exchange: str,
+        routing_key: str,
+        body: bytes,
+        properties: BasicProperties,
+        timeout: float = TIMEOUT,
     ) -> None:
         """Publish a message and wait until the broker has it; from any thread but the publisher's own.
 
-        Raises PublishError where that is not certain: away, blocked by an alarm, refused, or taken by no queue.
+        Raises PublishError where that is not certain after `timeout` seconds: away, blocked by an alarm, or refused;
+        and UnroutableError where no queue takes it.
         """
         done: Future[None] = Future()
 
@@ -75,37 +91,32 @@ class Publisher:
                     exchange, routing_key, body, properties, mandatory=True
                 )
                 done.set_result(None)
-            except UnroutableError:
-                done.set_exception(
-                    PublishError(
-                        f"no queue takes {exchange or 'the default exchange'} {routing_key}"
-                    )
-                )
+            except exceptions.UnroutableError:
+                where = f"{exchange} {routing_key}" if exchange else routing_key
+                done.set_exception(UnroutableError(f"no queue takes {where}"))
             except Exception as error:
                 done.set_exception(PublishError(f"not confirmed: {error or type(error).__name__}"))
-                if not isinstance(error, (AMQPError, NackError)):
+                if not isinstance(error, AMQPError):
                     raise
 
         generation = self._link.generation
         if not self._link.call(send):
-            message = "there is no connection to RabbitMQ"
-            raise PublishError(message)
-        self._wait(done, generation)
-
-    def _wait(self, done: Future[None], generation: int) -> None:
-        """Wait for a confirm, and for no longer than the connection lives: what it was to call dies with it."""
-        end = time.monotonic() + TIMEOUT
-        while True:
-            is_lost = self._link.generation != generation or not self._link.is_open
+            raise PublishError(self._away())
+        deadline = time.monotonic() + timeout
+        while (left := deadline - time.monotonic()) > 0:
             try:
-                return done.result(0 if is_lost else LOOK)
+                return done.result(min(left, GLANCE))
             except FutureTimeoutError:
-                if is_lost:
-                    message = "the connection to RabbitMQ was lost before it confirmed"
-                    raise PublishError(message) from None
-                if time.monotonic() > end:
-                    message = f"RabbitMQ did not confirm in {TIMEOUT:g} s"
-                    raise PublishError(message) from None
+                # What was handed over just before a connection was lost is never called.
+                is_there = self._link.call(lambda: None) and self._link.generation == generation
+            if not is_there and not done.done():
+                message = "the connection to RabbitMQ was lost before it confirmed"
+                raise PublishError(message)
+        message = f"RabbitMQ did not confirm in {timeout:g} s"
+        raise PublishError(message)
+
+    def _away(self) -> str:
+        return f"RabbitMQ cannot be reached: {self._reach.why(NAME) or 'no answer yet'}"
 
     def _prepare(self, connection: BlockingConnection) -> None:
         self._connection = connection
