@@ -7,7 +7,6 @@ Whatever ends a process in between, the broker delivers the message again, and t
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import logging
 import time
@@ -23,7 +22,7 @@ from workers.message import Message
 from workers.outlets import GoneError, Obituary
 from workers.runs import Run
 from workers.store import Claim, Grant, Verdict
-from workers.task import UNKNOWN, find_id, read_task
+from workers.task import find_id, read_task
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,8 +80,6 @@ class Handling:
             task = read_task(body, most)
         except InvalidTaskError as error:
             task_id = find_id(body, most)
-            if task_id == UNKNOWN:
-                task_id = f"{UNKNOWN}-{hashlib.sha256(body).hexdigest()[:16]}"
             obituary = Obituary("invalid", "invalid_task", str(error), closes_record=False)
             with about(task_id=task_id):
                 self._endings.bury(message, obituary, self._claim(message, task_id))

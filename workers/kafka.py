@@ -74,7 +74,7 @@ class EventStream:
         try:
             self._producer.produce(topic, value, key, on_delivery=report)
         except (BufferError, KafkaException) as error:
-            on_report(f"{topic}: {_say(error)}")
+            on_report(f"{topic}: {say(error)}")
 
     @property
     def outstanding(self) -> int:
@@ -109,7 +109,7 @@ class EventStream:
         try:
             self._producer.list_topics(timeout=PROBE_TIMEOUT)
         except KafkaException as error:
-            self._change(_say(error))
+            self._change(say(error))
         else:
             self._change("")
 
@@ -122,18 +122,31 @@ class EventStream:
             self._on_change(self.is_away)
 
 
-def _say(error: Exception) -> str:
+def say(error: Exception) -> str:
     """Give librdkafka's words without the wrapping."""
     inner = error.args[0] if error.args else error
     return inner.str() if isinstance(inner, KafkaError) else str(inner)
 
 
 def _producer(settings: Settings) -> Producer:
-    return Producer(_configuration(settings), logger=_silent())
+    return Producer(_configuration(settings), logger=silent())
 
 
 def _configuration(settings: Settings) -> dict[str, Any]:
     """Give librdkafka's settings: idempotent, and a time-out that ends before a Swarm stop does."""
+    return {
+        **connection(settings),
+        "acks": "all",
+        "enable.idempotence": True,
+        "message.timeout.ms": int(settings.event_timeout * 1000),
+        "linger.ms": 5,
+        # As Java's clients do it, so that others find a key in the same partition.
+        "partitioner": "murmur2_random",
+    }
+
+
+def connection(settings: Settings) -> dict[str, Any]:
+    """Give the part of librdkafka's settings that says how to reach the brokers."""
     optional = {
         "sasl.mechanism": settings.kafka_sasl_mechanism,
         "sasl.username": settings.kafka_sasl_username,
@@ -144,12 +157,6 @@ def _configuration(settings: Settings) -> dict[str, Any]:
         "bootstrap.servers": settings.kafka_bootstrap_servers,
         "security.protocol": settings.kafka_security_protocol,
         "client.id": "bizops-workers",
-        "acks": "all",
-        "enable.idempotence": True,
-        "message.timeout.ms": int(settings.event_timeout * 1000),
-        "linger.ms": 5,
-        # As Java's clients do it, so that others find a key in the same partition.
-        "partitioner": "murmur2_random",
         "reconnect.backoff.ms": 500,
         "reconnect.backoff.max.ms": 10_000,
         "log_level": 0,
@@ -157,7 +164,7 @@ def _configuration(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _silent() -> logging.Logger:
+def silent() -> logging.Logger:
     """Give a logger that says nothing: librdkafka repeats itself 20 times a second while a broker is away."""
     logger = logging.getLogger("workers.librdkafka")
     logger.setLevel(logging.CRITICAL + 1)

@@ -63,5 +63,9 @@ def configure(level: str, secrets: Iterable[str]) -> None:
     handler.setFormatter(JsonFormatter(secrets))
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     LOGGER.setLevel(level.upper())
-    # Each lost connection is ten lines there, and one line of ours.
+    silence_pika()
+
+
+def silence_pika() -> None:
+    """Keep pika's own lines out: each lost connection is ten of them, and one line of ours."""
     logging.getLogger("pika").setLevel(logging.CRITICAL)

@@ -14,6 +14,16 @@ if TYPE_CHECKING:
     from workers.amqp.consumer import Delivery
 
 PERSISTENT = 2
+OBITUARY = (
+    "reason",
+    "error_class",
+    "error",
+    "attempts",
+    "worker",
+    "queue",
+    "dead_lettered_at",
+)
+"""The headers that a worker adds to a dead letter."""
 MAX_HEADER = 1000
 """Characters of an error in a header: AMQP frames hold 128 KiB of all headers together."""
 
@@ -93,6 +103,17 @@ class Message:
             type=given.type,
             app_id=given.app_id,
         )
+
+    def revive(self) -> pika.BasicProperties:
+        """Give the properties of a dead letter that goes back to its queue: a first attempt, published now.
+
+        It keeps `first_seen`, and counts as one more replay, which is how a worker tells it from an old copy.
+        """
+        properties = self.copy(attempt=1, replays=self.replays + 1)
+        for name in OBITUARY:
+            properties.headers.pop(name, None)
+        properties.timestamp = int(time.time())
+        return properties
 
 
 def timestamp_now() -> str:

@@ -175,19 +175,27 @@ class Settings:
             )
         if self.task_ttl and self.result_ttl < self.task_ttl:
             found.append("RESULT_TTL must not be below TASK_TTL: a task could outlive its result")
+        return found
+
+    def key_faults(self) -> list[str]:
+        """Say which key is missing for the model; only who runs agents needs one."""
         key = "anthropic_api_key" if self.llm_model.startswith("anthropic/") else "openai_api_key"
         if self.engine == "crewai" and not getattr(self, key):
-            found.append(
+            return [
                 f"{key.upper()} (or {key.upper()}_FILE) is needed for the model that LLM_MODEL names"
-            )
-        return found
+            ]
+        return []
 
 
 FIELDS = {field.name.upper(): field for field in dataclasses.fields(Settings)}
 
 
-def load_settings(environment: Mapping[str, str], dotenv: Path | None = None) -> Settings:
+def load_settings(
+    environment: Mapping[str, str], dotenv: Path | None = None, *, runs_agents: bool = True
+) -> Settings:
     """Read the settings; an empty value counts as unset. The environment beats `dotenv`, which may not exist.
+
+    Who only publishes tasks or looks at dead letters says `runs_agents=False`, and needs no key for a model.
 
     Raises SettingsError with every fault at once: a value that is none, a file that cannot be read, a variable given
     both as itself and as `_FILE`, and limits that do not fit together.
@@ -203,7 +211,8 @@ def load_settings(environment: Mapping[str, str], dotenv: Path | None = None) ->
         except ValueError as error:
             faults.append(f"{name}: {error}")
     settings = Settings(**values)
-    faults += [] if faults else settings.faults()
+    if not faults:
+        faults = settings.faults() + (settings.key_faults() if runs_agents else [])
     if faults:
         raise SettingsError(faults)
     return settings

@@ -83,5 +83,13 @@ local function explain(owner, why)
   return {}
 end
 
-local actions = {begin = begin, complete = complete, release = release, renew = renew, explain = explain}
+local function forget()
+  local record = read()
+  local is_running = record.owner and tonumber(record['until']) > now()
+  if not record.result and not is_running then redis.call('DEL', task) end
+  return {}
+end
+
+local actions = {begin = begin, complete = complete, release = release, renew = renew, explain = explain,
+  forget = forget}
 return actions[action](unpack(ARGV, 2))

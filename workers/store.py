@@ -70,7 +70,7 @@ class Claim:
     @property
     def key(self) -> str:
         """The name of the record."""
-        return f"{PREFIX}:{self.queue}:{self.task_id}"
+        return _key(self.queue, self.task_id)
 
 
 class TaskStore:
@@ -157,8 +157,18 @@ class TaskStore:
         self._call(claim, "explain", claim.owner, why)
 
     def forget(self, queue: str, task_id: str) -> None:
-        """Remove a task's record: it may then be published as new."""
-        self._ask(lambda: self._redis.delete(f"{PREFIX}:{queue}:{task_id}"))
+        """Remove the record of a task that a person gives up: it may then be published as new.
+
+        That of a finished task stays, and that of one that runs now: what was given up is another copy of it.
+        """
+        self._ask(lambda: self._script(keys=[_key(queue, task_id)], args=["forget"]))
+
+    def find_events(self, queue: str, task: Task) -> tuple[Event, ...]:
+        """Give the events of a task that was finished, and told, before; empty where nothing says so."""
+        key = _key(queue, task.id)
+        found = self._ask(lambda: self._redis.hmget(key, "result", "done", "digest"))
+        result, is_done, digest = found
+        return _unpack(result) if is_done and digest in {None, task.digest} else ()
 
     def recall(self, claim: Claim) -> tuple[Event, ...] | None:
         """Give the events of a task that this process finished, without asking Redis; None where it did not."""
@@ -193,6 +203,10 @@ class TaskStore:
             self._reason = ""
             self._reach.report("redis", "")
         return found
+
+
+def _key(queue: str, task_id: str) -> str:
+    return f"{PREFIX}:{queue}:{task_id}"
 
 
 def _pack(events: Sequence[Event]) -> str:

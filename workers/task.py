@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 SCHEMAS = Path(__file__).parent / "schemas"
 UNKNOWN = "unknown"
-"""What stands in a header or event for the id of a message that has none."""
+"""What the name of a message that has no id begins with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +85,15 @@ def read_task(body: bytes, max_bytes: int) -> Task:
 
 
 def find_id(body: bytes, max_bytes: int) -> str:
-    """Give the id of a message that is no valid task, for headers and events; `unknown` where it has none."""
+    """Give the id of a message that may be no valid task; where it has none, `unknown-` and a digest of its body."""
     try:
         found = _load(body) if len(body) <= max_bytes else None
     except (ValueError, RecursionError):
         found = None
     value = found.get("id") if isinstance(found, dict) else None
-    return value if isinstance(value, str) and 0 < len(value) <= MAX_ID else UNKNOWN
+    if isinstance(value, str) and 0 < len(value) <= MAX_ID:
+        return value
+    return f"{UNKNOWN}-{hashlib.sha256(body).hexdigest()[:16]}"
 
 
 def _load(body: bytes) -> Any:  # noqa: ANN401 - what JSON holds

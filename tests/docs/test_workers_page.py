@@ -16,7 +16,7 @@ BLOCKS = list(blocks(reference.WORKERS))
 
 
 def with_language(language: str) -> list[Block]:
-    found = [block for block in BLOCKS if block.language == language]
+    found = [block for block in BLOCKS if block.language == language and not block.mark]
     assert found
     return found
 
@@ -47,7 +47,7 @@ def test_an_agent_as_the_page_shows_it_gives_its_persona_to_the_engine(
     worker = agent(load_settings({"ENGINE": "stub", "HEALTH_PORT": "0"}))
     try:
         monkeypatch.setattr(worker, "_engine", SimpleNamespace(run=run))
-        worker.process_task(read_task(BLOCKS[0].text.encode(), 10_000), None)
+        worker.process_task(read_task(with_language("json")[0].text.encode(), 10_000), None)
     finally:
         worker.cleanup()
 

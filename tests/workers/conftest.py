@@ -1,11 +1,32 @@
-"""What the workers' tests on real servers share: the image, built from this checkout."""
+"""What the workers' tests on real servers share: the image, a vhost with the topology's queues, workers, commands."""
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import pika
 import pytest
+import requests
+
+from workers.agents import load_agent
+from workers.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pika.adapters.blocking_connection import BlockingChannel
+
+ROOT = Path(__file__).parents[2]
+MANAGEMENT = "http://127.0.0.1:15672/api"
+LOGIN = ("guest", "guest")
+RIGHTS = {"configure": ".*", "write": ".*", "read": ".*"}
 
 
 @pytest.fixture(scope="session")
@@ -16,3 +37,157 @@ def worker_image() -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
+
+
+def manage(method: str, path: str, content: Any = None) -> Any:
+    """Ask RabbitMQ's management API."""
+    answer = requests.request(method, f"{MANAGEMENT}/{path}", json=content, auth=LOGIN, timeout=30)
+    answer.raise_for_status()
+    return answer.json() if answer.content else None
+
+
+@pytest.fixture(scope="session")
+def empty_vhost() -> Iterator[str]:
+    """Give a vhost without any queue."""
+    name = f"workers-{uuid.uuid4().hex[:8]}"
+    manage("PUT", f"vhosts/{name}")
+    manage("PUT", f"permissions/{name}/guest", RIGHTS)
+    yield name
+    manage("DELETE", f"vhosts/{name}")
+
+
+@pytest.fixture(scope="session")
+def vhost(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Give a vhost with the queues of the topology, declared by bizops; the topics are there for all."""
+    name = f"workers-{uuid.uuid4().hex[:8]}"
+    manage("PUT", f"vhosts/{name}")
+    manage("PUT", f"permissions/{name}/guest", RIGHTS)
+    overlay = tmp_path_factory.mktemp("topology") / "overlay.yaml"
+    overlay.write_text(f"name: {name}\nrabbitmq: {{vhost: {name}}}\n")
+    files = ["-f", "topology/bizosaas.yaml", "-f", str(overlay)]
+    targets = ["--target", "rabbitmq.*", "--target", "kafka.*"]
+    done = subprocess.run(
+        [sys.executable, "-m", "bizops", "apply", *files, *targets, "-y"],
+        env={**os.environ, "RABBITMQ_PASS": "guest", "OPENAI_API_KEY": "x"},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    yield name
+    manage("DELETE", f"vhosts/{name}")
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command said."""
+
+    code: int
+    out: str
+    err: str
+
+    def json(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.out)
+        return found
+
+
+@dataclass(frozen=True)
+class Site:
+    """One vhost: the settings of whoever works there, commands, and a witness of our own."""
+
+    vhost: str
+    folder: Path
+    channel: BlockingChannel
+
+    def environment(self, **settings: str) -> dict[str, str]:
+        ours = {
+            "RABBITMQ_HOST": "127.0.0.1",
+            "RABBITMQ_VHOST": self.vhost,
+            "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9092",
+            "REDIS_URL": "redis://127.0.0.1:6379/6",
+        }
+        return {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **ours, **settings}
+
+    def settings(self, **settings: str) -> Settings:
+        return load_settings(self.environment(**settings), runs_agents=False)
+
+    def run(self, *arguments: str, typed: str = "", **settings: str) -> Said:
+        """Run `python -m workers` to its end, without a terminal."""
+        done = subprocess.run(
+            [sys.executable, "-m", "workers", *arguments],
+            env=self.environment(**settings),
+            cwd=self.folder,
+            input=typed,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        assert "Traceback" not in done.stderr, done.stderr
+        return Said(done.returncode, done.stdout, done.stderr)
+
+    def dlq(self, *arguments: str, **settings: str) -> Said:
+        """Run `python -m workers tasks dlq`."""
+        return self.run("tasks", "dlq", *arguments, **settings)
+
+    def manage(self, method: str, path: str, content: Any = None) -> Any:
+        """Ask RabbitMQ's management API."""
+        return manage(method, path, content)
+
+    def put(self, queue: str, body: bytes, **properties: Any) -> None:
+        """Publish a message past the client."""
+        self.channel.basic_publish(
+            "", queue, body, pika.BasicProperties(**properties), mandatory=True
+        )
+
+    def drain(self, queue: str) -> list[tuple[pika.BasicProperties, bytes]]:
+        """Take all that waits in a queue."""
+        found = []
+        while True:
+            method, properties, body = self.channel.basic_get(queue, auto_ack=True)
+            if method is None:
+                return found
+            found.append((properties, body))
+
+
+@pytest.fixture
+def site(vhost: str, tmp_path: Path) -> Iterator[Site]:
+    """Give the vhost with nothing in its queues."""
+    parameters = pika.ConnectionParameters("127.0.0.1", virtual_host=vhost)
+    connection = pika.BlockingConnection(parameters)
+    channel = connection.channel()
+    channel.confirm_delivery()
+    for queue in manage("GET", f"queues/{vhost}"):
+        channel.queue_purge(queue["name"])
+    yield Site(vhost, tmp_path, channel)
+    connection.close()
+
+
+@pytest.fixture
+def worker(site: Site) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Give what starts an agent with the stub engine, and comes back once it consumes; it is stopped at the end."""
+    running: list[subprocess.Popen[str]] = []
+
+    def start(agent: str, **settings: str) -> subprocess.Popen[str]:
+        defaults = {"ENGINE": "stub", "HEALTH_PORT": "0"}
+        with (site.folder / f"{agent}-{len(running)}.log").open("w") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "workers", agent],
+                env=site.environment(**{**defaults, **settings}),
+                cwd=site.folder,
+                stdout=log,
+                text=True,
+            )
+        running.append(process)
+        queue = load_agent(agent).queue
+        while not site.channel.queue_declare(queue, passive=True).method.consumer_count:
+            assert process.poll() is None, "the worker has ended"
+            site.channel.connection.sleep(0.05)
+        return process
+
+    yield start
+    for process in running:
+        process.terminate()
+    for process in running:
+        assert process.wait(30) == 0

@@ -8,6 +8,7 @@ import uuid
 from typing import TYPE_CHECKING
 
 import pytest
+import redis
 
 from workers.errors import StoreAwayError
 from workers.events import Event
@@ -37,10 +38,16 @@ def store() -> Iterator[TaskStore]:
 
 
 @pytest.fixture
-def claim(store: TaskStore) -> Iterator[Claim]:
+def claim() -> Iterator[Claim]:
     made = Claim("auto_orders", f"task-{uuid.uuid4()}", "a", replays=0, attempt=1)
     yield made
-    store.forget(made.queue, made.task_id)
+    lose(made)
+
+
+def lose(claim: Claim) -> None:
+    """Remove a record as a Redis without persistence does when it restarts."""
+    with redis.Redis.from_url(REDIS["REDIS_URL"]) as server:
+        server.delete(claim.key)
 
 
 def by(claim: Claim, owner: str, **changes: int) -> Claim:
@@ -132,7 +139,7 @@ def test_an_id_that_means_another_task_is_a_conflict(store: TaskStore, claim: Cl
 
 def test_a_record_that_was_lost_in_mid_run_is_made_again(store: TaskStore, claim: Claim) -> None:
     begin(store, claim)
-    store.forget(claim.queue, claim.task_id)
+    lose(claim)
     store.renew(claim)
 
     assert begin(store, by(claim, "b")) is Verdict.LEASED
@@ -168,3 +175,34 @@ def test_away_it_says_so_at_once_and_remembers_what_this_process_finished(claim:
     assert away.recall(by(claim, "b")) == EVENTS
     assert away.recall(dataclasses.replace(claim, task_id="other")) is None
     away.close()
+
+
+def test_a_task_that_is_given_up_is_forgotten_unless_it_runs_or_is_finished(
+    store: TaskStore, claim: Claim
+) -> None:
+    begin(store, claim)
+    store.forget(claim.queue, claim.task_id)
+    assert begin(store, by(claim, "b")) is Verdict.LEASED
+    store.release(claim, attempt=3)
+    assert begin(store, by(claim, "b")) is Verdict.STALE
+
+    store.forget(claim.queue, claim.task_id)
+    assert begin(store, by(claim, "b")) is Verdict.RUN
+    store.complete(by(claim, "b"), EVENTS)
+    store.forget(claim.queue, claim.task_id)
+    assert begin(store, by(claim, "c")) is Verdict.RESULT
+
+
+def test_the_events_of_a_task_that_was_finished_and_told_are_found(
+    store: TaskStore, claim: Claim
+) -> None:
+    def found(description: str = "do") -> tuple[Event, ...]:
+        return store.find_events(claim.queue, task(claim, description))
+
+    begin(store, claim)
+    assert found() == ()
+    store.complete(claim, EVENTS)
+    assert found() == ()
+    store.mark_done(claim)
+    assert found() == EVENTS
+    assert found("something else") == ()

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pika
 import pytest
 
 from workers.amqp.consumer import Delivery
-from workers.message import Message
+from workers.message import OBITUARY, Message
 
 
 def delivered(headers: dict[str, Any] | None = None, **properties: Any) -> Message:
@@ -83,3 +84,32 @@ def test_what_was_true_of_one_copy_is_not_said_of_the_next() -> None:
     copy = parked.copy(attempt=2)
 
     assert not {"is_parked", "is_unguarded"} & set(copy.headers or {})
+
+
+def test_a_revived_dead_letter_is_a_new_first_attempt_and_says_nothing_of_its_death() -> None:
+    message = delivered(
+        {
+            **dict.fromkeys(OBITUARY, "x"),
+            "attempt": 5,
+            "replays": 1,
+            "trace_id": "tr",
+            "first_seen": "2026-01-31T09:00:00+00:00",
+            "tenant": "t7",
+            "is_unguarded": True,
+            "x-death": [{"reason": "expired"}],
+        },
+        priority=7,
+        timestamp=1_700_000_000,
+    )
+
+    properties = message.revive()
+
+    assert properties.headers == {
+        "attempt": 1,
+        "replays": 2,
+        "trace_id": "tr",
+        "first_seen": "2026-01-31T09:00:00+00:00",
+        "tenant": "t7",
+    }
+    assert properties.priority == 7
+    assert properties.timestamp == pytest.approx(time.time(), abs=5)

@@ -78,11 +78,17 @@ def test_any_body_is_a_task_or_has_faults(body: bytes) -> None:
 
 def test_an_id_is_found_where_the_rest_is_wrong() -> None:
     assert find_id(b'{"id": "t1"}', MOST) == "t1"
-    assert find_id(b'{"id": 1}', MOST) == UNKNOWN
-    assert find_id(b"no", MOST) == UNKNOWN
-    assert find_id(rb'{"id": "\ud83d"}', MOST) == UNKNOWN
     assert find_id(rb'{"id": "\ud83d\ude00"}', MOST) == "\U0001f600"
-    assert find_id(b'{"id": "t1"}', 3) == UNKNOWN
+
+
+def test_a_body_without_an_id_is_named_by_its_digest() -> None:
+    bodies = (b'{"id": 1}', b"no", b'{"id": ""}', b"\xff", rb'{"id": "\ud83d"}')
+    names = {find_id(body, MOST) for body in bodies}
+
+    assert len(names) == len(bodies)
+    assert all(name.startswith(f"{UNKNOWN}-") for name in names)
+    assert find_id(b"no", MOST) == find_id(b"no", MOST)
+    assert find_id(b'{"id": "t1"}', 3).startswith(f"{UNKNOWN}-")
 
 
 def test_two_tasks_of_one_id_have_one_digest_only_if_they_ask_for_the_same() -> None:

@@ -1,0 +1,63 @@
+"""The command line: `python -m workers COMMAND`.
+
+Results are on standard output, and with `--format json` nothing else is; words for people are on standard error.
+Exit codes: 0 done, 1 an error, 3 what came of a task is not known yet, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import sys
+import traceback
+from typing import NoReturn
+
+from workers.cli import console
+from workers.cli.parsing import make_parser
+from workers.errors import InvalidTaskError, SettingsError, WorkersError
+
+
+def main() -> NoReturn:
+    """Run the command of this process, and end it: also where an agent's thread would hold it."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # What a model or a publisher wrote may be more than a terminal's encoding has, or half a character.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    code = run(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+    except OSError:
+        code = code or console.ERROR
+    with contextlib.suppress(OSError):
+        sys.stderr.flush()
+    os._exit(code)
+
+
+def run(arguments: list[str]) -> int:
+    """Run a command; gives its exit code. No error leaves it as a traceback."""
+    try:
+        chosen = make_parser().parse(arguments)
+        code: int = chosen.carry_out(chosen)
+    except (SettingsError, InvalidTaskError) as error:
+        for fault in error.faults:
+            console.error(fault)
+        return console.ERROR
+    except WorkersError as error:
+        console.error(str(error))
+        return console.ERROR
+    except BrokenPipeError:
+        return console.ERROR
+    except KeyboardInterrupt:
+        console.tell("interrupted")
+        return console.INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - told in one line
+        return _defect(error)
+    return code
+
+
+def _defect(error: Exception) -> int:
+    if os.environ.get("LOG_LEVEL", "").lower() == "debug":
+        traceback.print_exception(error)
+    words = console.plain(f"{type(error).__name__}: {error}")
+    console.error(f"failed in a way it should not: {words}; LOG_LEVEL=debug shows where")
+    return console.ERROR

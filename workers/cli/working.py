@@ -1,0 +1,36 @@
+"""`python -m workers AGENT`, and `--list`."""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import TYPE_CHECKING
+
+from workers import logs
+from workers.agents import AGENTS, load_agent
+from workers.cli import console
+from workers.settings import default_dotenv, load_settings
+
+if TYPE_CHECKING:
+    import argparse
+
+LOG = logging.getLogger(__name__)
+
+
+def work(chosen: argparse.Namespace) -> int:
+    """Work on the tasks of one agent's queue; gives the worker's exit code."""
+    settings = load_settings(os.environ, default_dotenv())
+    logs.configure(settings.log_level, settings.secrets())
+    try:
+        return load_agent(chosen.agent)(settings).start()
+    except Exception:
+        LOG.exception("internal_error")
+        return console.ERROR
+
+
+def show_agents(_: argparse.Namespace) -> int:
+    """Show each agent's name, queue and role."""
+    for name in AGENTS:
+        agent = load_agent(name)
+        print(f"{name:<16} {agent.queue:<22} {agent.role}")
+    return console.OK

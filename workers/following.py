@@ -1,0 +1,108 @@
+"""Follows tasks to their events on Kafka."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from typing import TYPE_CHECKING, Any, Self
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from workers.errors import EventsAwayError
+from workers.events import COMPLETIONS, ERRORS
+from workers.kafka import connection, say, silent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from workers.settings import Settings
+
+TOPICS = (COMPLETIONS, ERRORS)
+ANSWER_TIMEOUT = 10.0
+"""Seconds that the brokers may take to say where the topics end."""
+GLANCE = 0.5
+
+
+class EventFollower:
+    """Reads `ai.completions` and `ai.errors` from where they end when it is made: so make it, then publish.
+
+    Raises EventsAwayError where Kafka cannot be reached, or a topic is missing. For one thread.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._place = settings.kafka_bootstrap_servers
+        self._consumer = Consumer(
+            {
+                **connection(settings),
+                # No group is joined, and nothing committed; librdkafka wants a name all the same.
+                "group.id": f"bizops-workers-{uuid.uuid4().hex}",
+                "enable.auto.commit": False,
+            },
+            logger=silent(),
+        )
+        try:
+            self._consumer.assign(self._ends())
+        except KafkaException as error:
+            self._consumer.close()
+            message = f"Kafka cannot be reached: {self._place}: {say(error)}"
+            raise EventsAwayError(message) from None
+        except EventsAwayError:
+            self._consumer.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._consumer.close()
+
+    def follow(self, queue: str, task_id: str, timeout: float) -> Iterator[dict[str, Any]]:
+        """Give a task's events as they come: failed attempts, and last of all what came of it.
+
+        Ends without a last one after `timeout` seconds. `is_last` tells which it is.
+        """
+        deadline = time.monotonic() + timeout
+        while (left := deadline - time.monotonic()) > 0:
+            record = self._consumer.poll(min(left, GLANCE))
+            # An error of the connection mends itself; what was missed meanwhile comes after it.
+            if record is None or record.error() or record.key() != task_id.encode():
+                continue
+            event = _read(record.value() or b"")
+            if event.get("queue") == queue and event.get("task_id") == task_id:
+                yield event
+                if is_last(event):
+                    return
+
+    def _ends(self) -> list[TopicPartition]:
+        known = self._consumer.list_topics(timeout=ANSWER_TIMEOUT).topics
+        if missing := [topic for topic in TOPICS if topic not in known or known[topic].error]:
+            message = (
+                f"Kafka has no {' and no '.join(missing)}; the topology declares it: bizops apply"
+            )
+            raise EventsAwayError(message)
+        return [
+            TopicPartition(topic, number, self._end(topic, number))
+            for topic in TOPICS
+            for number in known[topic].partitions
+        ]
+
+    def _end(self, topic: str, number: int) -> int:
+        partition = TopicPartition(topic, number)
+        _, end = self._consumer.get_watermark_offsets(partition, timeout=ANSWER_TIMEOUT)
+        return int(end)
+
+
+def is_last(event: dict[str, Any]) -> bool:
+    """Whether nothing follows an event of `ai.completions` or `ai.errors`: not a failure that is tried again."""
+    return event["type"] != "task.failed" or not event["data"]["will_retry"]
+
+
+def _read(value: bytes) -> dict[str, Any]:
+    """Read an event; empty where somebody else wrote something else there."""
+    try:
+        found = json.loads(value)
+    except ValueError:
+        return {}
+    is_event = isinstance(found, dict) and found.get("version") == 1
+    return found if is_event else {}
