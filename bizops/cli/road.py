@@ -86,9 +86,9 @@ class Road:
             if carriage.stop.level:
                 return ApplyResult(interrupted=True)
             again = self.plan(question).plan
-            _check(again)
-            if again.digest != planned.plan.digest:
+            if again.is_complete and again.digest != planned.plan.digest:
                 raise errors.StalePlanError(_moved(planned.plan, again))
+            _check(again)
             names = {change.address.provider for change in again.changes}
             names |= {write.provider for write in again.writes}
             return applier.apply(
@@ -187,7 +187,9 @@ def _may_mean(choice: Choice, name: str) -> bool:
 
 def _check(plan: Plan) -> None:
     if not plan.is_complete:
-        message = "the plan is incomplete: what could not be read cannot be compared, so nothing is applied"
+        why = [f"{system.provider}: {system.problem}" for system in plan.systems if system.problem]
+        why += [f"{observed.address}: {observed.why}" for observed in plan.unreadable if not why]
+        message = f"the plan is incomplete, so nothing is applied: {'; '.join(why[:3])}"
         raise errors.IncompletePlanError(message)
     if plan.refusals:
         message = "nothing is applied while a change is refused"

@@ -31,10 +31,7 @@ class Kept(FakeProvider):
         self._path = path
         self._state: dict[str, Any] = json.loads(path.read_text())
         super().__init__(
-            things={
-                name: {tuple(key.split(".")): value for key, value in settings.items()}
-                for name, settings in self._state.get("things", {}).items()
-            },
+            things=_things(self._state),
             fails={name: list(words) for name, words in self._state.get("fails", {}).items()},
             problem=self._state.get("problem", ""),
             settles=self._state.get("settles", {}),
@@ -43,7 +40,9 @@ class Kept(FakeProvider):
         )
 
     def observe(self, resources: Sequence[Resource], scope: Scope) -> Observations:
-        """Observe, as slowly as told; a file beside the state says that it has begun."""
+        """Observe what the file holds by now, as slowly as told; a file beside it says that it has begun."""
+        self._state = json.loads(self._path.read_text())
+        self.things, self.problem = _things(self._state), self._state.get("problem", "")
         self._path.with_name("reading").touch()
         time.sleep(self._state.get("read_seconds", 0))
         return super().observe(resources, scope)
@@ -63,6 +62,13 @@ class Kept(FakeProvider):
         }
         self._path.write_text(json.dumps(self._state))
         return outcomes
+
+
+def _things(state: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: {tuple(key.split(".")): value for key, value in settings.items()}
+        for name, settings in state.get("things", {}).items()
+    }
 
 
 if __name__ == "__main__":

@@ -115,6 +115,27 @@ def test_destroy_wants_the_name_typed(
     assert len(bench.things()) == count
 
 
+@pytest.mark.parametrize(
+    ("meanwhile", "code", "words"),
+    [
+        ({"things": {"own_a": {"size": 1}}}, 1, "since the plan was shown (fake.thing/own_a)"),
+        ({"things": {"own_c": {"size": 30}}}, 1, "since the plan was shown (fake.thing/own_c)"),
+        ({"things": {}, "problem": "it went down"}, 3, "nothing is applied: fake: it went down"),
+    ],
+)
+def test_what_moves_while_one_reads_the_plan_is_named_and_nothing_is_written(
+    meanwhile: dict[str, Any], code: int, words: str, bench: Bench
+) -> None:
+    """The plan is made again after the consent; what was agreed to is all that may be done."""
+    with typing(bench, "apply") as typist:
+        typist.wait_for("is accepted:")
+        bench.live(**meanwhile)
+        typist.type("yes")
+        assert typist.end() == code
+    assert words in " ".join(typist.seen.split())
+    assert bench.things() == meanwhile["things"]
+
+
 def test_progress_is_drawn_in_place_and_leaves_one_line_for_each(bench: Bench) -> None:
     """While it settles a bar and a hint stand at the bottom; afterwards only results."""
     bench.live({}, settles={"own_b": 6})
