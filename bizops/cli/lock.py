@@ -42,7 +42,8 @@ def holder() -> str:
 def held(lease: Lease | None, terms: Terms, stop: Stop) -> Iterator[None]:
     """Hold the lease inside the block. Without one to hold, say so and go on.
 
-    Raises LockHeldError when another holder keeps it longer than `terms.timeout`. Who is told to stop while waiting
+    Raises LockHeldError when another holder keeps it longer than `terms.timeout`, a ProviderError where its system does
+    not let us take it. Who is told to stop while waiting
     holds nothing inside the block, and has to look. Where a renewal fails, `stop` is
     asked to start nothing more: another apply may begin.
     """
@@ -73,7 +74,7 @@ def _is_taken(lease: Lease, terms: Terms, stop: Stop) -> bool:
     deadline = time.monotonic() + terms.timeout
     told = ""
     while True:
-        other = lease.take()
+        other = _holder_after_taking(lease)
         if not other:
             return True
         if time.monotonic() >= deadline:
@@ -86,6 +87,16 @@ def _is_taken(lease: Lease, terms: Terms, stop: Stop) -> bool:
         stop.changed.wait(min(0.5, max(0.0, deadline - time.monotonic())))
         if stop.level:
             return False
+
+
+def _holder_after_taking(lease: Lease) -> str:
+    """Take the lease and give its holder, "" where that is us; raises a ProviderError that says what it was for."""
+    try:
+        return lease.take()
+    except errors.ProviderError as error:
+        remedy = "--lock=false goes without it, where nobody else applies this topology"
+        message = f"the lock cannot be taken: {error}"
+        raise type(error)(message, remedy=remedy, setting=error.setting) from None
 
 
 def _renew(lease: Lease, stop: Stop, ended: threading.Event) -> None:

@@ -72,9 +72,9 @@ def _timed(
     return _option(
         flags,
         metavar="SECONDS",
-        help=text,
+        help=f"{text}  [default: {shown}]",
         parser=parser,
-        show_default=shown,
+        show_default=False,
         envvar=f"BIZOPS_{name}",
         rich_help_panel=panel,
     )
@@ -153,7 +153,8 @@ class Take(Group):
     """What else a plan may take in hand."""
 
     adopt: Annotated[
-        list[str], _listed("--adopt", "GLOB", "Take over these services of others.", CONSENT)
+        list[str],
+        _listed("--adopt", "GLOB", "Take over these services and secrets of others.", CONSENT),
     ]
     refresh_images: Annotated[
         list[str],
@@ -164,7 +165,7 @@ class Take(Group):
         _option(
             metavar="N",
             min=0,
-            help="Let so many objects of one system go (without it, 30 % and no more).",
+            help="Let so many objects of one system go (without it, 30 % of them).",
             envvar="BIZOPS_MAX_DELETES",
             rich_help_panel=CONSENT,
         ),

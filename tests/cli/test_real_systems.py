@@ -142,6 +142,17 @@ def test_a_system_that_is_down_leaves_the_others_reported(real: Real) -> None:
     assert len(found.stderr.splitlines()) < 10
 
 
+def test_a_lock_that_cannot_be_taken_says_so_and_what_to_do(real: Real) -> None:
+    """A target without RabbitMQ still takes its lock there, so the error must not look like a read that failed."""
+    words = ("apply", "-y", "--target", "kafka.*", "--timeout", "3")
+    found = real.call(*words, RABBIT="http://127.0.0.1:1")
+    assert found.returncode == 1
+    assert "the lock cannot be taken: http://127.0.0.1:1 refused the connection" in found.stderr
+    assert "--lock=false" in found.stderr
+    assert real.call("plan", "--target", "kafka.*", "--detailed-exitcode").returncode == 2
+    assert real.call(*words, "--lock=false", RABBIT="http://127.0.0.1:1").returncode == 0
+
+
 def test_a_refused_password_is_never_printed(real: Real) -> None:
     """Neither as text nor as JSON nor in a traceback."""
     for arguments in (
