@@ -25,6 +25,9 @@ _SERVER = re.compile(r"(?:[A-Za-z_]+://)?(?:\[[0-9A-Fa-f:.%]+\]|[^\s:/\[\]]+)(?:
 _PROTOCOLS = ("plaintext://", "ssl://", "sasl_plaintext://", "sasl_ssl://")
 _TOO_HIGH = 65536
 _SERVERS = "bootstrap.servers"
+_MOST_PARTITIONS = 100_000
+_MOST_REPLICAS = 10_000
+"""What librdkafka takes for one topic (2.x: `RD_KAFKAP_PARTITIONS_MAX`, `RD_KAFKAP_BROKERS_MAX`)."""
 
 _Pairs = tuple[tuple[str, Any], ...]
 
@@ -78,13 +81,15 @@ def _report(title: str, problems: dict[str, str]) -> None:
 class TopicSpec(Spec):
     """A topic. What is left out is not managed, and taken from the broker's defaults at creation."""
 
-    partitions: Annotated[int, Field(ge=1, le=2**31 - 1), BeforeValidator(_count)] | None = Field(
-        default=None,
-        description="Number of partitions, such as 3. It can grow in place and never shrink.",
-        examples=[3],
+    partitions: Annotated[int, Field(ge=1, le=_MOST_PARTITIONS), BeforeValidator(_count)] | None = (
+        Field(
+            default=None,
+            description="Number of partitions, such as 3. It can grow in place and never shrink.",
+            examples=[3],
+        )
     )
     replication_factor: (
-        Annotated[int, Field(ge=1, le=2**15 - 1), BeforeValidator(_count)] | None
+        Annotated[int, Field(ge=1, le=_MOST_REPLICAS), BeforeValidator(_count)] | None
     ) = Field(
         default=None,
         description="Copies of each partition, on as many brokers, such as 2. It cannot be changed afterwards.",
