@@ -18,7 +18,7 @@ from requests.adapters import HTTPAdapter
 from requests.utils import get_environ_proxies, select_proxy
 
 from bizops import errors
-from bizops.providers.rabbitmq import failures
+from bizops.providers.rabbitmq import deadline, failures
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -164,6 +164,7 @@ def _connections(
         urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
     pool = adapter.get_connection_with_tls_context(prepared, verify, proxies=proxies, cert=pair)
     assert isinstance(pool, urllib3.HTTPConnectionPool)  # noqa: S101 - of an http or https URL
+    deadline.bound(pool)
     is_proxied = bool(select_proxy(connection.url, proxies)) and not connection.is_tls
     return pool, f"{connection.url}/api" if is_proxied else prepared.path_url
 
