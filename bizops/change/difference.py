@@ -55,7 +55,8 @@ class EffectKind(Enum):
 class Effect:
     """A consequence in words, with the numbers behind it as sorted pairs: `(("of", 4), ("tasks", 4))`.
 
-    A DATA_LOSS effect makes the guard ask for consent to this address. Numbers that the live system keeps
+    A DATA_LOSS effect makes the guard ask for consent to this address. `takes_along` in `data` counts what others made
+    and what goes with a deletion, so that a provider knows which of it was shown. Numbers that the live system keeps
     changing (messages, consumers) belong in `live`, which neither decides nor enters a digest.
     """
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from bizops import provider
 from bizops.change import Action, Change, Effect, EffectKind, Plan, Refusal
-from bizops.planner.comparison import compare
+from bizops.planner.comparison import compare, with_effects
 from bizops.planner.consequences import recreated
 from bizops.planner.selection import Choice, Selection, check_named, select, unmatched
 from bizops.provider import Derived, Observations, Scope, is_match
@@ -118,7 +118,8 @@ def _changes(
             destroyed = _destruction(change, resource)
             if destroyed is None:
                 continue
-            change, refused = destroyed, tuple(r for r in refused if not r.field)
+            change = with_effects(destroyed, kind)
+            refused = tuple(r for r in refused if not r.field)
         changes.append(change)
         refusals.extend(refused)
     return changes, refusals
@@ -133,7 +134,9 @@ def _destruction(change: Change, resource: Resource) -> Change | None:
 
 
 def _deletion(observed: Observation) -> Change:
-    return Change(observed.address, Action.DELETE, None, observed, needs=observed.needs)
+    kind = provider.definition(observed.address.provider).kind(observed.address.kind)
+    change = Change(observed.address, Action.DELETE, None, observed, needs=observed.needs)
+    return with_effects(change, kind)
 
 
 def _unmanaged(

@@ -28,10 +28,10 @@ def compare(
     if resource.external:
         return _external(resource, observed)
     if observed.presence is Presence.ABSENT:
-        return _with_effects(_creation(resource, observed), kind), ()
+        return with_effects(_creation(resource, observed), kind), ()
     change, refusals = _update(resource, observed, kind)
     adopted, ownership = _adoption(change, kind, topology, choice)
-    return _with_effects(adopted, kind), (*ownership, *refusals)
+    return with_effects(adopted, kind), (*ownership, *refusals)
 
 
 def _external(resource: Resource, observed: Observation) -> Compared:
@@ -123,7 +123,8 @@ def _adoption(
     return change, (Refusal(change.address, "", why, remedies),)
 
 
-def _with_effects(change: Change, kind: Kind) -> Change:
+def with_effects(change: Change, kind: Kind) -> Change:
+    """Give the change with the consequences that its kind sees in it."""
     if change.action is Action.NOOP:
         return change
     return replace(change, effects=(*change.effects, *kind.effects(change)))

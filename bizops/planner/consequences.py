@@ -35,7 +35,8 @@ def recreated(changes: Sequence[Change]) -> list[Change]:
             ]
             if surviving:
                 names = ", ".join(str(address) for address in surviving)
-                effect = Effect(EffectKind.WARNING, f"takes along {names}")
+                data = (("takes_along", len(surviving)),)
+                effect = Effect(EffectKind.WARNING, f"takes along {names}", data)
                 planned[change.address] = replace(
                     planned[change.address], effects=(*change.effects, effect)
                 )

@@ -134,6 +134,7 @@ EXCHANGE = Kind(
     {"": rules.exchange_rule},
     _summary,
     references=exchange_references,
+    effects=rules.exchange_effects,
     protected=names.is_protected_exchange,
     name_problem=names.name_problem,
     is_external=lambda spec: spec.external,

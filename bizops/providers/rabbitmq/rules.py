@@ -144,6 +144,15 @@ def exchange_rule(transition: Transition) -> Verdict:
     return Verdict(Mutability.REPLACE, "fixed when the exchange is declared")
 
 
+def exchange_effects(change: Change) -> Iterable[Effect]:
+    """Name the bindings to and from other exchanges that a deletion takes along: nothing else shows them."""
+    others = change.observed.raw
+    if change.action is Action.DELETE and others:
+        names = ", ".join(f"{b.exchange} -> {b.destination} ({b.routing_key!r})" for b in others)
+        text = f"takes along bindings between exchanges: {names}"
+        yield Effect(EffectKind.WARNING, text, (("takes_along", len(others)),))
+
+
 def in_place(_transition: Transition) -> Verdict:
     """Let a policy change; what it does to queues is an effect of the change."""
     return IN_PLACE
@@ -159,9 +168,9 @@ def policy_effects(change: Change) -> Iterable[Effect]:
     for queue in vhost.queues.values():
         lost = _loss_on(queue, vhost, policies, version)
         if lost:
-            yield Effect(
-                EffectKind.DATA_LOSS, f"queue {queue.name}: {lost}", (("field", "definition"),)
-            )
+            is_kept = change.action is not Action.DELETE
+            data = (("field", "definition"),) if is_kept else ()
+            yield Effect(EffectKind.DATA_LOSS, f"queue {queue.name}: {lost}", data)
 
 
 def _as_policy(change: Change) -> Policy | None:

@@ -82,7 +82,8 @@ def _creation(change: Change, spec: Spec, vhost: str, action: Action) -> Request
 def _deletion(step: Step, change: Change, vhost: str) -> Request:
     """Guard a deletion without consent as well as the broker allows: only when empty, only when unused.
 
-    An exchange that is replaced gets its bindings back, so there nothing is guarded.
+    An exchange that is replaced gets its bindings back, and one whose bindings of others the plan names takes them
+    along, so there nothing is guarded.
     """
     address = change.address
     if address.kind == "binding":
@@ -95,9 +96,14 @@ def _deletion(step: Step, change: Change, vhost: str) -> Request:
     guard = ""
     if not step.consent and address.kind == "queue":
         guard = "?if-empty=true&if-unused=true"
-    elif not step.consent and address.kind == "exchange" and change.action is Action.DELETE:
+    elif address.kind == "exchange" and change.action is Action.DELETE and not _is_shared(change):
         guard = "?if-unused=true"
     return Request("DELETE", f"{path}/{vhost}/{encode(address.name)}{guard}")
+
+
+def _is_shared(change: Change) -> bool:
+    """True where the plan names bindings of others that go with this one."""
+    return any(key == "takes_along" for effect in change.effects for key, _ in effect.data)
 
 
 def _queue_body(name: str, spec: QueueSpec) -> dict[str, Any]:

@@ -29,7 +29,7 @@ _MONITOR = Duration(5000)
 
 def of_service(change: Change) -> Iterable[Effect]:
     """Give what a reader must know of a change of a service before saying yes."""
-    if change.action is Action.CREATE:
+    if change.action in {Action.CREATE, Action.DELETE}:
         return ()
     if change.action is Action.REPLACE:
         return _replacement(change)

@@ -150,6 +150,10 @@ class Broker:
     def carry_out(self, plan: Plan, consent: Sequence[str] = ()) -> ApplyResult:
         return carry_out(self.live, plan, consent)
 
+    def own(self, kind: str, *patterns: str) -> None:
+        """Let the scope own more than queues and exchanges."""
+        self.scope = replace(self.scope, owns=(*self.scope.owns, (kind, patterns)))
+
     def change(self, plan: Plan, name: str) -> Change:
         return next(change for change in plan.changes if change.address.name == name)
 

@@ -1,0 +1,99 @@
+"""What goes with something that is deleted: bindings of others, and the shelter that a policy gave."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bizops.change import EffectKind, Status
+from bizops.planner import Choice
+
+pytestmark = pytest.mark.integration
+
+DESTROY = Choice(destroy=True)
+
+
+def shelter(**definition: Any) -> dict[str, Any]:
+    """Declare a policy that stands over a queue of somebody else."""
+    policy = {"pattern": "^oth", "apply_to": "queues", "priority": 10, "definition": definition}
+    return {"policies": {"own_shelter": policy}}
+
+
+def bind_exchanges(broker: Any, source: str, destination: str) -> None:
+    url = broker.url("bindings", broker.vhost, "e", source, "e", destination)
+    broker.admin.post(url, json={"routing_key": "k"}, timeout=20).raise_for_status()
+
+
+def test_an_exchange_goes_with_the_bindings_of_others_that_the_plan_names(broker: Any) -> None:
+    """What the plan says goes along does so, also where the other end goes at the same time."""
+    declared = {"exchanges": {"own_x": {}, "own_y": {}}, "queues": {"own_a": {}}}
+    broker.converge(declared)
+    broker.put("queues", "others", {})
+    for queue in ("others", "own_a"):
+        broker.bind("own_x", queue, {"routing_key": "k"})
+    bind_exchanges(broker, "own_x", "own_y")
+    bind_exchanges(broker, "own_y", "amq.topic")
+
+    plan = broker.plan(declared, DESTROY)
+    result = broker.carry_out(plan)
+
+    told = {change.address.name: [e.text for e in change.effects] for change in plan.changes}
+    assert told["own_y"] == [
+        "takes along bindings between exchanges: own_x -> own_y ('k'), own_y -> amq.topic ('k')"
+    ]
+    assert told["own_x"][1] == (
+        "takes along rabbitmq.binding/own_x:k:others, rabbitmq.binding/own_x:k:own_a"
+    )
+    assert {Status.APPLIED} == {outcome.status for outcome in result.outcomes}
+    assert not [e for e in broker.listing("exchanges") if e["name"].startswith("own_")]
+    assert set(broker.queues()) == {"others"}
+
+
+def test_an_exchange_that_somebody_bound_since_the_plan_stays(broker: Any) -> None:
+    """Nobody agreed to that binding, so the broker's own guard holds."""
+    declared = {"exchanges": {"own_x": {}}}
+    broker.converge(declared)
+    plan = broker.plan(declared, DESTROY)
+    broker.put("queues", "others", {})
+    broker.bind("own_x", "others", {"routing_key": "k"})
+
+    (outcome,) = broker.carry_out(plan).outcomes
+
+    assert outcome.status is Status.FAILED
+    assert "in use" in outcome.detail
+
+
+@pytest.mark.parametrize("choice", [DESTROY, Choice(prune=True)], ids=["destroy", "prune"])
+def test_deleting_a_policy_that_lets_another_bite_needs_consent(
+    broker: Any, choice: Choice
+) -> None:
+    """Under a shelter of 1000 the catch-all of 10 does not apply; without it 90 of 100 would go."""
+    broker.put("queues", "others", {})
+    broker.converge(shelter(**{"max-length": 1000}))
+    broker.policy("catch-all", {"max-length": 10})
+    broker.publish("others", 100)
+    declared = shelter(**{"max-length": 1000}) if choice.destroy else {"exchanges": {"own_x": {}}}
+    broker.own("policy", "own_*")
+
+    refused = broker.plan(declared, choice)
+
+    assert ["queue others: it drops 90 of 100 messages"] == [r.why for r in refused.refusals]
+    assert broker.count("others") == 100
+    named = broker.plan(declared, choice, allow_data_loss=("rabbitmq.policy/own_shelter",))
+    assert not named.refusals
+    broker.carry_out(named)
+    assert not broker.policies().keys() - {"catch-all"}
+
+
+def test_deleting_a_policy_that_sheltered_nothing_asks_nobody(broker: Any) -> None:
+    """A limit that goes loses no message."""
+    broker.put("queues", "others", {})
+    declared = shelter(**{"max-length": 1000})
+    broker.converge(declared)
+    broker.publish("others", 30)
+
+    plan = broker.plan(declared, DESTROY)
+
+    assert not plan.refusals
+    assert not [e for c in plan.changes for e in c.effects if e.kind is EffectKind.DATA_LOSS]
