@@ -1,7 +1,8 @@
 """The difference between what is declared and what is there, field by field; pure.
 
-Both sides come as settings by path, already normalised by the provider, so equal means `==`. Nested values are told
-apart by deepdiff, which is imported only where two nested values differ.
+Both sides come as settings by path, already normalised by the provider, so equal means `==`, but for one thing that
+Python alone calls equal: true is not 1. Nested values are told apart by deepdiff, which is imported only where two
+nested values differ.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ def diff(
     or where we wrote it ourselves; every other undeclared setting is not ours to judge.
     """
     if all(
-        path in observed and observed[path].value == value for path, value in desired.items()
+        path in observed and _is_same(observed[path].value, value)
+        for path, value in desired.items()
     ) and not any(_is_surplus(path, field, desired, whole) for path, field in observed.items()):
         return ()
     return tuple(_changes(desired, observed, whole))
@@ -39,10 +41,14 @@ def _changes(
     for path in sorted({*desired, *observed}):
         before = observed.get(path, nothing)
         if path in desired:
-            if path not in observed or before.value != desired[path]:
+            if path not in observed or not _is_same(before.value, desired[path]):
                 yield from _nested(path, before, desired[path])
         elif _is_surplus(path, before, desired, whole):
             yield FieldChange(path, before.value, None, before.origin)
+
+
+def _is_same(before: Any, after: Any) -> bool:  # noqa: ANN401 - any setting
+    return bool(before == after) and isinstance(before, bool) == isinstance(after, bool)
 
 
 def _is_surplus(

@@ -22,6 +22,13 @@ def test_a_declared_setting_that_is_not_live_differs() -> None:
     assert (FieldChange(("size",), None, 0),) == diff({("size",): 0}, {})
 
 
+def test_true_is_not_one() -> None:
+    """Systems tell them apart, as RabbitMQ does in arguments; Python alone calls them equal."""
+    assert (FieldChange(("x",), 1, True),) == diff({("x",): True}, {("x",): Field(1)})
+    assert (FieldChange(("x",), False, 0),) == diff({("x",): 0}, {("x",): Field(value=False)})
+    assert () == diff({("x",): True}, {("x",): Field(value=True)})
+
+
 def test_a_map_owned_whole_loses_what_nobody_declares() -> None:
     """A live key of such a map goes, but only where the map is declared at all."""
     observed = {("env", "A"): Field("1"), ("env", "B"): Field("2")}
