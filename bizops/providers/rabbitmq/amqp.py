@@ -11,6 +11,7 @@ import logging
 import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from bizops import errors
 from bizops.providers.rabbitmq.connection import AMQP_PORTS, Connection
@@ -43,6 +44,9 @@ def count(
 
     logging.getLogger("pika").addHandler(logging.NullHandler())  # it tells all on stderr otherwise
     from pika import exceptions  # noqa: PLC0415 - as above
+    from pika.adapters.utils.connection_workflow import (  # noqa: PLC0415 - as above
+        AMQPConnectorException,  # no AMQPError, though the blocking connection lets it through
+    )
 
     found: dict[str, Count | None] = {}
     try:
@@ -61,9 +65,8 @@ def count(
                     elif error.reply_code != _LOCKED:
                         raise
                     channel = link.channel()
-    except (exceptions.AMQPError, OSError, TimeoutError) as error:
-        words = str(error) or type(error).__name__
-        message = f"AMQP at {_shown(connection)}: {words}"
+    except (exceptions.AMQPError, AMQPConnectorException, OSError) as error:
+        message = f"AMQP at {_shown(connection)}: {_words(error)}"
         raise errors.UnreachableError(message) from None
     return found
 
@@ -114,8 +117,24 @@ def _context(connection: Connection) -> ssl.SSLContext:
     return context
 
 
+def _words(error: Exception) -> str:
+    """Say what went wrong; pika wraps the cause, or gives the name of a class of its own."""
+    cause = getattr(error.args[0] if error.args else None, "exception", error)
+    if "Timeout" in type(cause).__name__:
+        return "no answer in time"
+    if "IncompatibleProtocol" in type(cause).__name__:
+        return "it does not speak AMQP here; a port with TLS takes amqps://"
+    if isinstance(cause, ssl.SSLError):
+        return f"TLS failed: {cause.reason or cause}"
+    if isinstance(cause, OSError):
+        return cause.strerror or str(cause)
+    return str(cause) or type(cause).__name__
+
+
 def _shown(connection: Connection) -> str:
     """Give the address without user and password."""
     if connection.amqp_url is not None:
-        return connection.amqp_url.reveal().rpartition("@")[2].removeprefix("amqp://")
+        parts = urlsplit(connection.amqp_url.reveal())
+        port = parts.port or AMQP_PORTS["https" if parts.scheme == "amqps" else "http"]
+        return f"{parts.hostname}:{port}"
     return f"{connection.host}:{AMQP_PORTS['https' if connection.is_tls else 'http']}"

@@ -91,13 +91,17 @@ class Connection(Spec):
     @field_validator("url")
     @classmethod
     def _leads_somewhere(cls, url: str) -> str:
-        try:
-            parts = urlsplit(url)
-            is_valid = parts.scheme in AMQP_PORTS and bool(parts.hostname) and parts.port != 0
-        except ValueError:  # the port is no number, or beyond 65535
-            is_valid = False
-        if not is_valid:
+        if not _is_at_a_host(url, ("http", "https")):
             message = "must look like http://HOST:15672 or https://HOST:15671"
+            raise ValueError(message)
+        return url
+
+    @field_validator("amqp_url")
+    @classmethod
+    def _leads_to_a_broker(cls, url: Secret | None) -> Secret | None:
+        """Leave the vhost and all options to us: both would be overruled, or fail when nobody expects it."""
+        if url is not None and not _is_at_a_host(url.reveal(), ("amqp", "amqps")):
+            message = "must look like amqp://HOST:5672 or amqps://HOST:5671, without options"
             raise ValueError(message)
         return url
 
@@ -110,3 +114,12 @@ class Connection(Spec):
     def is_tls(self) -> bool:
         """True where the management API is asked over TLS."""
         return urlsplit(self.url).scheme == "https"
+
+
+def _is_at_a_host(url: str, schemes: tuple[str, ...]) -> bool:
+    try:
+        parts = urlsplit(url)
+        has_port = parts.port != 0
+    except ValueError:  # the port is no number, or beyond 65535
+        return False
+    return parts.scheme in schemes and bool(parts.hostname) and has_port and not parts.query

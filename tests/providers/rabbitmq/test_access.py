@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 import time
 import uuid
 from typing import TYPE_CHECKING, Any
@@ -188,6 +189,33 @@ def test_without_amqp_nothing_is_taken_for_empty(broker: Any, user: Any) -> None
     assert stake.needs_consent
     assert "an unknown number of consumers" in stake.text
     assert "127.0.0.1:9" in stake.text
+    live.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("amqp://127.0.0.1:9", "127.0.0.1:9: Connection refused"),
+        ("amqp://127.0.0.1:{silent}", "127.0.0.1:{silent}: no answer in time"),
+        ("amqps://127.0.0.1:{amqp}", "127.0.0.1:{amqp}: TLS failed: WRONG_VERSION_NUMBER"),
+        ("amqp://127.0.0.1:{http}", "127.0.0.1:{http}: no answer in time"),
+        ("amqp://guest:wrong-4713@127.0.0.1:{amqp}", "127.0.0.1:{amqp}: ConnectionClosedByBroker"),
+    ],
+)
+def test_why_amqp_did_not_answer_is_said(broker: Any, url: str, words: str) -> None:
+    """Each cause in words; a port where nobody speaks, as Redis's, is one of them and no crash of ours."""
+    broker.put("queues", "own_a", {})
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        ports = {"amqp": broker.amqp, "http": broker.http, "silent": silent.getsockname()[1]}
+        connection = Connection.model_validate(
+            {"url": f"http://127.0.0.1:{broker.http}", "amqp_url": url.format(**ports)}
+        )
+        live = DEFINITION.connect(connection, broker.scope.settings, Options(timeout=1))
+
+        (stake,) = live.weigh([broker.resources({"queues": {"own_a": {}}})[0].address])
+
+    assert f"AMQP at {words.format(**ports)}" in stake.text
+    assert "4713" not in stake.text
     live.close()
 
 

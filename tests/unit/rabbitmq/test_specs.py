@@ -164,6 +164,20 @@ def test_the_password_is_never_part_of_the_url() -> None:
     assert "s3cret-1" not in repr(found)
 
 
+@pytest.mark.parametrize(
+    "url",
+    ["rmq:5672", "http://rmq:15672", "amqp://", "amqp://x:70000", "amqp://u:s3cret@x/?heartbeat=z"],
+)
+def test_an_amqp_url_that_leads_nowhere_is_a_fault_before_it_is_needed(url: str) -> None:
+    """It is used only where messages are at stake, so it would fail late; what it holds is not told."""
+    with pytest.raises(ValidationError) as caught:
+        Connection.model_validate({"amqp_url": url})
+
+    (error,) = caught.value.errors()
+    assert error["loc"] == ("amqp_url",)
+    assert "s3cret" not in error["msg"]
+
+
 @pytest.mark.parametrize("url", ["rmq:15672", "ftp://x", "http://", "http://x:y", "http://x:70000"])
 def test_a_url_that_leads_nowhere_is_a_fault(url: str) -> None:
     """Scheme, host and port; the fault is the url's own, so that it is shown where that stands."""
