@@ -25,6 +25,7 @@ class LiveQueue:
     """A queue of the cheap listing. `messages` is None where that listing has no count: quorum queues and streams.
 
     For classic queues the broker asks the queue itself, so its count is true at that moment (3.10.8 and 4.0.5).
+    Quorum queues get theirs from `counting`, where it decides.
     """
 
     name: str
@@ -40,7 +41,7 @@ class LiveQueue:
     @property
     def is_known_empty(self) -> bool:
         """True where no message is at stake, and we can be sure."""
-        return self.type == "classic" and self.messages == 0
+        return self.messages == 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bizops import errors
 from bizops.change import Action, Outcome, Readiness, Status, System
 from bizops.provider import Observations, Scope, Stake
-from bizops.providers.rabbitmq import amqp, health, reading, settling, stakes, writing
+from bizops.providers.rabbitmq import amqp, counting, health, reading, settling, stakes, writing
 from bizops.providers.rabbitmq.client import Client
 from bizops.providers.rabbitmq.lease import QueueLease
 from bizops.providers.rabbitmq.live import Snapshot, version
@@ -16,7 +18,7 @@ from bizops.providers.rabbitmq.observing import Observer
 from bizops.providers.rabbitmq.rematching import Rematching
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from bizops.change import Step
     from bizops.provider import Health, Lease, Options
@@ -40,12 +42,15 @@ class RabbitMQ:
     def observe(self, resources: Sequence[Resource], scope: Scope) -> Observations:
         """Read who it is and everything in the vhosts at hand: one request, and five for each vhost.
 
-        Raises ProviderError. A vhost that alone cannot be read gives UNREADABLE observations.
+        Quorum queues whose settings become stricter are counted over AMQP as well. Raises ProviderError. A vhost that
+        alone cannot be read gives UNREADABLE observations.
         """
         self._broker = reading.identity(self._client, self._connection)
         snapshot = self._snapshot(
             {self._settings.vhost, *(self._vhost(resource.address) for resource in resources)}
         )
+        asked = counting.in_question(snapshot, resources, scope.topology)
+        snapshot = self._counted(snapshot, asked)
         system = System(
             PROVIDER,
             f"{self._client.url} {self._settings.vhost}",
@@ -153,6 +158,15 @@ class RabbitMQ:
         found = reading.vhosts(self._client, vhosts, is_whole=is_whole) if vhosts else {}
         return Snapshot(version(self._broker.version), self._settings.vhost, found)
 
+    def _counted(self, snapshot: Snapshot, asked: Mapping[str, Collection[str]]) -> Snapshot:
+        """Count these quorum queues over AMQP; where it does not answer, how much they hold stays unknown."""
+        vhosts = dict(snapshot.vhosts)
+        for name, queues in asked.items():
+            with contextlib.suppress(errors.UnreachableError):
+                counts = amqp.count(self._connection, self._options.timeout, name, sorted(queues))
+                vhosts[name] = counting.counted(vhosts[name], counts)
+        return replace(snapshot, vhosts=vhosts)
+
     def _filled_meanwhile(self, steps: Sequence[Step]) -> dict[tuple[str, str], str]:
         """Look once more at queues that would lose what they hold, and were empty when that was planned."""
         guarded = [
@@ -163,6 +177,11 @@ class RabbitMQ:
         if not guarded:
             return {}
         snapshot = self._snapshot({payload.vhost for _, payload in guarded}, is_whole=False)
+        for _, payload in guarded:
+            queues = snapshot.vhosts[payload.vhost].queues
+            uncounted = [q for q in payload.empty if q in queues and queues[q].type == "quorum"]
+            if uncounted:
+                snapshot = self._counted(snapshot, {payload.vhost: uncounted})
         found: dict[tuple[str, str], str] = {}
         for step, payload in guarded:
             queues = snapshot.vhosts[payload.vhost].queues

@@ -36,7 +36,7 @@ def stake(
     ]
     text = f"{_number(messages, 'message')} ({', '.join(parts)})"
     if messages is None or consumers is None:
-        text += f"; {why or 'it is exclusive to a connection'}"
+        text += f"; {why or _unknown(queue)}"
     is_harmless = queue.type == "classic" and messages == 0 and consumers == 0
     return Stake(address, not is_harmless, text, tuple(_remedies(queue, messages, consumers)))
 
@@ -45,7 +45,16 @@ def _known(queue: LiveQueue, count: Count | None) -> tuple[int | None, int | Non
     """Give messages, with those that wait for an acknowledgement, and consumers; None where nobody knows."""
     if count is None:
         return queue.messages, None
+    if queue.type == "stream":
+        return None, count.consumers
     return max(count.messages, queue.messages or 0), count.consumers
+
+
+def _unknown(queue: LiveQueue) -> str:
+    """Say why the broker answered and there is no number all the same."""
+    if queue.type == "stream":
+        return "the broker tells 0 for any stream"
+    return "it is exclusive to a connection"
 
 
 def _remedies(queue: LiveQueue, messages: int | None, consumers: int | None) -> list[str]:
