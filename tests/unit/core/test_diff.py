@@ -24,8 +24,10 @@ def test_a_declared_setting_that_is_not_live_differs() -> None:
 
 def test_true_is_not_one() -> None:
     """Systems tell them apart, as RabbitMQ does in arguments; Python alone calls them equal."""
-    assert (FieldChange(("x",), 1, True),) == diff({("x",): True}, {("x",): Field(1)})
-    assert (FieldChange(("x",), False, 0),) == diff({("x",): 0}, {("x",): Field(value=False)})
+    assert (FieldChange(("x",), before=1, after=True),) == diff({("x",): True}, {("x",): Field(1)})
+    assert (FieldChange(("x",), before=False, after=0),) == diff(
+        {("x",): 0}, {("x",): Field(value=False)}
+    )
     assert () == diff({("x",): True}, {("x",): Field(value=True)})
 
 
