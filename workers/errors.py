@@ -23,6 +23,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from workers.engine import Usage
+
 
 class WorkersError(Exception):
     """Anything that the workers say to an operator on purpose."""
@@ -48,13 +50,15 @@ class RunError(WorkersError):
     """A run of an agent ended without an answer.
 
     `error_class` is the word for it in headers and metrics, such as `rate_limited`. `is_provider` says that the
-    model's provider is to blame, whatever the task: such failures open the circuit breaker.
+    model's provider is to blame, whatever the task: such failures open the circuit breaker. `spent` is the model, and
+    what it counted before the run ended, which is paid for all the same; None where no model was asked.
     """
 
     def __init__(self, message: str, *, error_class: str, is_provider: bool = False) -> None:
         super().__init__(message)
         self.error_class = error_class
         self.is_provider = is_provider
+        self.spent: tuple[str, Usage] | None = None
 
 
 class TransientError(RunError):

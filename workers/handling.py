@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from workers.amqp.consumer import Delivery
     from workers.breaker import Breaker
     from workers.endings import Endings
-    from workers.engine import Answer
+    from workers.engine import Answer, Usage
     from workers.metrics import Metrics
     from workers.runs import Runs
     from workers.settings import Settings
@@ -159,14 +159,13 @@ class Handling:
                 failure = TransientError(text, error_class="agent_error")
             else:
                 self._bench.breaker.succeed()
-                effort = self._measure(run, answer, waited)
+                effort = self._measure(run, waited, (answer.model, answer.usage))
+                LOG.info("task_answered", extra={"model": answer.model, "ran_seconds": effort.ran})
                 subject = self._endings.subject(message, task.id)
                 found = events.completed(subject, effort, answer.text)
                 self._endings.finish(message, claim, self._keep(claim, found), "completed")
                 return
-            effort = events.Effort(waited=waited, ran=time.monotonic() - run.begun)
-            self._bench.metrics.run(effort)
-            self._fail(message, run, failure, effort)
+            self._fail(message, run, failure, self._measure(run, waited, failure.spent))
 
     def _keep(self, claim: Claim, found: tuple[events.Event, ...]) -> Grant:
         try:
@@ -190,14 +189,13 @@ class Handling:
             return
         self._endings.fail(message, run.claim, failure, effort)
 
-    def _measure(self, run: Run, answer: Answer, waited: float | None) -> events.Effort:
-        price, usage = self._bench.settings.llm_price, answer.usage
-        ran = time.monotonic() - run.begun
-        cost = price.cost(usage.prompt_tokens, usage.completion_tokens) if price else None
-        effort = events.Effort(waited, ran, answer.model, usage, cost)
+    def _measure(
+        self, run: Run, waited: float | None, spent: tuple[str, Usage] | None
+    ) -> events.Effort:
+        """Count what a run took, whatever came of it."""
+        model, usage = spent or (None, events.NO_USAGE)
+        price, ran = self._bench.settings.llm_price, round(time.monotonic() - run.begun, 3)
+        cost = price.cost(usage.prompt_tokens, usage.completion_tokens) if price and model else None
+        effort = events.Effort(waited, ran, model, usage, cost)
         self._bench.metrics.run(effort)
-        LOG.info(
-            "task_answered",
-            extra={"model": answer.model, "ran_seconds": round(ran, 3), "llm_calls": usage.calls},
-        )
         return effort

@@ -68,6 +68,7 @@ def run(engine: CrewEngine, description: str, deadline: Deadline, **context: Any
             "kind": type(error).__name__,
             "message": str(error),
             "error_class": error.error_class,
+            "spent": error.spent and [error.spent[0], error.spent[1].calls],
             "is_provider": error.is_provider,
             "retry_after": getattr(error, "retry_after", None),
         }

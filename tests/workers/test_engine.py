@@ -97,6 +97,7 @@ def test_a_failure_is_told_for_what_it_is_after_one_request(
     got = (run["kind"], run["error_class"], run["is_provider"], run["retry_after"])
     assert got == FAULTS[fault]
     assert found.requests(f"{provider}-{fault}") == 1
+    assert run["spent"] == [f"{provider}/stub", 1]
     assert run["seconds"] < 5
     assert "\n" not in run["message"]
 

@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING
 
 from workers.engine import Answer, Deadline, failures, fence
 from workers.engine.conversation import Conversation
-from workers.errors import PermanentError, SettingsError, TransientError
+from workers.errors import PermanentError, RunError, SettingsError, TransientError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from workers.engine import Persona
     from workers.engine.conversation import Provider
-    from workers.errors import RunError
     from workers.settings import Settings
     from workers.task import Task
 
@@ -53,7 +52,11 @@ class CrewEngine:
         deadline.check()
         with contextlib.closing(loaded.connect(self._settings, deadline)) as provider:
             conversation = Conversation(provider, deadline)
-            text = self._work(loaded, persona, task, conversation)
+            try:
+                text = self._work(loaded, persona, task, conversation)
+            except RunError as error:
+                error.spent = self._settings.llm_model, conversation.usage
+                raise
         return Answer(text, self._settings.llm_model, conversation.usage)
 
     def _work(
