@@ -32,7 +32,6 @@ class LiveQueue:
     type: str
     durable: bool
     auto_delete: bool
-    exclusive: bool
     arguments: Pairs
     policy: str
     messages: int | None
@@ -70,7 +69,10 @@ class LiveBinding:
 
 @dataclass(frozen=True, slots=True)
 class Vhost:
-    """All that we read of one vhost; `problem` says why it could not be read."""
+    """All that we read of one vhost; `problem` says why it could not be read.
+
+    `exclusive` names the queues that belong to a connection of somebody: they are there, and not among `queues`.
+    """
 
     name: str
     queues: Mapping[str, LiveQueue] = field(default_factory=dict)
@@ -79,6 +81,7 @@ class Vhost:
     policies: Mapping[str, Policy] = field(default_factory=dict)
     operator_policies: tuple[Policy, ...] = ()
     problem: str = ""
+    exclusive: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +120,17 @@ def queues(listing: Iterable[Mapping[str, Any]]) -> dict[str, LiveQueue]:
             queue_type,
             bool(item.get("durable")),
             bool(item.get("auto_delete")),
-            exclusive=False,
             arguments=fields.freeze(dict(arguments)),
             policy=item.get("policy") or "",
             messages=item.get("messages") if queue_type == "classic" else None,
             unacked=item.get("messages_unacknowledged") or 0,
         )
     return found
+
+
+def exclusive(listing: Iterable[Mapping[str, Any]]) -> frozenset[str]:
+    """Give the names in a listing of queues that are exclusive to a connection."""
+    return frozenset(item["name"] for item in listing if item.get("exclusive"))
 
 
 def exchanges(listing: Iterable[Mapping[str, Any]]) -> dict[str, LiveExchange]:

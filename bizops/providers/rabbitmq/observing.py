@@ -81,6 +81,8 @@ class Observer:
         name, topology = address.name, self._scope.topology
         queue = vhost.queues.get(name)
         wanted = spec if isinstance(spec, QueueSpec) else QueueSpec()
+        if name in vhost.exclusive:
+            return unreadable(address, "it is exclusive to a connection of somebody else")
         if queue is None:
             return absent(
                 address, raw=view.of_wanted(name, wanted, vhost, self._snapshot, topology)

@@ -97,6 +97,7 @@ def _vhost(name: str, listings: Sequence[Listing]) -> live.Vhost:
         live.bindings(bindings),
         live.policies(policies),
         tuple(live.policies(operator_policies).values()),
+        exclusive=live.exclusive(queues),
     )
 
 

@@ -257,3 +257,17 @@ def test_status_shows_what_waits_and_who_reads(broker: Any) -> None:
     assert (cells[0], cells[1], cells[3], cells[-1]) == ("own_a", "4", "0", "2")
     assert problem == "nobody consumes"
     assert health.columns[-1] == "DLQ"
+
+
+def test_an_exclusive_queue_is_not_taken_for_absent(broker: Any) -> None:
+    """It belongs to a connection, so nobody else can read it; but its name is taken."""
+    declared = {"queues": {"own_a": {"message_ttl": "1h"}, "own_b": {}}}
+    with broker.channel() as channel:
+        channel.queue_declare("own_a", exclusive=True)
+        plan = broker.plan(declared)
+
+    assert [("own_a", "it is exclusive to a connection of somebody else")] == [
+        (observed.address.name, observed.why) for observed in plan.unreadable
+    ]
+    assert ["own_b"] == [change.address.name for change in plan.changes]
+    assert ["own_a", "own_b"] == sorted(c.address.name for c in broker.plan(declared).changes)

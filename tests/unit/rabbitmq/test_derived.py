@@ -24,7 +24,7 @@ from bizops.resource import Lifecycle, Resource
 
 VERSION = (4, 0)
 EMPTY = LiveQueue(
-    "", "classic", durable=True, auto_delete=False, exclusive=False, arguments=(), policy="",
+    "", "classic", durable=True, auto_delete=False, arguments=(), policy="",
     messages=0, unacked=0,
 )  # fmt: skip
 SCOPE = Scope("t", (("queue", ("own_*",)),), Settings())
