@@ -98,6 +98,10 @@ class Needs:
         """Give the addresses that must be settled first; notes those that nobody declares."""
         found = set()
         for need in declaration.needs:
+            if need == str(declaration.resource.address):
+                span = declaration.place(("needs", need))
+                self._faults.add(span, "needs itself", address=need, field="needs")
+                continue
             if address := self._resolved(need, declaration, ("needs", need), is_named=True):
                 found.add(address)
         settings = self._settings[declaration.resource.address.provider]
@@ -123,7 +127,7 @@ class Needs:
         self._missing.add(text)
         self._faults.add(
             declaration.place(path),
-            f"{text} is declared nowhere",
+            f"{text or 'an empty address'} is declared nowhere",
             address=declaration.label,
             field="needs" if is_named else ".".join(path),
             hint=self._hint(text, is_named=is_named),

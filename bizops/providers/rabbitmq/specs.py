@@ -139,10 +139,14 @@ class QueueSpec(Spec):
     @field_validator("arguments")
     @classmethod
     def _no_second_way(cls, value: Pairs | None) -> Pairs | None:
-        for key, _ in value or ():
-            if key in definitions.FIELD_OF_ARGUMENT:
-                message = f"{key} has a field of its own: {definitions.FIELD_OF_ARGUMENT[key]}"
-                raise ValueError(message)
+        twice = [key for key, _ in value or () if key in definitions.FIELD_OF_ARGUMENT]
+        if twice:
+            raise ValueError(
+                ", ".join(
+                    f"{key} has a field of its own: {definitions.FIELD_OF_ARGUMENT[key]}"
+                    for key in twice
+                )
+            )
         return value
 
     def fields(self) -> dict[Path, Any]:

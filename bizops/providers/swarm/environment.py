@@ -17,8 +17,13 @@ if TYPE_CHECKING:
 _TELLTALE = re.compile(r"PASS|SECRET|TOKEN|KEY|CREDENTIAL", re.IGNORECASE)
 _USER_INFO = re.compile(r"://[^/@\s]*:[^/@\s]*@")
 _LOOPBACK = re.compile(
-    r"(?:^|[/@,;=\s\[])(localhost|127\.\d+\.\d+\.\d+|::1)(?=$|[\]:/,;\s?])", re.IGNORECASE
+    r"(?:^|[/@,;=|\s\[(\"'])"
+    r"((?:[a-z0-9-]+\.)*localhost(?:\.localdomain)?\.?|ip6-(?:localhost|loopback)"
+    r"|(?:::ffff:)?127(?:\.\d{1,3}){3}|(?:(?:0{1,4}:){7}|(?:(?:0{1,4}:)+|:):)0{0,3}1)"
+    r"(?=$|[\]:/,;|\s?)\"'}])",
+    re.IGNORECASE,
 )
+"""RFC 6761 (localhost and all below it), 127/8, ::1 however it is written; as a word of its own."""
 _LINE = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_.-]*)\s*=\s*(.*)\Z")
 _NOT_AN_ADDRESS = frozenset({"NO_PROXY", "no_proxy"})
 

@@ -21,6 +21,8 @@ _LONGEST_SERVICE = 63
 _LONGEST_SECRET = 64
 _SERVICE = re.compile(r"[a-zA-Z0-9](?:[-_]*[A-Za-z0-9]+)*\Z")
 _SECRET = re.compile(r"[a-zA-Z0-9]+(?:[a-zA-Z0-9-_.]*[a-zA-Z0-9])?\Z")
+_PREDEFINED = frozenset({"bridge", "host", "none", "default", "ingress", "docker_gwbridge"})
+"""Every engine has these, or takes the name for one of them (moby `runconfig.IsPreDefinedNetwork`)."""
 _NETWORK = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*\Z")
 
 
@@ -77,7 +79,9 @@ def secret_name_problem(name: str) -> str:
 
 
 def network_name_problem(name: str) -> str:
-    """Say why the engine would refuse a network's name, or ""."""
+    """Say why the engine would refuse to make a network of this name, or ""."""
+    if name in _PREDEFINED:
+        return "the engine's own network, which cannot be made: declare it external: true"
     if not _NETWORK.match(name):
         return "a network's name begins with a letter or digit, and goes on with those, - _ and ."
     return ""
@@ -109,7 +113,7 @@ def check(resources: Sequence[Resource], settings: Any) -> Iterator[Finding]:  #
             yield from _service(resource.address, spec)
         elif isinstance(spec, Secret):
             yield from _secret(resource.address, spec)
-        if isinstance(spec, (Secret, Network)) and spec.name:
+        if isinstance(spec, (Secret, Network)) and spec.name and not resource.external:
             problem = (
                 secret_name_problem(spec.name)
                 if isinstance(spec, Secret)
