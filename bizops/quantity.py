@@ -30,6 +30,7 @@ _BYTES = {
 }
 _LARGEST = 2**63 - 1
 """All three systems keep milliseconds and bytes as signed numbers of 64 bits."""
+_SHOWN = 60
 _DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)", re.ASCII)
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d|w))+\Z", re.ASCII)
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]i?b|b)\Z", re.ASCII | re.IGNORECASE)
@@ -42,9 +43,7 @@ class Duration(int):
     def parse(cls, text: str) -> Duration:
         """Read `500ms 30s 1m30s 1h 7d 2w`; raises ValueError with a hint on anything else."""
         if not _DURATION.match(text):
-            message = (
-                f"{text!r} is not a duration: write a number and a unit, such as 500ms 30s 1h 7d 2w"
-            )
+            message = f"{shown(text)} is not a duration: write a number and a unit, such as 500ms 30s 1h 7d 2w"
             raise ValueError(message)
         total = sum(
             Decimal(number) * _MILLISECONDS[unit] for number, unit in _DURATION_PART.findall(text)
@@ -53,7 +52,7 @@ class Duration(int):
             message = "no duration is that long"
             raise ValueError(message)
         if total != int(total):
-            message = f"{text!r} is finer than a millisecond"
+            message = f"{shown(text)} is finer than a millisecond"
             raise ValueError(message)
         return cls(int(total))
 
@@ -75,14 +74,16 @@ class Size(int):
         """Read `64MiB 50mb 10b`; raises ValueError with a hint on anything else."""
         found = _SIZE.match(text.strip())
         if not found:
-            message = f"{text!r} is not a size: write a number and a unit, such as 64MiB 50mb 1GiB"
+            message = (
+                f"{shown(text)} is not a size: write a number and a unit, such as 64MiB 50mb 1GiB"
+            )
             raise ValueError(message)
         total = Decimal(found[1]) * _BYTES[found[2].lower()]
         if total > _LARGEST:
             message = "no size is that large"
             raise ValueError(message)
         if total != int(total):
-            message = f"{text!r} is not a whole number of bytes"
+            message = f"{shown(text)} is not a whole number of bytes"
             raise ValueError(message)
         return cls(int(total))
 
@@ -104,5 +105,6 @@ def shown(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str | int | float):
-        return repr(value)
+        text = repr(value)
+        return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
     return "a map" if isinstance(value, dict) else "a list"

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import fnmatch
+import functools
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bizops.resource import Spec
 
 
@@ -31,7 +35,10 @@ class Scope:
 
 def is_match(name: str, pattern: str) -> bool:
     """Match a name against `*` and `?`, anchored and case-sensitive; every other character stands for itself."""
-    translated = "".join(
-        ".*" if char == "*" else "." if char == "?" else re.escape(char) for char in pattern
-    )
-    return re.fullmatch(translated, name, re.DOTALL) is not None
+    return _matcher(pattern)(name) is not None
+
+
+@functools.cache
+def _matcher(pattern: str) -> Callable[[str], re.Match[str] | None]:
+    """Let the standard library translate, as its expressions never go back: many stars cost no more than one."""
+    return re.compile(fnmatch.translate(pattern.replace("[", "[[]"))).match

@@ -14,6 +14,7 @@ from bizops.topology.remainder import Remainder, read
 from bizops.topology.validation import Place, keys, spans, validate
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from bizops.provider import Kind
@@ -80,6 +81,9 @@ class Entries:
         provider, kind = self._found.definition.name, self._kind
         address = str(Address(provider, kind.name, (name,))) if name else f"{provider}.{kind.name}"
         declaration = None
+        if "${" in name:
+            problem = "templates are filled in in values: this name is taken to the letter"
+            self._faults.warn(span, problem, address=address)
         if isinstance(value, Mapping):
             declaration = self._declaration(name, address, Entry(span, value))
         else:
@@ -150,17 +154,27 @@ class Entries:
 
     def _check_ignored(self, common: CommonSettings, node: Mapping, place: Place) -> None:
         """A misspelt path would ignore nothing, in silence."""
-        known = keys(self._kind.spec)
         for number, path in enumerate(common.lifecycle.ignore_changes):
-            if path.split(".")[0] not in known:
+            wrong, known = self._misspelt(path.split("."))
+            if wrong:
                 span = find(node, ("lifecycle", "ignore_changes", number)).node.span
                 self._faults.add(
                     span,
                     f"there is no field {path}",
                     address=place.address_of(span),
                     field="lifecycle.ignore_changes",
-                    hint=self._faults.nearest(path.split(".")[0], known),
+                    hint=self._faults.nearest(wrong, known),
                 )
+
+    def _misspelt(self, path: Sequence[str]) -> tuple[str, frozenset[str]]:
+        """Give the first segment that is no key, and the keys there; "" where all are, as far as keys are fixed."""
+        for depth, segment in enumerate(path):
+            known = keys(self._kind.spec, path[:depth])
+            if not known:
+                break
+            if segment not in known:
+                return segment, known
+        return "", frozenset()
 
 
 def _split(node: Mapping) -> tuple[Mapping, Mapping]:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _ENTRY = 3
 """Section, kind, name: as many segments make an address."""
+_LONGEST = 1_000
+"""Characters of a problem or hint; only what repeats a monstrous value is longer."""
 _COMPARISONS = 40_000
 """Names that are compared in one run to find the nearest, about a second; who has more faults corrects those first."""
 
@@ -168,7 +170,8 @@ class Faults:
         return f"{printable(fault.where)}: {self._safe(fault.problem)}"
 
     def _safe(self, text: str) -> str:
-        return printable(self.secrets.conceal(text))
+        safe = printable(self.secrets.conceal(text))
+        return safe if len(safe) <= _LONGEST else f"{safe[:_LONGEST]}…"
 
     def _rendered(self, fault: Fault, page: Page | None) -> str:
         lines = [self._headline(fault)]

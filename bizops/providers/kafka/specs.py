@@ -21,7 +21,7 @@ from bizops.resource import Path, Secret, Spec
 _SECRET = re.compile(
     r"password|secret|passphrase|key\.pem|jaas|assertion|^sasl\.oauthbearer\.config$"
 )
-_SERVER = re.compile(r"(?:[A-Za-z_]+://)?(?:\[[0-9A-Fa-f:.%]+\]|[^\s:/\[\]]+)(?::(\d+))?")
+_SERVER = re.compile(r"(?:[A-Za-z_]+://)?(?:\[[0-9A-Fa-f:.%]+\]|[^\s:/\[\]]+)(?::([0-9]{1,9}))?")
 _PROTOCOLS = ("plaintext://", "ssl://", "sasl_plaintext://", "sasl_ssl://")
 _TOO_HIGH = 65536
 _SERVERS = "bootstrap.servers"

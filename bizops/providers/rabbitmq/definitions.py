@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bizops.providers.rabbitmq import fields
-from bizops.quantity import Duration, Size
+from bizops.quantity import Duration, Size, shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,15 +56,28 @@ def typed(key: str, value: Any) -> Any:  # noqa: ANN401 - a policy value is any 
 
     Raises ValueError where a text with a unit cannot be read.
     """
-    if isinstance(value, str) and value.strip().removeprefix("-").isdecimal():
+    if isinstance(value, str) and fields.WHOLE.fullmatch(value.strip()):
         value = int(value) if key in _DURATIONS | _SIZES | _COUNTS else value
-    if isinstance(value, bool):
+    if isinstance(value, bool | float | dict | list):
         return value
     if key in _DURATIONS:
         return Duration.parse(value) if isinstance(value, str) else Duration(value)
     if key in _SIZES:
         return Size.parse(value) if isinstance(value, str) else Size(value)
     return value
+
+
+def problem(key: str, value: Any) -> str:  # noqa: ANN401 - whatever YAML gives
+    """Say why the broker would refuse a declared value of a key, or ""."""
+    if key not in _DURATIONS | _SIZES | _COUNTS:
+        return ""
+    if not isinstance(value, int | str) or isinstance(value, bool):
+        return f"{key}: {shown(value)} is not a whole number"
+    try:
+        found = typed(key, value)
+    except ValueError as error:
+        return f"{key}: {error}"
+    return "" if isinstance(found, int) else f"{key}: {shown(value)} is not a whole number"
 
 
 def freeze(definition: Mapping[str, Any]) -> Pairs:

@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from bizops.quantity import Duration, Size, shown
 
-_WHOLE = re.compile(r"-?[0-9]{1,40}")
+WHOLE = re.compile(r"-?[0-9]{1,40}")
 """More digits than a number of 64 bits has; Python refuses to read thousands of them."""
 Pairs = tuple[tuple[str, Any], ...]
 """A map as a sorted tuple of pairs. A map or list inside it is a `Json` text."""
@@ -49,7 +49,7 @@ def _plain(value: object) -> object:
 def _duration(value: object) -> Duration:
     if isinstance(value, Duration):
         return value
-    if isinstance(value, str) and not _WHOLE.fullmatch(value.strip()):
+    if isinstance(value, str) and not WHOLE.fullmatch(value.strip()):
         return Duration.parse(value.strip())
     message = f"{shown(value)} has no unit: write a duration such as 500ms 30s 1h 7d"
     raise ValueError(message)
@@ -58,14 +58,14 @@ def _duration(value: object) -> Duration:
 def _size(value: object) -> Size:
     if isinstance(value, Size):
         return value
-    if isinstance(value, str) and not _WHOLE.fullmatch(value.strip()):
+    if isinstance(value, str) and not WHOLE.fullmatch(value.strip()):
         return Size.parse(value.strip())
     message = f"{shown(value)} has no unit: write a size such as 64MiB 50mb 10b"
     raise ValueError(message)
 
 
 def _count(value: object) -> int:
-    if isinstance(value, str) and _WHOLE.fullmatch(value.strip()):
+    if isinstance(value, str) and WHOLE.fullmatch(value.strip()):
         return int(value)
     if isinstance(value, int) and not isinstance(value, bool):
         return value

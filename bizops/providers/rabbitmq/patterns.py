@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 MAX_PATTERN = 30_000
 """Bytes. The broker refuses a regular expression from about 31,000 on (3.10.8 and 4.0.5)."""
 _LITERAL = re.compile(rb"(?:[^\\^$.|?*+()\[\]{}]|\\[^A-Za-z0-9])*", re.DOTALL)
+_TOKEN = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]])*\]|.", re.DOTALL)
 _OPEN, _CLOSE = "^(?:", ")$"
 
 
@@ -48,11 +49,34 @@ def matcher(pattern: str) -> Callable[[str], bool] | None:
     names = _names(pattern)
     if names is not None:
         return names.__contains__
+    if _explodes(pattern):
+        return None
     try:
         compiled = re.compile(pattern.encode())
     except (re.error, OverflowError):
         return None
     return lambda name: compiled.search(name.encode()) is not None
+
+
+def _explodes(pattern: str) -> bool:
+    """True where a repeated group holds a repeat or a choice, as in `(a+)+$`: that may try for ever, even on 40 bytes.
+
+    The broker's PCRE gives up after a number of steps; Python's `re` does not.
+    """
+    held, closed = [False], False
+    for part in _TOKEN.findall(pattern):
+        if part == "(":
+            held.append(False)
+        elif part == ")" and len(held) > 1:
+            closed = held.pop()
+            held[-1] |= closed
+            continue
+        elif part in {"*", "+", "{", "|"}:
+            if closed and part != "|":
+                return True
+            held[-1] = True
+        closed = False
+    return False
 
 
 def _names(pattern: str) -> frozenset[str] | None:

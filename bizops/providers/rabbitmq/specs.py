@@ -187,6 +187,8 @@ def _definition(value: object) -> Pairs:
     if not isinstance(value, dict) or not value:
         message = "must be a map of policy keys to values, with one at least"
         raise ValueError(message)
+    if problems := [problem for key in value if (problem := definitions.problem(key, value[key]))]:
+        raise ValueError("; ".join(problems))
     return definitions.freeze(value)
 
 

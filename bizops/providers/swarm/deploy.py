@@ -55,7 +55,7 @@ def _preference_of(value: Any) -> Any:  # noqa: ANN401 - whatever YAML gives
 def _cpus_of(value: Any) -> Any:  # noqa: ANN401 - whatever YAML gives
     """Give a number of processors as plain text: `"0.50"`, 0.5 and `.5` are the same."""
     text = str(text_of(value))
-    if not re.fullmatch(r"\d*\.?\d+|\d+\.", text):
+    if not re.fullmatch(r"[0-9]{0,9}\.?[0-9]{1,9}|[0-9]{1,9}\.", text):
         message = f"{text!r} is not a number of processors: write 0.5 or 2"
         raise ValueError(message)
     return cpus(int(Decimal(text) * _NANO))

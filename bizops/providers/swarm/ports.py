@@ -12,9 +12,11 @@ from bizops.providers.swarm.values import Block, Entry, Whole
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_SHORT = re.compile(r"(?:(?P<published>\d+):)?(?P<target>\d+)(?:/(?P<protocol>tcp|udp|sctp))?\Z")
+_SHORT = re.compile(
+    r"(?:(?P<published>[0-9]{1,9}):)?(?P<target>[0-9]{1,9})(?:/(?P<protocol>tcp|udp|sctp))?\Z"
+)
 _RANGE = re.compile(
-    r"(?:(?P<published>\d+)-(?P<last_published>\d+):)?(?P<target>\d+)-(?P<last_target>\d+)"
+    r"(?:(?P<published>[0-9]{1,9})-(?P<last_published>[0-9]{1,9}):)?(?P<target>[0-9]{1,9})-(?P<last_target>[0-9]{1,9})"
     r"(?P<protocol>/(?:tcp|udp|sctp))?\Z"
 )
 _LARGEST = 65535

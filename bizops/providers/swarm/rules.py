@@ -170,7 +170,11 @@ def _secret(address: Address, spec: Secret) -> Iterator[Finding]:
     if not spec.file:
         return
     path = Path(spec.file)
-    size = path.stat().st_size if path.is_file() else 1
+    try:
+        size = path.stat().st_size if path.is_file() else 1
+    except OSError as error:
+        yield Finding(address, ("file",), f"cannot be looked at: {error.strerror}")
+        return
     if size >= secret.LARGEST:
         problem = f"{path.name} has {size} bytes, and Swarm stores less than {secret.LARGEST}"
         yield Finding(address, ("file",), problem)

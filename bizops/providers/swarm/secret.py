@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import AfterValidator, Field, PrivateAttr, ValidationInfo, model_validator
 
 from bizops import resource
+from bizops.providers.swarm import local
 from bizops.providers.swarm.values import Block, Text, Truth
 
 if TYPE_CHECKING:
@@ -23,8 +24,7 @@ LARGEST = 500 * 1024
 
 def _beside_the_topology(value: str, info: ValidationInfo) -> str:
     """Give the path from where we are; validation knows the folder of the topology file."""
-    folder = (info.context or {}).get("directory")
-    return str(FilePath(folder or ".") / FilePath(value).expanduser())
+    return str(local.beside(value, info.context))
 
 
 SourceFile = Annotated[Text, AfterValidator(_beside_the_topology)]

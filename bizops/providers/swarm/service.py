@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
-from bizops.providers.swarm import environment, images
+from bizops.providers.swarm import environment, images, local
 from bizops.providers.swarm.deploy import Deploy, Labels  # noqa: TC001 - pydantic reads the annotations
 from bizops.providers.swarm.files import FileReferences  # noqa: TC001 - pydantic reads the annotations
 from bizops.providers.swarm.healthcheck import Healthcheck  # noqa: TC001 - pydantic reads the annotations
@@ -67,10 +66,9 @@ def _files_of(value: Any, info: ValidationInfo) -> Any:  # noqa: ANN401 - whatev
     if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
         message = "env_file is a path or a list of paths"
         raise ValueError(message)
-    root = FilePath((info.context or {}).get("directory", "."))
     pairs: dict[str, str] = {}
     for name in names:
-        pairs.update(environment.file_pairs(root / FilePath(name).expanduser()))
+        pairs.update(environment.file_pairs(local.beside(name, info.context)))
     return tuple(sorted(pairs.items()))
 
 

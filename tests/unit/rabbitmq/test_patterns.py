@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -44,3 +45,20 @@ def test_a_pattern_that_cannot_be_read_is_told_apart_from_one_that_does_not_matc
     """PCRE knows more than we do; what we cannot read is not taken for a mismatch."""
     assert patterns.matcher(r"^(?|a|b)$") is None
     assert patterns.matcher(r"^x$") is not None
+
+
+@pytest.mark.parametrize("pattern", ["^(a+)+$", "^((a|b)*)+$", r"^(?:\w+-?)*$", "^(?:a{1,9}){2,}$"])
+def test_a_pattern_that_may_try_for_ever_is_not_tried(pattern: str) -> None:
+    """`^(a+)+$` on forty letters and a hyphen takes Python years."""
+    assert patterns.matcher(pattern) is None
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name"),
+    [("^(auto|hitl)_", "auto_orders"), (r"^a.*\.b[(+]+$", "ax.b("), ("^(ab)+c", "ababc"), (r"^\(a+\)+", "(a))")],
+)  # fmt: skip
+def test_what_cannot_explode_is_tried(pattern: str, name: str) -> None:
+    """A choice, a repeat, and brackets that mean themselves."""
+    matches = patterns.matcher(pattern)
+    assert matches is not None
+    assert matches(name)

@@ -93,9 +93,14 @@ def test_keys_are_never_templates(folder: Folder) -> None:
     """A name that a variable decides could not be found in the file."""
     folder.write("bizops.yaml", 'fake: {things: {"${V}": {}}}\n')
 
-    (resource,) = folder.load(variables={"V": "a"}).resources
+    found = folder.load(variables={"V": "a"})
 
+    (resource,) = found.resources
     assert resource.address.name == "${V}"
+    (warning,) = found.warnings
+    assert warning.startswith(
+        "bizops.yaml:3:17: fake.thing/${V}: templates are filled in in values"
+    )
 
 
 def test_a_setting_knows_the_variable_that_gave_it(folder: Folder) -> None:
