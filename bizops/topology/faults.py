@@ -89,6 +89,10 @@ class Faults:
         self._fields.setdefault(span, set()).add(field)
         self._faults.setdefault((span, field, problem), Fault(span, problem, address, field, hint))
 
+    def excuse(self, span: Span) -> None:
+        """Note that the fault of this place is told elsewhere."""
+        self._fields.setdefault(span, set()).add("")
+
     def is_known(self, span: Span, field: str) -> bool:
         """True where this place is already faulty as it is written, or this field of it."""
         return not {"", field}.isdisjoint(self._fields.get(span, ()))

@@ -1,7 +1,9 @@
 """Which files make up a topology, and which variables it sees."""
 
+# ruff: noqa: PTH110, PTH112, PTH113 - pathlib raises where it may not look
 from __future__ import annotations
 
+import os
 import re
 import sys
 from pathlib import Path
@@ -34,6 +36,13 @@ class Layer(NamedTuple):
     beside: Path
 
 
+class Seen(NamedTuple):
+    """The variables that templates see; where not `is_whole`, a file of them has faults and may set others."""
+
+    values: Variables[str, str]
+    is_whole: bool = True
+
+
 class Files:
     """Reads files below one directory, which is what relative names start from."""
 
@@ -55,9 +64,9 @@ class Files:
         """Give what stands for no `-f`: $BIZOPS_FILE, ./bizops.yaml, ./topology/."""
         if named := variables.get("BIZOPS_FILE"):
             return (named,)
-        if (self._directory / "bizops.yaml").exists():
+        if os.path.exists(self._directory / "bizops.yaml"):
             return ("bizops.yaml",)
-        if (self._directory / "topology").is_dir():
+        if os.path.isdir(self._directory / "topology"):
             return ("topology",)
         hint = "name one with -f FILE, or set BIZOPS_FILE"
         problem = "no topology here: neither bizops.yaml nor a folder topology/"
@@ -69,6 +78,9 @@ class Files:
             tree = read(STDIN, sys.stdin.buffer.read(BYTES + 1), self._faults)
             return Layer((STDIN,), tree, self._directory)
         path = self._directory / file
+        if not file:
+            self._faults.add(Span("-f"), "the name of the file is empty")
+            return Layer((), None, path)
         try:
             if not path.is_dir():
                 return Layer((file,), self._file(file), path.parent)
@@ -79,7 +91,9 @@ class Files:
         names = [
             str(Path(file) / inner.name)
             for inner in inside
-            if inner.suffix in _SUFFIXES and not inner.name.startswith(".") and not inner.is_dir()
+            if inner.suffix in _SUFFIXES
+            and not inner.name.startswith(".")
+            and not os.path.isdir(inner)
         ]
         if not names:
             self._faults.add(
@@ -100,7 +114,10 @@ class Files:
             with path.open("rb") as stream:
                 return stream.read(BYTES + 1)
         except FileNotFoundError:
-            self._faults.add(Span(file), "no such file", hint=self._neighbour(path))
+            if path.is_symlink():
+                self._faults.add(Span(file), "a link to a file that is not there")
+            else:
+                self._faults.add(Span(file), "no such file", hint=self._neighbour(path))
         except IsADirectoryError:
             self._faults.add(Span(file), "a directory, where a file is meant")
         except PermissionError:
@@ -136,14 +153,12 @@ class Files:
         )
         return Layer((file,), None, folder)
 
-    def variables(
-        self, env_file: str | None, beside: Path, shell: Variables[str, str]
-    ) -> dict[str, str]:
+    def variables(self, env_file: str | None, beside: Path, shell: Variables[str, str]) -> Seen:
         """Give all variables: the shell's win over `--env-file`, or `.env` beside the first file."""
         file = env_file
         if file is None:
-            if not (beside / ".env").is_file():
-                return dict(shell)
+            if not os.path.isfile(beside / ".env"):
+                return Seen(shell)
             file = self._shown(beside / ".env")
             if _is_tracked(beside / ".env"):
                 self._faults.warn(
@@ -151,35 +166,41 @@ class Files:
                 )
         content = self._content(file)
         if content is None:
-            return dict(shell)
+            return Seen(shell, is_whole=False)
         try:
             text = content.decode("utf-8-sig")
         except UnicodeDecodeError:
             self._faults.add(Span(file), "not UTF-8")
-            return dict(shell)
-        return {**self._assignments(file, text), **shell}
+            return Seen(shell, is_whole=False)
+        found, is_whole = self._assignments(file, text)
+        return Seen({**found, **shell}, is_whole)
 
     def _shown(self, path: Path) -> str:
         return str(
             path.relative_to(self._directory) if path.is_relative_to(self._directory) else path
         )
 
-    def _assignments(self, file: str, text: str) -> dict[str, str]:
-        """Read `NAME=value` lines; the faulty line itself is never shown, as it may be a password's."""
+    def _assignments(self, file: str, text: str) -> tuple[dict[str, str], bool]:
+        """Read `NAME=value` lines, and say whether all could be read.
+
+        The faulty line itself is never shown, as it may be a password's.
+        """
         found: dict[str, str] = {}
+        is_whole = True
         for number, line in enumerate(text.splitlines(), start=1):
             content = line.strip()
             if not content or content.startswith("#"):
                 continue
             assignment = _ASSIGNMENT.fullmatch(content)
             value = _unquoted(assignment[2]) if assignment else None
+            is_whole = is_whole and value is not None
             if assignment is None:
                 self._faults.add(Span(file, number, 1), "not an assignment: write NAME=value")
             elif value is None:
                 self._faults.add(Span(file, number, 1), f"{assignment[1]}: a quote is never closed")
             else:
                 found[assignment[1]] = value
-        return found
+        return found, is_whole
 
 
 def _unquoted(text: str) -> str | None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping as Variables
 
     from bizops.topology.faults import Faults
+    from bizops.topology.files import Seen
 
 _NAME = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(:-|:\?|-|\?|\})")
 _LENGTH = 65_536
@@ -30,6 +31,10 @@ class TemplateError(Exception):
         self.hint = hint
 
 
+class UnsetError(TemplateError):
+    """A variable has neither a value nor a default."""
+
+
 class _Filled(NamedTuple):
     text: str
     variables: tuple[str, ...]
@@ -39,8 +44,8 @@ class _Filled(NamedTuple):
 class Interpolation:
     """Fills in the templates of a tree; a node without templates is given back as it is."""
 
-    def __init__(self, variables: Variables[str, str], faults: Faults) -> None:
-        self._variables = variables
+    def __init__(self, seen: Seen, faults: Faults) -> None:
+        self._variables, self._is_whole = seen
         self._faults = faults
         self._filled: dict[int, Node] = {}
 
@@ -76,7 +81,9 @@ class Interpolation:
         try:
             filled = fill(node.text, self._variables)
         except TemplateError as error:
-            self._faults.add(node.span, str(error), hint=error.hint)
+            if self._is_whole or not isinstance(error, UnsetError):
+                self._faults.add(node.span, str(error), hint=error.hint)
+            self._faults.excuse(node.span)
             return node
         for name in filled.variables:
             if is_sensitive(name):
@@ -146,6 +153,6 @@ def _default(name: str, operator: str, argument: str, variables: Variables[str, 
         return fill(argument, variables)
     if operator.endswith("?"):
         message = f"{name}: {argument}" if argument else f"{name} is not set"
-        raise TemplateError(message, f"set {name} in the shell or in .env")
+        raise UnsetError(message, f"set {name} in the shell or in .env")
     message = f"{name} is not set and has no default"
-    raise TemplateError(message, f"set it in the shell or in .env, or write ${{{name}:-default}}")
+    raise UnsetError(message, f"set it in the shell or in .env, or write ${{{name}:-default}}")

@@ -13,7 +13,7 @@ from bizops.topology.connections import Connections, note_secrets
 from bizops.topology.declarations import NAME, Surroundings
 from bizops.topology.entries import implied, with_needs
 from bizops.topology.faults import Faults
-from bizops.topology.files import Files
+from bizops.topology.files import Files, Seen
 from bizops.topology.interpolation import Interpolation
 from bizops.topology.nodes import Mapping as Tree
 from bizops.topology.nodes import Scalar, Span, is_null
@@ -77,7 +77,7 @@ def load(
     faults = Faults()
     found = Files(directory, faults)
     layers = found.layers(files, environment, variables)
-    seen = found.variables(env_file, layers[0].beside, variables) if layers else variables
+    seen = found.variables(env_file, layers[0].beside, variables) if layers else Seen(variables)
     trees = [layer.tree for layer in layers if layer.tree is not None]
     if len(trees) < len(layers) or not trees:
         _refuse(faults)
@@ -85,7 +85,7 @@ def load(
     for above in trees[1:]:
         tree = lay(tree, above)
     tree = Interpolation(seen, faults).mapping(without_removed(tree))
-    loader = _Loader(tree, faults, Surroundings(directory, seen))
+    loader = _Loader(tree, faults, Surroundings(directory, seen.values))
     topology = loader.topology(
         environment or "", tuple(file for layer in layers for file in layer.files)
     )
@@ -157,12 +157,14 @@ class _Loader:
 
     def _check_version(self) -> None:
         found = self._scalar("bizops", f"begin the file with bizops: {VERSION}")
-        if found and found.text != VERSION:
+        if found and found.text != VERSION and not self._faults.is_known(found.span, ""):
             problem = f"version {found.text} is not known here: this bizops reads version {VERSION}"
             self._faults.add(found.span, problem, field="bizops")
 
     def _name(self) -> str | None:
         found = self._scalar("name", "name the topology: its objects are marked with it")
+        if found and self._faults.is_known(found.span, ""):
+            return None
         if found and not re.fullmatch(NAME, found.text):
             problem = "a name has 1 to 63 of a-z 0-9 _ -, and begins with a letter or a digit"
             self._faults.add(found.span, problem, field="name")

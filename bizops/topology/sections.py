@@ -117,6 +117,8 @@ def _pattern(item: Node, address: str, plural: str, faults: Faults) -> str:
     if not isinstance(item, Scalar) or item.is_null:
         faults.add(item.span, "a pattern is text", address=address, field=plural)
         return ""
+    if faults.is_known(item.span, ""):
+        return ""
     beginning = item.text[:_LITERALS]
     if len(beginning) < _LITERALS or "*" in beginning or "?" in beginning:
         problem = (

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import resource as system
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from .conftest import Folder
+
 if TYPE_CHECKING:
-    from .conftest import Folder
+    from collections.abc import Iterator
 
 EMPTY = "fake: {}\n"
 
@@ -57,28 +62,53 @@ def test_a_directory_without_yaml_is_a_fault(folder: Folder) -> None:
     assert folder.faults().startswith("bizops.yaml: no .yaml file in this directory")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_file_without_permission_is_a_fault(folder: Folder) -> None:
-    """The reason stands in the fault."""
-    folder.write("bizops.yaml", EMPTY)
-    (folder.path / "bizops.yaml").chmod(0)
+@contextlib.contextmanager
+def _as_an_ordinary_user() -> Iterator[None]:
+    """Root may read everything, so it becomes nobody meanwhile."""
+    was = os.geteuid()
+    if was == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(was)
 
-    assert folder.faults() == "bizops.yaml: no permission to read it"
+
+def test_what_may_not_be_read_is_a_fault() -> None:
+    """The reason stands in the fault, for a file, a directory, and what lies in one."""
+    with tempfile.TemporaryDirectory() as name:
+        made = Folder(Path(name))
+        made.write("bizops.yaml", EMPTY)
+        made.write("closed/inside.yaml", EMPTY)
+        made.path.chmod(0o755)
+        made.write("listed/inside.yaml", EMPTY)
+        (made.path / "bizops.yaml").chmod(0)
+        (made.path / "closed").chmod(0)
+        (made.path / "listed").chmod(0o444)
+        files = ("bizops.yaml", "closed", "closed/inside.yaml", "listed")
+        with _as_an_ordinary_user():
+            said = [made.faults(file) for file in files]
+        for folder in ("closed", "listed"):
+            (made.path / folder).chmod(0o755)
+
+    assert said == [
+        "bizops.yaml: no permission to read it",
+        "closed: cannot be read: Permission denied",
+        "closed/inside.yaml: cannot be read: Permission denied",
+        "listed/inside.yaml: no permission to read it",
+    ]
 
 
-def test_a_refused_read_is_a_fault(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same for whoever runs the tests as root."""
-    folder.write("bizops.yaml", EMPTY)
-    opened = type(folder.path).open
+def test_a_link_that_leads_nowhere_says_so(folder: Folder) -> None:
+    """`no such file`, with the link itself as the nearest name, would help nobody."""
+    (folder.path / "bizops.yaml").symlink_to("gone.yaml")
 
-    def refused(path: object, *args: object, **options: object) -> object:
-        if str(path).endswith("bizops.yaml"):
-            raise PermissionError(13, "Permission denied")
-        return opened(path, *args, **options)  # type: ignore[arg-type, call-overload]
+    assert folder.faults("bizops.yaml") == "bizops.yaml: a link to a file that is not there"
 
-    monkeypatch.setattr(type(folder.path), "open", refused)
 
-    assert folder.faults() == "bizops.yaml: no permission to read it"
+def test_no_name_for_a_file_is_told(folder: Folder) -> None:
+    """As `-f "$FILE"` gives it where FILE is not set."""
+    assert folder.faults("") == "-f: the name of the file is empty"
 
 
 def test_a_huge_file_is_refused_before_it_is_parsed(folder: Folder) -> None:
@@ -193,6 +223,19 @@ def test_a_faulty_file_of_variables_is_told_without_its_values(folder: Folder) -
         ".env:2:1: not an assignment: write NAME=value\n.env:3:1: PASSWORD: a quote is never closed"
     )
     assert folder.faults(env_file="nowhere.env") == "nowhere.env: no such file"
+
+
+@pytest.mark.parametrize("content", [b"W=1\nV\n", b"\xff", None])
+def test_what_a_faulty_file_of_variables_may_set_is_not_missed(
+    folder: Folder, content: bytes | None
+) -> None:
+    """Mending that file is enough; a variable that is required all the same is not asked for twice."""
+    folder.write("bizops.yaml", 'fake: {things: {a: {root: "${V}", needs: ["fake.thing/${V}"]}}}\n')
+    if content is not None:
+        (folder.path / "v.env").write_bytes(content)
+
+    assert folder.faults(env_file="v.env", variables={}).startswith("v.env")
+    assert "\n" not in folder.faults(env_file="v.env", variables={})
 
 
 def test_variables_that_git_tracks_are_a_warning(folder: Folder) -> None:
