@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from bizops import provider
 from bizops.topology.declarations import NAME, CommonSettings
+from bizops.topology.sections import LITERALS
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+_PATTERN = {"type": "string", "pattern": rf"^[^*?]{{{LITERALS}}}|\$\{{"}
+_LIMITS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
+"""Pydantic gives a limit by its own name where a function reads the value before."""
 _TEMPLATE = {"type": "string", "pattern": r"\$\{"}
 _REMOVABLE = ["object", "null"]
 _Schema = dict[str, Any]
@@ -67,7 +71,7 @@ def _section(found: provider.Definition, definitions: _Schema) -> _Schema:
             properties[kind.plural] = {"type": ["array", "null"], "items": reference}
         else:
             properties[kind.plural] = {"type": _REMOVABLE, "additionalProperties": reference}
-            owned[kind.plural] = {"type": ["array", "null"], "items": {"type": "string"}}
+            owned[kind.plural] = {"type": ["array", "null"], "items": _PATTERN}
         properties[f"{kind.name}_defaults"] = reference
     properties["owns"] = {
         "description": "Patterns of the names that this topology owns; * and ? are the wildcards.",
@@ -101,7 +105,11 @@ def _opened_setting(value: _Schema) -> _Schema:
         key: inner for key, inner in value.items() if key not in {*outside, "default", "title"}
     }
     choices = inside.pop("anyOf") if set(inside) == {"anyOf"} else [inside]
-    choices = [_opened_map(choice) for choice in choices if choice != {"type": "null"}]
+    choices = [
+        _opened_map({_LIMITS.get(key, key): inner for key, inner in choice.items()})
+        for choice in choices
+        if choice != {"type": "null"}
+    ]
     return {**outside, "anyOf": [*choices, {"type": "null"}, _TEMPLATE]}
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 HEADER = ("bizops", "name", "connections")
 """The keys at the top that are no section."""
-_LITERALS = 3
+LITERALS = 3
 """Literal characters that an `owns` pattern begins with, so that it cannot claim everything."""
 
 
@@ -119,8 +119,8 @@ def _pattern(item: Node, address: str, plural: str, faults: Faults) -> str:
         return ""
     if faults.is_known(item.span, ""):
         return ""
-    beginning = item.text[:_LITERALS]
-    if len(beginning) < _LITERALS or "*" in beginning or "?" in beginning:
+    beginning = item.text[:LITERALS]
+    if len(beginning) < LITERALS or "*" in beginning or "?" in beginning:
         problem = (
             "a pattern begins with three literal characters, so that it cannot claim everything"
         )
