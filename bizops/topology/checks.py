@@ -88,6 +88,10 @@ class Needs:
         faults: Faults,
     ) -> None:
         self._by_text = {str(address): address for address in declared}
+        self._names: dict[str, dict[str, str]] = {}
+        for text in self._by_text:
+            kind, _, name = text.partition("/")
+            self._names.setdefault(kind, {})[name] = text
         self._doubtful = doubtful
         self._settings = {section.definition.name: section.settings for section in sections}
         self._faults = faults
@@ -149,11 +153,7 @@ class Needs:
         """
         if text not in self._nearest:
             kind, _, name = text.partition("/")
-            known = {
-                address.partition("/")[2]: address
-                for address in self._by_text
-                if address.startswith(f"{kind}/")
-            }
+            known = self._names.get(kind, {})
             near = known.get(self._faults.near(name, known), "")
             if not known and is_named:
                 near = self._faults.near(text, self._by_text)

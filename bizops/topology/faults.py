@@ -23,8 +23,8 @@ _ENTRY = 3
 """Section, kind, name: as many segments make an address."""
 _LONGEST = 1_000
 """Characters of a problem or hint; only what repeats a monstrous value is longer."""
-_COMPARISONS = 40_000
-"""Names that are compared in one run to find the nearest, about a second; who has more faults corrects those first."""
+_CHARACTERS = 800_000
+"""Of names that are compared in one run to find the nearest, about a second; who has more faults mends those first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,8 @@ class Faults:
         self._trees: dict[str, Mapping] = {}
         self._kinds: dict[tuple[str, ...], str] = {}
         self._hidden: set[Span] = set()
-        self._comparisons = 0
+        self._compared = 0
+        self._near: dict[tuple[str, frozenset[str]], str] = {}
 
     def __bool__(self) -> bool:
         return bool(self._faults)
@@ -109,11 +110,19 @@ class Faults:
 
     def near(self, name: str, names: Iterable[str]) -> str:
         """Give the nearest name, or "" where none is near."""
+        if self._compared > _CHARACTERS:
+            return ""
+        key = (name, frozenset(names))
+        if key not in self._near:
+            self._near[key] = self._compare(*key)
+        return self._near[key]
+
+    def _compare(self, name: str, names: frozenset[str]) -> str:
         import difflib  # noqa: PLC0415 - only where something is wrong
 
         by_folded = {known.lower(): known for known in sorted(names)}
-        self._comparisons += len(by_folded)
-        if self._comparisons > _COMPARISONS:
+        self._compared += sum(map(len, by_folded))
+        if self._compared > _CHARACTERS:
             return ""
         found = difflib.get_close_matches(name.lower(), by_folded, n=1, cutoff=0.6)
         return by_folded[found[0]] if found else ""

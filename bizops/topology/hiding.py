@@ -6,6 +6,7 @@ reached a field. The shown line of a faulty file needs the first, because what i
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
@@ -34,6 +35,7 @@ def is_sensitive(name: str) -> bool:
     return name not in _OPEN and _SENSITIVE.search(name) is not None
 
 
+@functools.lru_cache(maxsize=4096)
 def resembles_sensitive(name: str) -> bool:
     """True for a sensitive name and for one that looks like a slip of the hand: `pasword`."""
     if is_sensitive(name):

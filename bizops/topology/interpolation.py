@@ -7,18 +7,21 @@ An unset variable without a default is a fault; Compose only warns, and goes on 
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from bizops.topology.hiding import is_sensitive
 from bizops.topology.nodes import Entry, Listing, Mapping, Node, Scalar
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from collections.abc import Mapping as Variables
 
     from bizops.topology.faults import Faults
     from bizops.topology.files import Seen
 
 _NAME = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(:-|:\?|-|\?|\})")
+_DEPTH = 20
 _LENGTH = 65_536
 """Longest text that a template may give: no setting is longer, and templates must not multiply."""
 
@@ -95,8 +98,11 @@ class Interpolation:
         )
 
 
-def fill(text: str, variables: Variables[str, str]) -> _Filled:
-    """Fill in one text; raises TemplateError."""
+def fill(text: str, variables: Variables[str, str], depth: int = 0) -> _Filled:
+    """Fill in one text, which may be the default of another; raises TemplateError."""
+    if depth > _DEPTH:
+        message = f"defaults in defaults, more than {_DEPTH} deep"
+        raise TemplateError(message)
     out: list[str] = []
     used: list[str] = []
     defaults: list[str] = []
@@ -114,7 +120,9 @@ def fill(text: str, variables: Variables[str, str]) -> _Filled:
             out.append(value)
             used.append(name)
         else:
-            inner = _default(name, operator, argument, variables)
+            inner = _default(
+                name, operator, argument, partial(fill, variables=variables, depth=depth + 1)
+            )
             out.append(inner.text)
             used.extend(inner.variables)
             defaults.extend((name, *inner.defaults))
@@ -147,10 +155,10 @@ def _template(text: str, start: int) -> tuple[str, str, str, int]:
     return name, operator, text[found.end() : position - 1], position
 
 
-def _default(name: str, operator: str, argument: str, variables: Variables[str, str]) -> _Filled:
+def _default(name: str, operator: str, argument: str, filled: Callable[[str], _Filled]) -> _Filled:
     """Give what stands in for an unset variable."""
     if operator.endswith("-"):
-        return fill(argument, variables)
+        return filled(argument)
     if operator.endswith("?"):
         message = f"{name}: {argument}" if argument else f"{name} is not set"
         raise UnsetError(message, f"set {name} in the shell or in .env")

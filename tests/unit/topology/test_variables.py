@@ -52,6 +52,8 @@ def test_templates_are_filled_in(text: str, filled: str) -> None:
         ("${SET", "not a template: write ${NAME}, ${NAME:-default} or ${NAME:?message}"),
         ("${UNSET:-${SET}", "${UNSET is never closed with }"),
         ("${}", "not a template: write ${NAME}, ${NAME:-default} or ${NAME:?message}"),
+        ("${A:-" * 30 + "}" * 30, "defaults in defaults, more than 20 deep"),
+        ("${A:-" * 9000 + "}" * 9000, "defaults in defaults, more than 20 deep"),
         ("${1}", "not a template: write ${NAME}, ${NAME:-default} or ${NAME:?message}"),
     ],
 )
