@@ -46,11 +46,15 @@ def submit(chosen: argparse.Namespace) -> int:
         stack.enter_context(client)
         client.connect()
         client.publish(chosen.agent, task, chosen.priority)
-        if chosen.format == "text":
-            print(task.id, flush=True)
-        event = known
-        if follower is not None and known is None:
-            event = _await(follower, queue, task.id, chosen.timeout)
+        try:
+            if chosen.format == "text":
+                print(task.id, flush=True)
+            event = known
+            if follower is not None and known is None:
+                event = _await(follower, queue, task.id, chosen.timeout)
+        except KeyboardInterrupt:
+            console.tell(f"no longer waiting: {task.id} goes on")
+            raise
     if event is not None:
         return _show(event, chosen)
     if chosen.format == "json":
@@ -136,15 +140,11 @@ def _await(
 ) -> dict[str, Any] | None:
     from workers.following import is_last  # noqa: PLC0415 - as above
 
-    try:
-        for event in follower.follow(queue, task_id, timeout):
-            if is_last(event):
-                return event
-            failure = f"{event['data']['error_class']}: {event['data']['error']}"
-            console.tell(f"attempt {event['attempt']} failed ({failure}), it is tried again")
-    except KeyboardInterrupt:
-        console.tell(f"no longer waiting: {task_id} goes on")
-        raise
+    for event in follower.follow(queue, task_id, timeout):
+        if is_last(event):
+            return event
+        failure = f"{event['data']['error_class']}: {event['data']['error']}"
+        console.tell(f"attempt {event['attempt']} failed ({failure}), it is tried again")
     console.error(
         f"no outcome of {task_id} in {timeout}: the task goes on, and its event will be on Kafka"
     )

@@ -70,8 +70,12 @@ def test_messages_that_are_not_acknowledged_count(broker: Any, *, is_got: bool) 
             for _ in range(20):
                 channel.basic_get("own_q")
         else:
-            tag = channel.basic_consume("own_q", lambda *_: None)
-            channel.connection.process_data_events(0.5)
+            taken: list[object] = []
+            tag = channel.basic_consume("own_q", lambda *_: taken.append(_))
+            for _ in range(100):
+                if len(taken) == 20:
+                    break
+                channel.connection.process_data_events(0.1)
             channel.basic_cancel(tag)
         assert broker.count("own_q") == 0
 
