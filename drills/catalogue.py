@@ -70,6 +70,13 @@ WORKERS = (
         settings=SHORT_LIMITS,
     ),
     Drill(
+        "SIGTERM, cut off from RabbitMQ",
+        "nothing comes through; the process goes within its grace, with 0",
+        (Batch((Step(seconds=1),)), FEW),
+        harms.stop_worker_that_is_cut_off,
+        settings={**SHORT_LIMITS, "HEARTBEAT": "30"},
+    ),
+    Drill(
         "second SIGTERM",
         "the process goes at once, in mid-task",
         (Batch((LONG,), runs=2), FEW),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from drills.fleet import pid_of
@@ -12,6 +13,8 @@ from drills.scene import Batch, DrillError
 from drills.servers import BROKERS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from drills.scene import Scene
 
 ALARM = "0.0000001"
@@ -59,12 +62,18 @@ def stop_worker(scene: Scene, tasks: list[str]) -> None:
 
 def stop_stuck_worker(scene: Scene, tasks: list[str]) -> None:
     """SIGTERM to a process whose run never ends: it goes within the grace all the same."""
-    scene.wait_for_run(tasks[0])
-    begun = time.monotonic()
-    _leave(scene, tasks[0], exit_code=1)
-    if time.monotonic() - begun > SHORT_GRACE:
-        message = f"the worker took longer than its grace period of {SHORT_GRACE:g} s"
-        raise DrillError(message)
+    with _within_grace(scene, tasks[0]):
+        _leave(scene, tasks[0], exit_code=1)
+
+
+def stop_worker_that_is_cut_off(scene: Scene, tasks: list[str]) -> None:
+    """SIGTERM to a process that RabbitMQ no longer answers: it goes within the grace all the same."""
+    with _within_grace(scene, tasks[0]):
+        scene.proxy.cut()
+        try:
+            _leave(scene, tasks[0], exit_code=0)
+        finally:
+            scene.proxy.mend()
 
 
 def stop_worker_at_once(scene: Scene, tasks: list[str]) -> None:
@@ -80,6 +89,16 @@ def replace_workers(scene: Scene, _: list[str]) -> None:
         if code := scene.fleet.leave(pid):
             message = f"a worker exited with {code}"
             raise DrillError(message)
+
+
+@contextmanager
+def _within_grace(scene: Scene, task: str) -> Iterator[None]:
+    scene.wait_for_run(task)
+    begun = time.monotonic()
+    yield
+    if (took := time.monotonic() - begun) > SHORT_GRACE:
+        message = f"the worker took {took:.1f} s to go, and its grace is {SHORT_GRACE:g} s"
+        raise DrillError(message)
 
 
 def _leave(scene: Scene, task: str, *, exit_code: int, signals: int = 1) -> None:

@@ -27,7 +27,7 @@ MESSAGES = 100
 QUEUE = "auto_social_media"
 CHANGE = f"rabbitmq: {{queues: {{{QUEUE}: {{message_ttl: 2h}}}}}}\n"
 SUBMIT = (
-    *("python", "-m", "workers", "submit", "order", "--wait"),
+    *("python", "-m", "workers", "submit", "order", "--wait", "--format", "json"),
     *("--description", "Process test order for customer validation"),
     *("--expected-output", "Order validation result with fraud score"),
 )

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 CALL_OFF_SECONDS = 1.0
 """How long a run that is called off may take to notice."""
+CLOSE_SECONDS = 1.8
+"""How long closing may take: what remains of STOP_SECONDS then, but for one look around."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from workers.outlets import OUTBOX, Outlets
 from workers.reach import Reach
 from workers.retries import TIERS
 from workers.runs import Runs
-from workers.stopping import Premises, Stop
+from workers.stopping import CLOSE_SECONDS, Premises, Stop
 from workers.store import TaskStore
 from workers.vitals import Vitals
 
@@ -81,9 +81,8 @@ class CrewAIWorker:
         self._consumer.subscribe(self.queue_name, settings.concurrency, self._waiting.put)
         self._consumer.subscribe(OUTBOX, 0, self._outlets.relay)
         self._finished = threading.Event()
-        self._signals = 0
-        self._exit_code = 0
-        self._busy = 0
+        self._closed = threading.Event()
+        self._signals = self._exit_code = self._busy = 0
         self._busy_guard = threading.Lock()
         self._depth = 0
         self._watched = time.monotonic()
@@ -110,6 +109,7 @@ class CrewAIWorker:
             self._connect_rabbitmq()
         finally:
             self.cleanup()
+        self._closed.set()
         LOG.info("worker_stopped", extra={"worker": self.worker, "exit_code": self._exit_code})
         return self._exit_code
 
@@ -203,6 +203,10 @@ class CrewAIWorker:
             self._exit_code = 1
         self._finished.set()
         self._consumer.wake()
+        # A broker that does not answer holds up the closing of its connection.
+        if not self._closed.wait(CLOSE_SECONDS):
+            LOG.warning("closing_cut_short")
+            os._exit(self._exit_code)
 
     def _watch(self) -> None:
         """Watch the runs, the breaker, the signals and what can be reached, until the worker may go."""
