@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
-from bizops.topology.hiding import HIDDEN, Secrets, blank, hidden_spans
+from bizops.topology.hiding import HIDDEN, Secrets, blank, guessed, hidden_spans
 from bizops.topology.nodes import lines_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from bizops.topology.nodes import Mapping, Span
 
@@ -26,16 +26,20 @@ class Excerpt(NamedTuple):
 
 
 class Page:
-    """The lines of one file. Without a tree, as its syntax is broken, what may be secret can only be guessed."""
+    """The lines of one file, of which `trees` say what is secret.
+
+    Without any, as the syntax is broken, that can only be guessed.
+    """
 
     def __init__(
-        self, text: str, tree: Mapping | None, hidden: Iterable[Span], secrets: Secrets
+        self, text: str, trees: Sequence[Mapping], hidden: Iterable[Span], secrets: Secrets
     ) -> None:
         self._lines = lines_of(text)
-        self._has_tree = tree is not None
+        self._has_tree = bool(trees)
+        self._listed = frozenset() if trees else guessed(text)
         self._secrets = secrets
         self._hidden: defaultdict[int, set[Span]] = defaultdict(set)
-        for span in (*hidden, *(hidden_spans(tree) if tree is not None else ())):
+        for span in (*hidden, *hidden_spans(trees)):
             for line in range(span.line, span.end_line + 1):
                 self._hidden[line].add(span)
 
@@ -46,7 +50,7 @@ class Page:
         text = self._lines[span.line - 1]
         start = min(span.column - 1, len(text))
         if not self._has_tree:
-            text = blank(text, cautious=self._is_in_connections(span.line))
+            text = blank(text, self._listed, cautious=self._is_in_connections(span.line))
             return self._cut(Excerpt(text, min(start, len(text)), 1))
         end = min(span.end_column - 1 if span.end_line == span.line else len(text), len(text))
         marked = Excerpt(text, start, max(1, end - start) if span.end_line else 1)

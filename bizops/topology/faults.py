@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from bizops.resource import Address
 from bizops.topology.excerpt import Page, printable
-from bizops.topology.hiding import Secrets
+from bizops.topology.hiding import Secrets, without_user_info
 from bizops.topology.nodes import paths
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ class Faults:
         self._files: dict[str, int] = {}
         self._texts: dict[str, str] = {}
         self._trees: dict[str, Mapping] = {}
+        self._dropped: dict[str, tuple[Mapping, ...]] = {}
         self._kinds: dict[tuple[str, ...], str] = {}
         self._hidden: set[Span] = set()
         self._compared = 0
@@ -70,9 +71,10 @@ class Faults:
         self._files.setdefault(file, len(self._files))
         self._texts[file] = text
 
-    def learn(self, file: str, tree: Mapping) -> None:
-        """Keep the tree of a file: it tells which parts of a line are secret."""
+    def learn(self, file: str, tree: Mapping, dropped: Iterable[Mapping] = ()) -> None:
+        """Keep the tree of a file: it tells which parts of a line are secret, also of what is `dropped` from it."""
         self._trees[file] = tree
+        self._dropped[file] = tuple(dropped)
 
     def know(self, provider: str, plural: str, kind: str) -> None:
         """Keep what the entries under a key of a section are, so that a path there is an address."""
@@ -140,7 +142,7 @@ class Faults:
         pages = {
             file: Page(
                 text,
-                self._trees.get(file),
+                (self._trees[file], *self._dropped[file]) if file in self._trees else (),
                 [span for span in self._hidden if span.file == file],
                 self.secrets,
             )
@@ -180,7 +182,7 @@ class Faults:
 
     def _headline(self, fault: Fault) -> str:
         """Conceal nothing in front of the problem: names are no secrets, even where a password is `rabbitmq`."""
-        return f"{printable(fault.where)}: {self._safe(fault.problem)}"
+        return f"{printable(without_user_info(fault.where))}: {self._safe(fault.problem)}"
 
     def _safe(self, text: str) -> str:
         safe = printable(self.secrets.conceal(text))

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 from bizops.topology.nodes import Listing, Mapping, Node, Scalar, Span, scalars
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator, Sequence
 
 HIDDEN = "(hidden)"
 SHORTEST = 4
@@ -24,6 +24,7 @@ _SENSITIVE = re.compile(r"pass|secret|token|key|credential", re.IGNORECASE)
 _OPEN = frozenset({"routing_key", "secrets", "secret", "secret_defaults"})
 _MISSPELT = ("password", "passwd", "passphrase", "secret", "token", "credential", "credentials")
 _USER_INFO = re.compile(r"(?<=://)[^/@\s\"'][^/\s\"']*(?=@)")
+_LISTED = re.compile(r"sensitive[\"']?\s*:\s*(\[[^\]]*|(?:[ \t]*\n\s*-[^\n]*)+|[^\n]*)")
 _WORD = re.compile(r"[A-Za-z]+")
 
 
@@ -46,6 +47,11 @@ def resembles_sensitive(name: str) -> bool:
         difflib.get_close_matches(word.lower(), _MISSPELT, n=1, cutoff=0.7)
         for word in _WORD.findall(name)
     )
+
+
+def without_user_info(text: str) -> str:
+    """Hide user and password in every URL of a text."""
+    return _USER_INFO.sub(HIDDEN, text)
 
 
 class Secrets:
@@ -74,22 +80,29 @@ class Secrets:
 
     def conceal(self, text: str) -> str:
         """Replace every secret value and all URL user info in a text."""
-        text = _USER_INFO.sub(HIDDEN, text)
+        text = without_user_info(text)
         for value in sorted(self._values, key=len, reverse=True):
             if len(value) >= SHORTEST:
                 text = text.replace(value, HIDDEN)
         return text
 
 
-def hidden_spans(tree: Mapping) -> Iterator[Span]:
-    """Give the places of a file that hold secrets by their position."""
-    listed = {item.text for names in _under(tree, "sensitive") for item in scalars(names)}
-    yield from (scalar.span for scalar in _hidden(tree, listed))
+def hidden_spans(trees: Sequence[Mapping]) -> Iterator[Span]:
+    """Give the places that hold secrets by their position, or by a name that one of the trees lists as `sensitive`."""
+    lists = [names for tree in trees for names in _under(tree, "sensitive")]
+    listed = {item.text for names in lists for item in scalars(names)}
+    for tree in trees:
+        yield from (scalar.span for scalar in _hidden(tree, listed))
+
+
+def guessed(text: str) -> frozenset[str]:
+    """Give what may be the names that a file lists as `sensitive`, where its syntax is broken."""
+    return frozenset(name for found in _LISTED.findall(text) for name in re.findall(r"\w+", found))
 
 
 def hidden_within(node: Node) -> Iterator[Scalar]:
     """Give the values below a place that are secret by their position there."""
-    yield from _hidden(node, set())
+    yield from _hidden(node, ())
 
 
 def _under(node: Node, name: str) -> Iterator[Node]:
@@ -103,7 +116,7 @@ def _under(node: Node, name: str) -> Iterator[Node]:
             yield from _under(item, name)
 
 
-def _hidden(node: Node, listed: set[str]) -> Iterator[Scalar]:
+def _hidden(node: Node, listed: Collection[str]) -> Iterator[Scalar]:
     if isinstance(node, Mapping):
         for name, entry in node.entries.items():
             is_hidden = name in listed or resembles_sensitive(name)
@@ -118,24 +131,25 @@ def _hidden(node: Node, listed: set[str]) -> Iterator[Scalar]:
         yield node
 
 
-def _is_assignment(scalar: Scalar, listed: set[str]) -> bool:
+def _is_assignment(scalar: Scalar, listed: Collection[str]) -> bool:
     """True for an item such as `API_KEY=value`, as Compose writes an environment as a list."""
     name, equals, _ = scalar.text.partition("=")
     return bool(equals) and (name in listed or is_sensitive(name))
 
 
-def blank(line: str, *, cautious: bool) -> str:
+def blank(line: str, listed: Collection[str], *, cautious: bool) -> str:
     """Hide what may be secret in a line of a file that could not be parsed.
 
-    Without a tree there are no positions, so all that follows a sensitive name goes; where `cautious`, all that
-    follows the first colon, or the whole line.
+    Without a tree there are no positions, so all that follows a sensitive or listed name goes; where `cautious`, all
+    that follows the first colon, or the whole line.
     """
     if cautious:
         name, colon, rest = line.partition(":")
         if not colon:
             return HIDDEN
         return f"{name}: {HIDDEN}" if rest.strip() else line
-    for word in _WORD.finditer(line):
-        if resembles_sensitive(word[0]) and line[word.end() :].strip(" :"):
+    for word in re.finditer(r"\w+", line):
+        is_secret = word[0] in listed or any(map(resembles_sensitive, _WORD.findall(word[0])))
+        if is_secret and line[word.end() :].strip(" :"):
             return f"{line[: word.end()]}: {HIDDEN}"
     return line

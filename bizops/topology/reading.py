@@ -73,7 +73,8 @@ def read(file: str, content: bytes, faults: Faults) -> Mapping | None:
     try:
         text = syntax.decoded(content)
         faults.show(file, text)
-        tree = _Reader(file, text, faults).document()
+        reader = _Reader(file, text, faults)
+        tree = reader.document()
     except UnicodeDecodeError as error:
         faults.add(*syntax.encoding_fault(file, error))
         return None
@@ -86,7 +87,7 @@ def read(file: str, content: bytes, faults: Faults) -> Mapping | None:
         found = "a list" if isinstance(tree, Listing) else "text"
         faults.add(tree.span, f"this is {found}: a topology is a map that begins with bizops: 1")
         return None
-    faults.learn(file, tree)
+    faults.learn(file, tree, reader.dropped)
     return tree
 
 
@@ -98,6 +99,7 @@ class _Reader:
         self._parser = _Parser(text)
         self._faults = faults
         self._anchors: dict[str, _Anchor | None] = {}
+        self.dropped: list[Mapping] = []
         self._values = 0
         self._deepest = 0
         self._tabbed = syntax.tabbed(text)
@@ -212,17 +214,19 @@ class _Reader:
                 self._faults.add(key, "a tab before this key: YAML is indented with spaces only")
             value = self._node(self._next(), depth + 1)
             name = inner.value
-            if name == "<<" and inner.implicit[0] and not merged:
+            is_merge = name == "<<" and inner.implicit[0]
+            if not is_merge and name not in entries:
+                entries[name] = Entry(key, value)
+                continue
+            self.dropped.append(Mapping(key, {name: Entry(key, value)}))
+            if is_merge and merged:
+                problem = "already set in this map: to merge several, write <<: [*one, *other]"
+                self._faults.add(key, problem)
+            elif is_merge:
                 merged.append(value)
-            elif name == "<<" and inner.implicit[0]:
-                self._faults.add(
-                    key, "already set in this map: to merge several, write <<: [*one, *other]"
-                )
-            elif name in entries:
+            else:
                 first = entries[name].key
                 self._faults.add(key, f"already set in line {first.line}", field=name)
-            else:
-                entries[name] = Entry(key, value)
         for value in merged:
             self._merge(entries, value)
         return Mapping(self._span(event), entries)
