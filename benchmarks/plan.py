@@ -21,22 +21,24 @@ def _seed() -> Row:
     }
     file = str(Path(__file__).parents[1] / "topology" / "bizosaas.yaml")
     plan = [BIZOPS, "plan", "-f", file, "--detailed-exitcode"]
-    measured([BIZOPS, "apply", "-f", file, "-y"], 1)
+    measured([BIZOPS, "apply", "-f", file, "-y"], runs=1)
     try:
-        return Row("no-op plan of the seed", measured(plan, 9), raw("reads.py", runs=9), 0.55, 120)
+        ours, theirs = measured(plan, raw("reads.py"), runs=9)
+        return Row("no-op plan of the seed", ours, theirs, 0.55, 120)
     finally:
         destroy = ("--confirm", "bizosaas-agents", "--allow-data-loss", "*")
-        measured([BIZOPS, "destroy", "-f", file, "-y", *destroy], 1)
+        measured([BIZOPS, "destroy", "-f", file, "-y", *destroy], runs=1)
         del os.environ["BIZOPS_ENVIRONMENT"]
 
 
 def _wide() -> Row:
     wide = Wide(1000, 1000, 100)
     try:
-        measured(wide.command("apply", "-y"), 1)
-        plan = measured(wide.command("plan", "--detailed-exitcode"), 5)
+        measured(wide.command("apply", "-y"), runs=1)
+        plan = wide.command("plan", "--detailed-exitcode")
+        ours, theirs = measured(plan, raw("reads.py"), runs=5)
         work = "no-op plan of 1,000 queues, 1,000 topics, 100 services"
-        return Row(work, plan, raw("reads.py"), 2.0, 200)
+        return Row(work, ours, theirs, 2.0, 200)
     finally:
         wide.destroy()
 

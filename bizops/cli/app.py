@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import importlib
 import os
 import sys
@@ -105,7 +104,6 @@ def _call(module: str, name: str) -> Callable[[options.Output, Console], int]:
 
 def main() -> NoReturn:
     """Carry out the command in `sys.argv`; usage errors are 1, so that 2 means differences and nothing else."""
-    gc.set_threshold(50_000)  # a tenth of a short run's time went into looking for garbage
     sys.stdout = sys.stdout or _nowhere()
     sys.stderr = sys.stderr or _nowhere()
     try:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from bizops import applier, errors, graph, guard, observer, planner, provider
+from bizops import errors, guard, observer, planner, provider
 from bizops.change import ApplyResult
 from bizops.cli import lock
 from bizops.planner import Choice, Desired
@@ -81,6 +81,8 @@ class Road:
         Raises IncompletePlanError, RefusedPlanError, LockHeldError, StalePlanError; ProviderError where the lock
         cannot be reached.
         """
+        from bizops import applier, graph  # noqa: PLC0415 - a plan does without
+
         _check(planned.plan)
         with lock.held(self._lease(), carriage.lock, carriage.stop):
             if carriage.stop.level:
