@@ -43,6 +43,7 @@ stack: venv ## Start the real servers (nothing happens if they run)
 .PHONY: stack-tests
 stack-tests: venv
 	@$(BIN)/python -m stack start --with rabbitmq-310
+	@$(BIN)/python -m stack push > /dev/null
 
 stack-status stack-logs stack-stop stack-reset: stack-%: venv ## See, read, stop or wipe the servers
 	@$(BIN)/python -m stack $*
