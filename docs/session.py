@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 CUT = "[...]"
 _EXIT = re.compile(r"\s+# exit (\d+)\s*$")
 _LEVELLED = (
-    (re.compile(r"^  (rabbitmq|kafka|swarm)  \S.*$"), r"  \1"),
+    (re.compile(r"^  (rabbitmq|kafka|swarm) {2,}\S.*$"), r"  \1"),
     (re.compile(r"\b\d+(?:\.\d+)? (?:ms|s|min)\b(?: \d+ s\b)?"), "T"),
     (re.compile(r"\b\d+\.\d+\.\d+\S*"), "V"),
     (re.compile(r"(?<=\S) {2,}"), " "),
