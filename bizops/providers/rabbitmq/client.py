@@ -30,6 +30,8 @@ MAX_CONNECTIONS = 16
 _TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
 _REDIRECTS = range(300, 400)
 _REFUSED = 400
+_CRASH = "failed with {'EXIT'"
+"""In a 400 of 3.10.8 and 4.0.5 for a crash of the broker's own, as when exchanges bound to each other go at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,8 @@ class Answer:
     @property
     def is_transient(self) -> bool:
         """True where the same request may pass on another try."""
-        return self.status in _TRANSIENT or self.is_unanswered
+        is_crash = self.status == _REFUSED and _CRASH in self.reason
+        return self.status in _TRANSIENT or self.is_unanswered or is_crash
 
 
 class Client:
