@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import os
 import socket
 import subprocess
@@ -9,6 +10,8 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
+
+from stack.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,10 +24,9 @@ pytestmark = [
     pytest.mark.timeout(300),
 ]
 
-PORTS = (
-    *("RABBITMQ", "RABBITMQ_MANAGEMENT", "RABBITMQ_310", "RABBITMQ_310_MANAGEMENT"),
-    *("KAFKA_1", "KAFKA_2", "KAFKA_3", "REDIS", "REGISTRY"),
-)
+PORTS = [
+    field.name.upper() for field in dataclasses.fields(Settings) if field.name.endswith("_port")
+]
 
 
 @pytest.fixture
@@ -40,7 +42,7 @@ def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
     with ExitStack() as servers:
         for name in PORTS:
             server = servers.enter_context(socket.create_server(("127.0.0.1", 0)))
-            values[f"BIZOPS_STACK_{name}_PORT"] = str(server.getsockname()[1])
+            values[f"BIZOPS_STACK_{name}"] = str(server.getsockname()[1])
     yield values
     call(values, "reset")
     registry = f"127.0.0.1:{values['BIZOPS_STACK_REGISTRY_PORT']}/bizops/placeholder"
