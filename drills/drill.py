@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -43,7 +44,10 @@ class Drill:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What came of a drill; `fault` says why it proved nothing, empty where it did."""
+    """What came of a drill; `fault` says why it proved nothing, empty where it did.
+
+    `logs` is the folder of the workers' logs, which is kept where the row is not good.
+    """
 
     drill: Drill
     counts: Counts
@@ -73,4 +77,7 @@ def run(drill: Drill, servers: Servers, module: str = "drills.agent") -> Row:
         scene.wait_for_end(drill.patience)
         counts = count(scene.find())
         fault = fault or "; ".join(scene.listener.faults[:3])
-    return Row(drill, counts, time.monotonic() - begun, fault, scene.folder)
+    row = Row(drill, counts, time.monotonic() - begun, fault, scene.folder)
+    if row.is_good:
+        shutil.rmtree(scene.folder)
+    return row
