@@ -108,12 +108,12 @@ class Scene:
         return found
 
     def send(self, message_id: str, task_id: str, batch: Batch, description: str = "work") -> None:
-        """Publish one message, and note how it should end."""
+        """Publish a message, as often as the batch says, and note how it should end."""
         task = {"id": task_id, "description": description, "expected_output": "a word"}
         body = json.dumps(task).encode() if batch.body is None else batch.body
         for _ in range(batch.copies):
             self.room.publish(message_id, body, age=batch.age)
-        self.sent.append(Sent(message_id, task_id, batch.end, batch.runs))
+            self.sent.append(Sent(message_id, task_id, batch.end, batch.runs))
 
     def wait_for_run(self, *task_ids: str, number: int = 1) -> Run:
         """Wait until one of some tasks is in its `number`th run, and give that run."""
