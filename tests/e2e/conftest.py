@@ -35,6 +35,16 @@ swarm:
     TAG-agent-support: {{command: null}}
     TAG-agent-marketing: {{command: null}}
 """
+HEAD = """\
+bizops: 1
+name: TAG
+connections: {rabbitmq: {url: "${BROKER:-MANAGEMENT}"}, kafka: {bootstrap.servers: "127.0.0.1:9092"}}
+rabbitmq:
+  owns: {queues: [TAG_*]}
+  exchanges: {TAG_dlx: {type: direct}}
+  queue_defaults: {dead_letter: {exchange: TAG_dlx}}
+  queues:"""
+"""What most topologies of these tests begin with; the entries of the queues follow."""
 PATIENCE = 200
 """Seconds for one command, on a machine that is busy with other tests."""
 SECRET = "a-made-up-key-that-must-never-be-printed"
@@ -60,13 +70,15 @@ class Shop:
     tag: str
     folder: Path
     env: dict[str, str] = field(default_factory=dict)
+    management: str = "http://127.0.0.1:15672"
 
     @property
     def file(self) -> Path:
         return self.folder / "topology.yaml"
 
     def declare(self, text: str) -> None:
-        """Write the file; `TAG` in the text is this test's own tag."""
+        """Write the file; `HEAD` in the text stands for the usual beginning, `TAG` for this test's own tag."""
+        text = text.replace("HEAD", HEAD.replace("MANAGEMENT", self.management))
         self.file.write_text(text.replace("TAG", self.tag))
 
     def command(self, verb: str, *args: str) -> list[str]:

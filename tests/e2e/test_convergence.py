@@ -20,14 +20,7 @@ KILLS = range(60 if SOAK else 5)
 TOPOLOGIES = 100 if SOAK else 10
 
 WIDE = """\
-bizops: 1
-name: TAG
-connections: {kafka: {bootstrap.servers: "127.0.0.1:9092"}}
-rabbitmq:
-  owns: {queues: [TAG_*]}
-  exchanges: {TAG_dlx: {type: direct}}
-  queue_defaults: {dead_letter: {exchange: TAG_dlx}}
-  queues:
+HEAD
 %s
 kafka:
   owns: {topics: ["TAG.*"]}

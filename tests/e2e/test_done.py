@@ -10,14 +10,7 @@ import pytest
 pytestmark = pytest.mark.integration
 
 SMALL = """\
-bizops: 1
-name: TAG
-connections: {kafka: {bootstrap.servers: "127.0.0.1:9092"}}
-rabbitmq:
-  owns: {queues: [TAG_*]}
-  exchanges: {TAG_dlx: {type: direct}}
-  queue_defaults: {dead_letter: {exchange: TAG_dlx}}
-  queues:
+HEAD
     TAG_orders: {max_priority: 10, message_ttl: 1h}
     TAG_mail: {max_priority: 5, message_ttl: 1h}
 kafka:
@@ -154,10 +147,9 @@ def test_drift_names_what_was_done_by_hand_and_apply_repairs_what_is_declared(
 
 def test_a_system_that_is_down_is_reported_and_never_taken_for_empty(shop: Any) -> None:
     """Nothing answers for RabbitMQ: exit 3, the other two are compared, and nothing is said of creating queues."""
-    rabbitmq = "connections: {rabbitmq: {url: '${RABBIT:-http://127.0.0.1:15672}'}, "
-    shop.declare(SMALL.replace("connections: {", rabbitmq))
+    shop.declare(SMALL)
     shop.apply()
-    shop.env = {"RABBIT": "http://127.0.0.1:1"}
+    shop.env = {"BROKER": "http://127.0.0.1:1"}
 
     drifted = shop.run("drift")
     planned = shop.run("plan")

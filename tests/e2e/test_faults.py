@@ -15,16 +15,10 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.integration
 
 OLD = "rabbitmq-310"
-EXCHANGES = "http://127.0.0.1:15673/api/exchanges/%2F"
+MANAGEMENT = "http://127.0.0.1:15673"
+EXCHANGES = f"{MANAGEMENT}/api/exchanges/%2F"
 TEXT = """\
-bizops: 1
-name: TAG
-connections: {rabbitmq: {url: "http://127.0.0.1:15673"}, kafka: {bootstrap.servers: "127.0.0.1:9092"}}
-rabbitmq:
-  owns: {queues: [TAG_*]}
-  exchanges: {TAG_dlx: {type: direct}}
-  queue_defaults: {dead_letter: {exchange: TAG_dlx}}
-  queues:
+HEAD
 %s
 kafka:
   owns: {topics: ["TAG.*"]}
@@ -53,6 +47,7 @@ def pause(witness: Any) -> Iterator[Any]:
 @pytest.mark.disruptive
 def test_a_broker_that_hangs_during_a_plan_is_one_clear_error(shop: Any, pause: Any) -> None:
     """It is told within the time-out, the other system is still compared, and nothing is created."""
+    shop.management = MANAGEMENT
     shop.declare(TEXT)
     pause()
 
@@ -72,6 +67,7 @@ def test_a_broker_that_hangs_during_an_apply_fails_that_part_and_a_second_run_fi
     shop: Any, pause: Any
 ) -> None:
     """The apply ends by itself, exits 1, and says what is left."""
+    shop.management = MANAGEMENT
     shop.declare(TEXT)
     begun = shop.start("apply", "--auto-approve", "-q", "--timeout", "2", "--lock=false")
     while f"{shop.tag}_dlx" not in requests.get(EXCHANGES, auth=("guest", "guest"), timeout=9).text:
