@@ -42,7 +42,8 @@ class Block(NamedTuple):
 
 def pages() -> tuple[Path, ...]:
     """Give every document, sorted."""
-    named = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
+    rooms_beside = ("stack/README.md", "benchmarks/README.md")
+    named = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", *rooms_beside)
     found = [ROOT / name for name in named if (ROOT / name).exists()]
     rooms = sorted((ROOT / "bizops").rglob("README.md"))
     return (*found, *sorted((ROOT / "docs").rglob("*.md")), *rooms)
