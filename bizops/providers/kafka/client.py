@@ -8,6 +8,8 @@ to fit into its time.
 from __future__ import annotations
 
 import logging
+import os
+import re
 import threading
 import time
 from collections import deque
@@ -31,6 +33,7 @@ _K = TypeVar("_K")
 _PATIENCE = 2.0
 _TOPICS_IN_A_REQUEST = 100
 _TRIES = 3
+_PROPERTY = re.compile(r'configuration property:? "([^"]+)"')
 
 
 class Client:
@@ -117,15 +120,16 @@ class Client:
         raise self._lost(results[left[0]], doing)
 
     def admin(self) -> AdminClient:
-        """Give librdkafka's client; raises RejectedError where it refuses a setting."""
+        """Give librdkafka's client; raises RejectedError where it refuses a setting, or a file cannot be read."""
         if self._admin is None:
+            _check_readable(self._settings)
             try:
                 self._admin = AdminClient(
                     {**self._quiet(), **self._settings, "error_cb": self._note},
                     logger=_listener(self._hear),
                 )
             except (KafkaException, TypeError, ValueError) as error:
-                raise errors.RejectedError(_refused_setting(error)) from None
+                raise _refused_setting(error) from None
         return self._admin
 
     def close(self) -> None:
@@ -225,7 +229,19 @@ def _listener(hear: Callable[[str], None]) -> logging.Logger:
     return logger
 
 
-def _refused_setting(error: Exception) -> str:
+def _check_readable(settings: Mapping[str, str]) -> None:
+    """Say which file or folder cannot be read: librdkafka does not. `probe` makes it look for the CA by itself."""
+    for key, value in settings.items():
+        if key.endswith(".location") and value != "probe" and not os.access(value, os.R_OK):
+            message = f"connections.kafka.{key}: {value} cannot be read"
+            raise errors.RejectedError(message, setting=f"connections.kafka.{key}")
+
+
+def _refused_setting(error: Exception) -> errors.RejectedError:
     cause = error.args[0] if error.args else error
     text = cause.str() if isinstance(cause, KafkaError) else str(cause)
-    return f"the client refuses its settings: {text}"
+    named = _PROPERTY.search(text)
+    return errors.RejectedError(
+        f"the client refuses its settings: {text}",
+        setting=f"connections.kafka.{named[1]}" if named else "",
+    )

@@ -78,6 +78,12 @@ def _failure(live: Provider, scope: Scope) -> errors.ProviderError:
         ),
         (
             "127.0.0.1:9092",
+            {"security__protocol": "SSL", "ssl__ca__location": "/nowhere/ca.pem"},
+            errors.RejectedError,
+            "connections.kafka.ssl.ca.location: /nowhere/ca.pem cannot be read",
+        ),
+        (
+            "127.0.0.1:9092",
             {"expect": {"cluster_id": "another"}},
             errors.WrongSystemError,
             "expect.cluster_id is another",
@@ -106,6 +112,23 @@ def test_each_way_to_fail_is_one_clear_error(
     assert "\n" not in str(error)
     assert "hunter2" not in f"{error} {error.remedy}"
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"sasl__usernme": "u"}, "sasl.usernme"),
+        ({"security__protocol": "TLS"}, "security.protocol"),
+        ({"ssl__ca__location": "/nowhere/ca.pem"}, "ssl.ca.location"),
+    ],
+)
+def test_a_setting_that_is_to_blame_is_named(
+    connect: Connect, scope: Scope, settings: dict[str, object], named: str
+) -> None:
+    """So that the error points at its line, and not at that of the servers."""
+    error = _failure(connect("127.0.0.1:9092", **settings), scope)
+
+    assert error.setting == f"connections.kafka.{named}"
 
 
 def test_a_silent_server_is_given_up_after_the_timeout(
