@@ -117,6 +117,25 @@ def test_the_keys_of_one_weaker_foreign_policy_are_carried(broker: Any) -> None:
     assert broker.plan(declared).is_empty
 
 
+def test_a_carried_key_that_becomes_stricter_in_the_foreign_policy_does_not_bite(
+    broker: Any,
+) -> None:
+    """Ours keeps the limit that is in force: what came after it is of lower priority, and without effect."""
+    broker.policy("theirs", {"max-length": 500})
+    broker.converge(queues(a="1h"))
+    broker.publish("own_a", 100)
+    broker.policy("theirs", CATCH_ALL)
+
+    plan = broker.plan(queues(a="2h"))
+    broker.carry_out(plan)
+
+    assert not plan.refusals
+    (definition,) = [d for n, d in broker.policies().items() if n.startswith("bizops.")]
+    assert definition == {"max-length": 500, "message-ttl": 7_200_000}
+    assert broker.count("own_a") == 100
+    assert broker.plan(queues(a="2h")).is_empty
+
+
 @pytest.mark.parametrize(
     ("policies", "why"),
     [

@@ -47,6 +47,19 @@ def test_what_cannot_be_weighed_is_taken_for_the_worst(thing: Make, planned: Mak
     assert ["t"] == refused(guard.guard(plan, {}, Limits()))
 
 
+def test_what_dies_with_another_is_not_weighed_by_itself(thing: Make, planned: Make) -> None:
+    """It is made again at once; what it is worth is part of what it dies with."""
+    live = FakeProvider(
+        {"t": {("shape",): "round"}, "part": {}},
+        weights={"part": "1 binding"},
+        dependents={"t": (thing("part"),)},
+    )
+    plan = planned(live, thing("t", shape="square"))
+
+    assert ["t"] == [address.name for address in guard.at_stake(plan)]
+    assert [] == refused(guarded(live, plan, Limits()))
+
+
 def test_a_loss_in_place_needs_the_address_named(thing: Make, planned: Make) -> None:
     """A field that loses data is refused by its name."""
     live = FakeProvider({"t": {("size",): 9}})

@@ -95,6 +95,17 @@ def test_ignored_changes_are_shown_and_not_planned(thing: Make, planned: Make) -
     assert ["size"] == [field.name for field in found.changes[0].unmanaged]
 
 
+def test_ignoring_a_path_ignores_all_beneath_it(thing: Make, planned: Make) -> None:
+    """`ignore_changes: [deploy]` covers `deploy.replicas`, and no name that merely begins alike."""
+    ignored = Lifecycle(ignore_changes=("tags", "siz"))
+    live = FakeProvider({"t": {("tags", "x"): "1", ("size",): 1}})
+
+    found = planned(live, thing("t", tags=(("x", "2"),), size=2, lifecycle=ignored))
+
+    assert ["size"] == [field.name for field in found.changes[0].fields]
+    assert ["tags.x"] == [field.name for field in found.changes[0].unmanaged]
+
+
 def test_ignored_fields_are_written_at_creation(thing: Make, planned: Make) -> None:
     """A resource that is not there yet gets every declared field."""
     ignored = Lifecycle(ignore_changes=("size",))
@@ -127,6 +138,16 @@ def test_a_target_pulls_in_what_it_needs_and_nothing_else(thing: Make, planned: 
     assert {"a": Action.CREATE, "b": Action.CREATE} == actions(found)
     assert found.is_complete
     assert found.partial
+
+
+def test_a_target_does_not_pull_in_what_is_excluded(thing: Make, planned: Make) -> None:
+    """`--exclude` wins over what a target needs."""
+    resources = (thing("a", size=2), thing("b", needs=("a",)))
+    live = FakeProvider({"a": {("size",): 1}})
+
+    found = planned(live, *resources, targets=("fake.thing/b",), excludes=("fake.thing/a",))
+
+    assert {"b": Action.CREATE} == actions(found)
 
 
 def test_a_misspelt_target_is_an_error_with_the_nearest_name(thing: Make, planned: Make) -> None:
@@ -204,6 +225,16 @@ def test_destroy_deletes_what_is_declared_except_external_and_protected(
     assert {"a": Action.DELETE} == actions(found)
     assert ["stray"] == [observed.address.name for observed in found.unmanaged]
     assert any("protected" in warning for warning in found.warnings)
+
+
+def test_what_could_not_be_changed_can_be_destroyed(thing: Make, planned: Make) -> None:
+    """A field that can never change stands in the way of a change, not of a deletion."""
+    live = FakeProvider({"t": {("root",): "a"}})
+
+    found = planned(live, thing("t", root="b"), destroy=True)
+
+    assert {"t": Action.DELETE} == actions(found)
+    assert () == found.refusals
 
 
 def test_an_external_resource_must_exist_and_is_never_written(thing: Make, planned: Make) -> None:
