@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bizops import provider
-from bizops.change import Action, Change, Effect, EffectKind, Plan, Refusal
+from bizops.change import Action, Change, Plan, Refusal
 from bizops.planner.comparison import compare, with_effects
 from bizops.planner.consequences import recreated
 from bizops.planner.selection import Choice, Selection, check_named, select, unmatched
@@ -20,6 +20,8 @@ from bizops.resource import Address, Observation, Presence, Resource, unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
+    from bizops.change import Effect
 
 __all__ = ["Choice", "Desired", "plan", "select", "unmatched"]
 
@@ -55,10 +57,10 @@ def plan(desired: Desired, observations: Mapping[str, Observations], choice: Cho
     changes = recreated(changes)
     changes, left_out = _without_excluded_needs(changes, found, choice)
     derived = [_derived(name, changes, observations[name], desired) for name in observations]
-    notes = [note for each in derived for note in each.notes]
+    effects = [effect for each in derived for effect in each.effects]
     return Plan(
         desired.topology,
-        _sorted(_noted(changes, notes), observations),
+        _sorted(_with_derived(changes, effects), observations),
         tuple(write for each in derived for write in each.writes),
         tuple(refusals) + tuple(refusal for each in derived for refusal in each.refusals),
         tuple(unmanaged),
@@ -168,10 +170,12 @@ def _derived(
     return provider.definition(name).derive(mine, observations, scope)
 
 
-def _noted(changes: Iterable[Change], notes: Sequence[tuple[Address, str]]) -> Iterable[Change]:
+def _with_derived(
+    changes: Iterable[Change], effects: Sequence[tuple[Address, Effect]]
+) -> Iterable[Change]:
     by_address: dict[Address, list[Effect]] = {}
-    for address, text in notes:
-        by_address.setdefault(address, []).append(Effect(EffectKind.NOTE, text))
+    for address, effect in effects:
+        by_address.setdefault(address, []).append(effect)
     for change in changes:
         extra = by_address.get(change.address, ())
         yield replace(change, effects=(*change.effects, *extra)) if extra else change

@@ -13,7 +13,7 @@ from bizops import errors
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from bizops.change import Change, Refusal, Write
+    from bizops.change import Change, Effect, Refusal, Write
     from bizops.provider.kind import Finding, Kind
     from bizops.provider.live import Observations, Options, Provider
     from bizops.provider.scope import Scope
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Derived:
-    """What follows from a set of changes: writes without an address, and what stands in their way."""
+    """What follows from a set of changes together: writes without an address, what stands in their way, and effects."""
 
     writes: tuple[Write, ...] = ()
     refusals: tuple[Refusal, ...] = ()
     warnings: tuple[str, ...] = ()
-    notes: tuple[tuple[Address, str], ...] = ()
+    effects: tuple[tuple[Address, Effect], ...] = ()
 
 
 def no_derivation(changes: Sequence[Change], observations: Observations, scope: Scope) -> Derived:

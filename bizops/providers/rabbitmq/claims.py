@@ -36,10 +36,12 @@ def of_undeclared(covering: Policy) -> Claim:
     return Claim(covering.definition)
 
 
-def of_change(change: Change, priority: int) -> Claim:
-    """Give the claim of a declared queue, with a refusal for each foreign policy in its way."""
+def of_change(change: Change, seen: view.View, priority: int) -> Claim:
+    """Give the claim of a declared queue, with a refusal for each foreign policy in its way.
+
+    `seen` is the queue among the policies that this plan leaves.
+    """
     assert change.resource is not None  # noqa: S101 - a deletion claims nothing
-    seen: view.View = change.observed.raw
     spec = change.resource.spec
     assert isinstance(spec, QueueSpec)  # noqa: S101 - the kind's own spec
     if change.action is Action.REPLACE:

@@ -7,18 +7,19 @@ never a foreign one of lower priority.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from bizops.change import Action, Write
+from bizops.change import Action, Effect, EffectKind, Write
 from bizops.provider import Derived, Observations, Scope
-from bizops.providers.rabbitmq import claims, effective, grouping, losses, patterns, view
+from bizops.providers.rabbitmq import claims, declared, effective, grouping, losses, patterns, view
 from bizops.providers.rabbitmq.names import (
     PROVIDER,
     is_derived_policy,
     is_protected_queue,
     queue_address,
 )
+from bizops.providers.rabbitmq.payload import PolicyWrite
 from bizops.providers.rabbitmq.specs import Settings
 
 if TYPE_CHECKING:
@@ -31,19 +32,6 @@ if TYPE_CHECKING:
     from bizops.resource import Address
 
 _GIVES = frozenset({Action.CREATE, Action.UPDATE, Action.REPLACE})
-
-
-@dataclass(frozen=True, slots=True)
-class PolicyWrite:
-    """The payload of a write: the policy to create or delete, in its vhost.
-
-    `empty` are queues that were empty when this was planned and must still be, because nobody agreed to lose what
-    they hold.
-    """
-
-    vhost: str
-    policy: Policy
-    empty: tuple[str, ...] = ()
 
 
 def derive(changes: Sequence[Change], observations: Observations, scope: Scope) -> Derived:
@@ -60,7 +48,7 @@ def derive(changes: Sequence[Change], observations: Observations, scope: Scope) 
         tuple(write for part in parts for write in part.writes),
         tuple(refusal for part in parts for refusal in part.refusals),
         tuple(text for part in parts for text in part.warnings),
-        tuple(note for part in parts for note in part.notes),
+        tuple(effect for part in parts for effect in part.effects),
     )
 
 
@@ -81,6 +69,11 @@ class _Derivation:
             for change in changes
             if change.address.kind == "queue" and change.address.scope == self._scope
         }
+        self._declared = declared.Declared(
+            [c for c in changes if c.address.kind == "policy" and c.address.scope == self._scope],
+            vhost,
+            snapshot,
+        )
         self._live = {
             name: policy
             for name, policy in vhost.policies.items()
@@ -99,10 +92,18 @@ class _Derivation:
             (*creations, *self._deletions(deleted, created, found)),
             tuple(refusal for claim in found.values() for refusal in claim.refusals),
             tuple(self._warnings(found)),
-            tuple(
-                (self._address(name), text) for name, claim in found.items() for text in claim.notes
-            ),
+            (*self._notes(found), *self._declared.effects(created, deleted, self._gone())),
         )
+
+    def _notes(self, found: Mapping[str, claims.Claim]) -> Iterator[tuple[Address, Effect]]:
+        for name, claim in found.items():
+            for text in claim.notes:
+                yield self._address(name), Effect(EffectKind.NOTE, text)
+
+    def _gone(self) -> frozenset[str]:
+        """Give the queues that this plan deletes or replaces."""
+        goes = {Action.DELETE, Action.REPLACE}
+        return frozenset(name for name, c in self._changes.items() if c.action in goes)
 
     def _claims(self) -> Iterator[tuple[str, claims.Claim]]:
         for name in sorted({*self._vhost.queues, *self._changes}):
@@ -112,7 +113,7 @@ class _Derivation:
                 if covering is not None:
                     yield name, claims.of_undeclared(covering)
             elif change.action is not Action.DELETE:
-                yield name, claims.of_change(change, self._priority)
+                yield name, claims.of_change(change, self._declared.view(change), self._priority)
 
     def _covering(self, name: str) -> Policy | None:
         """Give the policy of ours that a live queue has, though this plan says nothing about it."""
@@ -125,11 +126,12 @@ class _Derivation:
 
     def _creation(self, group: Group, deleted: Sequence[Policy]) -> Write:
         moved = self._moved(group.queues)
+        count = f"{len(group.queues)} queue{'' if len(group.queues) == 1 else 's'}"
         return Write(
             PROVIDER,
             self._identity(group.policy),
             Action.CREATE,
-            f"policy {group.policy.name} ({_number(group.queues)})",
+            f"policy {group.policy.name} ({count})",
             serves=tuple(self._address(n) for n in moved if self._changes[n].action in _GIVES),
             shown_under=self._shown(moved, [p for p in deleted if _share(p, group)]),
             payload=PolicyWrite(self._vhost.name, group.policy, tuple(self._must_be_empty(group))),
@@ -244,7 +246,3 @@ def _matches(policy: Policy, name: str) -> bool:
 
 def _share(policy: Policy, group: Group) -> bool:
     return any(_matches(policy, name) for name in group.queues)
-
-
-def _number(queues: Sequence[str]) -> str:
-    return "1 queue" if len(queues) == 1 else f"{len(queues)} queues"

@@ -174,7 +174,6 @@ POLICY = Kind(
     {"": rules.in_place},
     _summary,
     whole=frozenset({"definition"}),
-    effects=rules.policy_effects,
     protected=names.is_protected_policy,
     name_problem=names.name_problem,
 )

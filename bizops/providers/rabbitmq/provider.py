@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from bizops.change import Step
     from bizops.provider import Health, Lease, Options
     from bizops.providers.rabbitmq.connection import Connection
-    from bizops.providers.rabbitmq.derived import PolicyWrite
+    from bizops.providers.rabbitmq.payload import PolicyWrite
     from bizops.providers.rabbitmq.specs import Settings
     from bizops.resource import Address, Resource
 
@@ -82,13 +82,21 @@ class RabbitMQ:
         return [found[address] for address in addresses]
 
     def apply(self, steps: Sequence[Step]) -> Sequence[Outcome]:
-        """Write over parallel connections, policies one after the other; a broker that is silent gets no more."""
+        """Write over parallel connections, policies one after the other; a broker that is silent gets no more.
+
+        No policy goes while one that may take its place could not be written.
+        """
         filled = self._filled_meanwhile(steps)
         silence: list[str] = []
+        done: dict[tuple[str, str], Outcome] = {}
 
         def carry_out(step: Step) -> Outcome:
             if step.key in filled:
                 return Outcome(step, Status.FAILED, filled[step.key])
+            missing = _missing(done) if writing.is_old_policy(step) else None
+            if missing is not None:
+                text = f"stays: {missing.step.key[0]} may have to take its place: {missing.detail}"
+                return Outcome(step, missing.status, text)
             request = writing.request(step, self._settings.vhost)
             if request is None:
                 return Outcome(step, Status.APPLIED)
@@ -99,10 +107,10 @@ class RabbitMQ:
                 silence.append(answer.reason)
             return writing.outcome(step, answer)
 
-        chains = writing.chains(steps)
-        ended = self._client.map(lambda chain: [carry_out(step) for step in chain], chains)
-        by_step = {outcome.step.key: outcome for outcomes in ended for outcome in outcomes}
-        return [by_step[step.key] for step in steps]
+        for phase in writing.phases(steps):
+            ended = self._client.map(lambda chain: [carry_out(step) for step in chain], phase)
+            done |= {outcome.step.key: outcome for outcomes in ended for outcome in outcomes}
+        return [done[step.key] for step in steps]
 
     def readiness(self, steps: Sequence[Step]) -> Sequence[Readiness]:
         """Look at policies that were deleted and queues that changed in place; all else has settled when written."""
@@ -190,6 +198,12 @@ class RabbitMQ:
                 names = ", ".join(filled)
                 found[step.key] = f"messages came into {names} since the plan was made; plan again"
         return found
+
+
+def _missing(done: Mapping[tuple[str, str], Outcome]) -> Outcome | None:
+    """Give the first policy that could not be written."""
+    failed = (o for o in done.values() if o.status is not Status.APPLIED)
+    return next((outcome for outcome in failed if writing.is_new_policy(outcome.step)), None)
 
 
 def _vhost_of(step: Step, section_vhost: str) -> str:

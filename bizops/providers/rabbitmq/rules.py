@@ -10,16 +10,14 @@ from typing import TYPE_CHECKING
 
 from bizops.change import Action, Effect, EffectKind
 from bizops.provider import IN_PLACE, Mutability, Rule, Transition, Verdict
-from bizops.providers.rabbitmq import definitions, effective, live, losses, view
-from bizops.providers.rabbitmq.effective import Policy
-from bizops.providers.rabbitmq.specs import OWN_NAME, PolicySpec, QueueSpec
+from bizops.providers.rabbitmq import definitions, effective, losses, view
+from bizops.providers.rabbitmq.specs import OWN_NAME, QueueSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from bizops.change import Change
-    from bizops.providers.rabbitmq.effective import Setting, Version
-    from bizops.providers.rabbitmq.live import Vhost
+    from bizops.providers.rabbitmq.effective import Setting
 
 FIXED = Verdict(Mutability.REPLACE, "fixed when the queue is declared")
 
@@ -154,44 +152,5 @@ def exchange_effects(change: Change) -> Iterable[Effect]:
 
 
 def in_place(_transition: Transition) -> Verdict:
-    """Let a policy change; what it does to queues is an effect of the change."""
+    """Let a policy change; what it does to queues is for `declared` to say, which sees all of them."""
     return IN_PLACE
-
-
-def policy_effects(change: Change) -> Iterable[Effect]:
-    """Give what creating, changing or deleting a policy would lose on each queue that it reaches or leaves."""
-    vhost, version = change.observed.raw
-    wanted = _as_policy(change)
-    policies = {name: p for name, p in vhost.policies.items() if name != change.address.name}
-    if wanted is not None:
-        policies[wanted.name] = wanted
-    for queue in vhost.queues.values():
-        lost = _loss_on(queue, vhost, policies, version)
-        if lost:
-            is_kept = change.action is not Action.DELETE
-            data = (("field", "definition"),) if is_kept else ()
-            yield Effect(EffectKind.DATA_LOSS, f"queue {queue.name}: {lost}", data)
-
-
-def _as_policy(change: Change) -> Policy | None:
-    if change.action is Action.DELETE or change.resource is None:
-        return None
-    spec = change.resource.spec
-    assert isinstance(spec, PolicySpec)  # noqa: S101 - the kind's own spec
-    return Policy(change.address.name, spec.pattern, spec.apply_to, spec.priority, spec.definition)
-
-
-def _loss_on(
-    queue: live.LiveQueue, vhost: Vhost, policies: Mapping[str, Policy], version: Version
-) -> str:
-    subject = live.subject(queue, version)
-    now = vhost.policies.get(queue.policy)
-    considered = effective.matching(policies.values(), subject)
-    then = considered[0] if considered else None
-    if now == then:
-        return ""
-    operators = effective.matching(vhost.operator_policies, subject)
-    operator = operators[0] if operators else None
-    seen = view.View(subject, queue, "")
-    before = effective.in_force(subject, now, operator)
-    return "; ".join(losses.losses(seen, before, effective.in_force(subject, then, operator)))

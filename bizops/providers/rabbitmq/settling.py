@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from bizops.change import Change, Step
-    from bizops.providers.rabbitmq.derived import PolicyWrite
     from bizops.providers.rabbitmq.effective import Policy, Version
     from bizops.providers.rabbitmq.live import LiveQueue, Snapshot, Vhost
+    from bizops.providers.rabbitmq.payload import PolicyWrite
     from bizops.providers.rabbitmq.rematching import Left
     from bizops.resource import Address, Observation
 

@@ -11,28 +11,53 @@ from bizops.providers.rabbitmq.names import encode
 from bizops.providers.rabbitmq.specs import BindingSpec, ExchangeSpec, PolicySpec, QueueSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from bizops.change import Change, Step
-    from bizops.providers.rabbitmq.derived import PolicyWrite
     from bizops.providers.rabbitmq.effective import Policy
+    from bizops.providers.rabbitmq.payload import PolicyWrite
     from bizops.resource import Spec
 
 _NOT_FOUND = 404
+_OF_OTHERS = 2
+"""The phase of everything that is no policy."""
 
 
-def chains(steps: Sequence[Step]) -> list[list[Step]]:
-    """Sort steps into chains, each to be worked off one by one, side by side with the others.
+def phases(steps: Sequence[Step]) -> Iterator[list[list[Step]]]:
+    """Give steps that need nothing of each other in the order that keeps every queue under its policies.
 
-    All writes of policies are one chain: RabbitMQ 4.0.5 may mix up two at once (see `rematching`), and does them under
-    one lock, so that two at once are no faster either.
+    New policies come first, before the queues that they are for; then changed ones; old ones go when all else is done.
+    Declared and derived ones alike: a queue may go from one sort to the other.
+
+    A phase is a list of chains, each to be worked off one by one, side by side with the others. Policies are one chain:
+    RabbitMQ 4.0.5 may mix up two at once (see `rematching`), and does them under one lock, so that two at once are no
+    faster either.
     """
-    policies = [step for step in steps if _is_of_policy(step)]
-    others = [[step] for step in steps if not _is_of_policy(step)]
-    return [policies, *others] if policies else others
+    found: dict[int, list[Step]] = {}
+    for step in steps:
+        found.setdefault(_phase(step), []).append(step)
+    for phase in sorted(found):
+        members = found[phase]
+        yield [[step] for step in members] if phase == _OF_OTHERS else [members]
 
 
-def _is_of_policy(step: Step) -> bool:
+def is_old_policy(step: Step) -> bool:
+    """True for the deletion of a policy, declared or derived."""
+    return _is_policy(step) and step.action is Action.DELETE
+
+
+def is_new_policy(step: Step) -> bool:
+    """True for the creation or change of a policy, declared or derived."""
+    return _is_policy(step) and step.action in {Action.CREATE, Action.UPDATE}
+
+
+def _phase(step: Step) -> int:
+    if not _is_policy(step):
+        return _OF_OTHERS
+    return {Action.CREATE: 0, Action.UPDATE: 1, Action.DELETE: 3}.get(step.action, _OF_OTHERS)
+
+
+def _is_policy(step: Step) -> bool:
     return step.write is not None or (
         step.change is not None and step.change.address.kind == "policy"
     )

@@ -14,15 +14,16 @@ def created(address: Any) -> Step:
     return Step(Action.CREATE, Change(address, Action.CREATE, None, absent(address)))
 
 
-def test_policies_are_one_chain_and_all_else_goes_side_by_side() -> None:
+def test_new_policies_come_first_and_old_ones_last_one_by_one_and_all_else_side_by_side() -> None:
     """Declared and derived policies never meet at the broker, which may mix up two at once."""
     first, second = (
         Step(Action.DELETE, write=Write(PROVIDER, name, Action.DELETE, name)) for name in "ab"
     )
+    derived = Step(Action.CREATE, write=Write(PROVIDER, "c", Action.CREATE, "c"))
     declared = created(policy_address("p"))
     queues = [created(queue_address(name)) for name in "qr"]
 
-    chains = writing.chains([first, queues[0], declared, queues[1], second])
+    phases = list(writing.phases([first, queues[0], declared, queues[1], second, derived]))
 
-    assert [[first, declared, second], [queues[0]], [queues[1]]] == chains
-    assert [[queues[0]]] == writing.chains([queues[0]])
+    assert phases == [[[declared, derived]], [[queues[0]], [queues[1]]], [[first, second]]]
+    assert [[[queues[0]]]] == list(writing.phases([queues[0]]))

@@ -1,0 +1,22 @@
+"""What the write of a derived policy carries from the plan to the broker."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bizops.providers.rabbitmq.effective import Policy
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyWrite:
+    """The payload of a write: the policy to create or delete, in its vhost.
+
+    `empty` are queues that were empty when this was planned and must still be, because nobody agreed to lose what
+    they hold.
+    """
+
+    vhost: str
+    policy: Policy
+    empty: tuple[str, ...] = ()
