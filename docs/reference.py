@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from bizops import provider
 from bizops.quantity import Duration, Size
 from bizops.topology.declarations import CommonSettings
-from workers.settings import describe_settings
+from workers.cli.explaining import describe_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -65,7 +65,7 @@ WORKERS = (
     ),
     Drill(
         "SIGTERM, task longer than the grace",
-        "a run that never ends; the process goes within its grace",
+        "a run that never ends; the process goes within its grace, with 0",
         (Batch((STICK, Step()), runs=2), FEW),
         harms.stop_stuck_worker,
         settings=SHORT_LIMITS,

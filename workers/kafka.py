@@ -68,12 +68,15 @@ class EventStream:
         """Put one record on its way; `on_report` gets why it failed, or an empty text, from another thread."""
 
         def report(error: KafkaError | None, _: object) -> None:
-            self._is_broken |= error is not None and error.fatal()
+            self._is_broken |= _is_fatal(error)
             on_report("" if error is None else f"{topic}: {error.str()}")
 
         try:
             self._producer.produce(topic, value, key, on_delivery=report)
-        except (BufferError, KafkaException) as error:
+        except BufferError as error:
+            on_report(f"{topic}: {say(error)}")
+        except KafkaException as error:
+            self._is_broken |= _is_fatal(error.args[0])
             on_report(f"{topic}: {say(error)}")
 
     @property
@@ -104,7 +107,10 @@ class EventStream:
 
     def _look(self) -> None:
         if self._is_broken:
-            # An idempotent producer refuses everything after a fatal error, such as a lost sequence number.
+            # An idempotent producer refuses everything after a fatal error, such as a lost sequence number. What it
+            # still holds is reported as failed first: somebody waits for each report.
+            self._producer.purge()
+            self._producer.flush(PROBE_TIMEOUT)
             self._producer, self._is_broken = _producer(self._settings), False
         try:
             self._producer.list_topics(timeout=PROBE_TIMEOUT)
@@ -126,6 +132,13 @@ def say(error: Exception) -> str:
     """Give librdkafka's words without the wrapping."""
     inner = error.args[0] if error.args else error
     return inner.str() if isinstance(inner, KafkaError) else str(inner)
+
+
+def _is_fatal(error: object) -> bool:
+    """Whether a producer is of no use any more: the first such error says so itself, the later ones by their code."""
+    if not isinstance(error, KafkaError):
+        return False
+    return bool(error.fatal()) or error.code() == KafkaError._FATAL  # noqa: SLF001 - its name in librdkafka
 
 
 def _producer(settings: Settings) -> Producer:

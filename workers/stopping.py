@@ -37,10 +37,15 @@ class Premises:
 
 
 class Stop:
-    """One stop of a worker, brought forward by `advance` from one thread until it says that it is over."""
+    """One stop of a worker, brought forward by `advance` from one thread until it says that it is over.
 
-    def __init__(self, premises: Premises, grace: float) -> None:
+    A stop that `is_asked` for gives back what does not end within the grace period, also a run that nothing can stop:
+    it was not its turn to fail. A stop because of such a run leaves that one to count as a start that never ended.
+    """
+
+    def __init__(self, premises: Premises, grace: float, *, is_asked: bool) -> None:
         self._premises = premises
+        self._is_asked = is_asked
         self._deadline = time.monotonic() + grace - STOP_SECONDS
         self._called_off_at: float | None = None
 
@@ -48,13 +53,14 @@ class Stop:
         """Do what is due; gives whether the worker may go."""
         self._premises.consumer.pause_all()
         self._return_unstarted()
-        running = [run for run in self._premises.runs.active() if not run.is_stuck]
+        active = self._premises.runs.active()
+        running = [run for run in active if self._is_asked or not run.is_stuck]
         if not running and not self._premises.is_busy():
             return True
         now = time.monotonic()
         if self._called_off_at is None:
             # Nothing but stuck runs cannot be waited for: the process ends them.
-            if now >= self._deadline or (not running and self._has_stuck()):
+            if now >= self._deadline or (not running and active):
                 self._called_off_at = now
                 self._premises.runs.call_off()
             return False
@@ -63,9 +69,6 @@ class Stop:
         for run in running:
             self._return(run)
         return True
-
-    def _has_stuck(self) -> bool:
-        return any(run.is_stuck for run in self._premises.runs.active())
 
     def _return_unstarted(self) -> None:
         while True:

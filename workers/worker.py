@@ -213,7 +213,7 @@ class CrewAIWorker:
         stop: Stop | None = None
         while stop is None or not stop.advance():
             self._watched = time.monotonic()
-            for _ in self._runs.tick():
+            if self._runs.tick() and not self._signals:
                 self._exit_code = 1
             self._breaker.tick()
             if not self._reach.has("redis"):
@@ -224,7 +224,8 @@ class CrewAIWorker:
                 premises = Premises(
                     self._consumer, self._runs, self._store, self._waiting, lambda: self._busy > 0
                 )
-                stop = Stop(premises, self.settings.stop_grace_period)
+                grace = self.settings.stop_grace_period
+                stop = Stop(premises, grace, is_asked=self._signals > 0)
             time.sleep(STEP)
 
     def _on_signal(self, number: int, _: FrameType | None) -> None:
@@ -234,9 +235,8 @@ class CrewAIWorker:
             os._exit(128 + number)
 
     def _tick(self) -> None:
-        now = time.monotonic()
-        if now - self._depth_at >= DEPTH_PAUSE:
-            self._depth_at = now
+        if time.monotonic() - self._depth_at >= DEPTH_PAUSE:
+            self._depth_at = time.monotonic()
             self._depth = self._consumer.count_messages(OUTBOX)
 
     def _follow_kafka(self, is_away: bool) -> None:  # noqa: FBT001 - a callback

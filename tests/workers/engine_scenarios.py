@@ -85,7 +85,7 @@ def say(scenario: str, found: dict[str, Any]) -> None:
 
 def show_faults(model: str) -> None:
     engine = make(model)
-    engine.warm_up()
+    run(engine, "The first run imports CrewAI.", Deadline(60))
     for fault, directive in FAULTS.items():
         name = f"{model}-{fault}"
         description = f"Decide. [[llm: id={PREFIX}-{name} {directive}]]"
@@ -157,7 +157,7 @@ def main() -> None:
     signals = [signal.getsignal(number) for number in signal.valid_signals()]
     before = int(Path("/proc/self/statm").read_text().split()[1]) * 4
     began = time.process_time(), time.monotonic()
-    make("openai").warm_up()
+    run(make("openai"), "The first run imports CrewAI.", Deadline(60))
     after = int(Path("/proc/self/statm").read_text().split()[1]) * 4
     cost = {"cpu": time.process_time() - began[0], "seconds": time.monotonic() - began[1]}
     say("import", {"kib_before": before, "kib_after": after, **cost})

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from workers.agents import AGENTS
 from workers.cli import dead_letters, submitting, working
 from workers.cli.console import ERROR
-from workers.settings import describe_settings
+from workers.cli.explaining import describe_settings
 from workers.values import number, seconds
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ PACKAGES = ("crewai", "openai", "anthropic")
 
 
 class CrewEngine:
-    """Builds a crew for each task; imports CrewAI (3 s, 150 MiB) with the first, or when it warms up.
+    """Builds a crew for each task; imports CrewAI (3 s, 150 MiB) with the first.
 
     Raises SettingsError, at once, where CrewAI is not installed or cannot write its files.
     """
@@ -41,10 +41,6 @@ class CrewEngine:
         self._settings = settings
         self._guard = threading.Lock()
         self._loaded: _Loaded | None = None
-
-    def warm_up(self) -> None:
-        """Import CrewAI, once; raises TransientError, of class `engine_broken`, where that fails."""
-        self._load()
 
     def run(self, persona: Persona, task: Task, deadline: Deadline) -> Answer:
         """Let an agent work on a task; raises RunError, with what the provider said where it was its failure."""

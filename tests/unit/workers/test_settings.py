@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from workers.cli.explaining import describe_settings
 from workers.errors import SettingsError
-from workers.settings import FIELDS, describe_settings, load_settings
+from workers.settings import FIELDS, load_settings
 from workers.values import Price, Seconds, Secret
 
 if TYPE_CHECKING:

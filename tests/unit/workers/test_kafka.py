@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import pytest
+from confluent_kafka import KafkaError, KafkaException
+
+from workers.kafka import EventStream
+from workers.reach import Reach
+from workers.settings import load_settings
+
+FATAL = KafkaError(KafkaError._FATAL, "out of order sequence number")  # noqa: SLF001 - its name in librdkafka
+
+
+@pytest.fixture
+def stream() -> EventStream:
+    """Nothing listens where its brokers should be, so a record stays in the producer."""
+    settings = load_settings(
+        {"ENGINE": "stub", "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1", "EVENT_TIMEOUT": "1h"}
+    )
+    return EventStream(settings, Reach(["kafka"]), lambda _: None)
+
+
+def test_a_producer_that_is_replaced_reports_what_it_held(
+    stream: EventStream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody waits for each report: an event of the outbox that has none would be held for ever."""
+    reports: list[str] = []
+    stream.send("ai.errors", "t", "{}", reports.append)
+    assert stream.outstanding == 1
+
+    def refuse(*_: object, **__: object) -> None:
+        raise KafkaException(FATAL)
+
+    broken = stream._producer  # noqa: SLF001 - only librdkafka can make one break
+    monkeypatch.setattr(stream, "_producer", type("Broken", (), {"produce": refuse})())
+    stream.send("ai.errors", "t", "{}", reports.append)
+    monkeypatch.setattr(stream, "_producer", broken)
+    stream._look()  # noqa: SLF001 - what the thread does while Kafka is away
+
+    assert reports == [
+        "ai.errors: out of order sequence number",
+        "ai.errors: Local: Purged in queue",
+    ]
+    assert stream._producer is not broken  # noqa: SLF001 - as above
+    assert stream.close(timeout=0.1) == 0
