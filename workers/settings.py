@@ -201,7 +201,7 @@ def load_settings(
     both as itself and as `_FILE`, and limits that do not fit together.
     """
     given = {**_read_dotenv(dotenv), **environment}
-    faults: list[str] = []
+    faults: dict[str, str] = {}
     values: dict[str, Any] = {}
     for name, field in FIELDS.items():
         try:
@@ -209,12 +209,13 @@ def load_settings(
             if content:
                 values[field.name] = field.metadata["parse"](content)
         except ValueError as error:
-            faults.append(f"{name}: {error}")
+            faults[name] = f"{name}: {error}"
     settings = Settings(**values)
-    if not faults:
-        faults = settings.faults() + (settings.key_faults() if runs_agents else [])
-    if faults:
-        raise SettingsError(faults)
+    others = settings.faults() + (settings.key_faults() if runs_agents else [])
+    # What has a fault of its own has its default here, which fits together with nothing that was meant.
+    others = [fault for fault in others if not any(name in fault for name in faults)]
+    if found := [*faults.values(), *others]:
+        raise SettingsError(found)
     return settings
 
 

@@ -25,7 +25,7 @@ def test_a_producer_that_is_replaced_reports_what_it_held(
     """Somebody waits for each report: an event of the outbox that has none would be held for ever."""
     reports: list[str] = []
     stream.send("ai.errors", "t", "{}", reports.append)
-    assert stream.outstanding == 1
+    assert not reports
 
     def refuse(*_: object, **__: object) -> None:
         raise KafkaException(FATAL)
@@ -41,4 +41,4 @@ def test_a_producer_that_is_replaced_reports_what_it_held(
         "ai.errors: Local: Purged in queue",
     ]
     assert stream._producer is not broken  # noqa: SLF001 - as above
-    assert stream.close(timeout=0.1) == 0
+    stream.close(timeout=0.1)

@@ -66,6 +66,17 @@ def test_limits_that_do_not_fit_together_are_faults(
     assert found.startswith(fault)
 
 
+def test_what_does_not_fit_together_is_told_beside_values_that_are_none() -> None:
+    """Where it has nothing to do with them: a limit that is none fits together with no other."""
+    faults = faults_of({"RABBITMQ_PORT": "x", "LLM_TIMEOUT": "10m", "SOFT_TIME_LIMIT": "x"})
+
+    assert [fault.split()[0] for fault in faults] == [
+        "RABBITMQ_PORT:",
+        "SOFT_TIME_LIMIT:",
+        "OPENAI_API_KEY",
+    ]
+
+
 def test_a_stub_needs_no_key() -> None:
     assert load_settings({"ENGINE": "stub"}).openai_api_key == ""
 
