@@ -1,11 +1,18 @@
-"""What all tests share: how integration tests behave without servers, and where golden files come from."""
+"""What all tests share: how integration tests behave without servers, and vhosts of a test's own."""
 
 from __future__ import annotations
 
 import os
 import socket
+import uuid
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
 pytest.register_assert_rewrite("bizops.testing.contract", "bizops.testing.driving")
 
@@ -33,3 +40,45 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for item in items:
             if "integration" in item.keywords:
                 item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(scope="session")
+def management() -> Callable[..., Any]:
+    """Ask the management API of the local stack, past bizops."""
+    import requests  # noqa: PLC0415 - only where it is used
+
+    def ask(method: str, path: str, body: Any = None) -> Any:
+        answer = requests.request(
+            method,
+            f"http://127.0.0.1:15672/api/{path}",
+            auth=("guest", "guest"),
+            json=body,
+            timeout=30,
+        )
+        answer.raise_for_status()
+        return answer.json() if answer.content else None
+
+    return ask
+
+
+@pytest.fixture(scope="session")
+def make_vhost(management: Callable[..., Any]) -> Callable[[], AbstractContextManager[str]]:
+    """Give what makes an empty vhost for as long as a `with` lasts."""
+
+    @contextmanager
+    def make() -> Iterator[str]:
+        name = f"own-{uuid.uuid4().hex[:8]}"
+        management("PUT", f"vhosts/{name}")
+        rights = {"configure": ".*", "write": ".*", "read": ".*"}
+        management("PUT", f"permissions/{name}/guest", rights)
+        yield name
+        management("DELETE", f"vhosts/{name}")
+
+    return make
+
+
+@pytest.fixture
+def empty_vhost(make_vhost: Callable[[], AbstractContextManager[str]]) -> Iterator[str]:
+    """Give a vhost without any queue."""
+    with make_vhost() as name:
+        yield name

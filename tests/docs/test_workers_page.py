@@ -1,13 +1,11 @@
 from __future__ import annotations
 
 import os
-import uuid
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pika
 import pytest
-import requests
 
 from docs import reference
 from docs.pages import ROOT, Block, blocks
@@ -15,9 +13,6 @@ from workers.engine import Answer, Persona, Usage
 from workers.settings import load_settings
 from workers.task import read_task
 from workers.worker import CrewAIWorker
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 BLOCKS = list(blocks(reference.WORKERS))
 
@@ -62,28 +57,14 @@ def test_an_agent_as_the_page_shows_it_gives_its_persona_to_the_engine(
     assert worker.queue_name == agent.queue
 
 
-@pytest.fixture
-def vhost() -> Iterator[str]:
-    """Give a vhost of this test's own, with the order agent's queue."""
-    name, ask = f"page-{uuid.uuid4().hex[:8]}", "http://127.0.0.1:15672/api"
-    login = ("guest", "guest")
-    requests.put(f"{ask}/vhosts/{name}", auth=login, timeout=20).raise_for_status()
-    rights = {"configure": ".*", "write": ".*", "read": ".*"}
-    requests.put(
-        f"{ask}/permissions/{name}/guest", json=rights, auth=login, timeout=20
-    ).raise_for_status()
-    yield name
-    requests.delete(f"{ask}/vhosts/{name}", auth=login, timeout=20).raise_for_status()
-
-
 @pytest.mark.integration
 def test_the_three_lines_of_the_readme_publish_a_task(
-    vhost: str, monkeypatch: pytest.MonkeyPatch
+    empty_vhost: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (block,) = [each for each in blocks(ROOT / "README.md") if each.language == "python"]
     monkeypatch.setenv("RABBITMQ_HOST", "127.0.0.1")
-    monkeypatch.setenv("RABBITMQ_VHOST", vhost)
-    parameters = pika.ConnectionParameters("127.0.0.1", virtual_host=vhost)
+    monkeypatch.setenv("RABBITMQ_VHOST", empty_vhost)
+    parameters = pika.ConnectionParameters("127.0.0.1", virtual_host=empty_vhost)
     with pika.BlockingConnection(parameters) as connection:
         channel = connection.channel()
         channel.queue_declare("auto_orders", durable=True)

@@ -192,25 +192,6 @@ def _joint(line: str, at: int) -> str:
 
 
 @pytest.fixture
-def management() -> Callable[..., Any]:
-    """Ask the management API of the local stack, past bizops."""
-    import requests  # noqa: PLC0415 - only where it is used
-
-    def ask(method: str, path: str, body: Any = None) -> Any:
-        answer = requests.request(
-            method,
-            f"http://127.0.0.1:15672/api/{path}",
-            auth=("guest", "guest"),
-            json=body,
-            timeout=20,
-        )
-        answer.raise_for_status()
-        return answer.json() if answer.content else None
-
-    return ask
-
-
-@pytest.fixture
 def publish(management: Callable[..., Any]) -> Callable[[str, int], None]:
     """Put messages on a queue, and wait until the broker counts them."""
 

@@ -102,6 +102,12 @@ def records() -> Iterator[Records]:
     found.close()
 
 
+@pytest.fixture
+def tag(empty_vhost: str) -> str:
+    """Let everything of a test have the name of its vhost."""
+    return empty_vhost
+
+
 @pytest.fixture(scope="module")
 def pushed() -> str:
     """Give the image of this checkout as the local registry knows it."""
@@ -112,23 +118,13 @@ def pushed() -> str:
 
 
 @pytest.fixture
-def vhost(tag: str, management: Callable[..., Any]) -> Iterator[str]:
-    """Give a vhost of this test's own, which goes as a whole in the end."""
-    management("PUT", f"vhosts/{tag}")
-    rights = {"configure": ".*", "write": ".*", "read": ".*"}
-    management("PUT", f"permissions/{tag}/guest", rights)
-    yield tag
-    management("DELETE", f"vhosts/{tag}")
-
-
-@pytest.fixture
-def seed_of_its_own(shop: Shop, vhost: str, pushed: str) -> Callable[..., Any]:
+def seed_of_its_own(shop: Shop, tag: str, pushed: str) -> Callable[..., Any]:
     """Give bizops on the seed topology, with a vhost and services of this test's own."""
     for name in ("bizosaas.yaml", "env/demo.yaml"):
         path = shop.folder / name
         path.parent.mkdir(exist_ok=True)
-        path.write_text(_renamed((SEED / name).read_text(), vhost))
-    (shop.folder / "own.yaml").write_text(OVERLAY.replace("TAG", vhost))
+        path.write_text(_renamed((SEED / name).read_text(), tag))
+    (shop.folder / "own.yaml").write_text(OVERLAY.replace("TAG", tag))
     environment = {**shop.environment(), "RABBITMQ_PASS": "guest", "WORKER_IMAGE": pushed}
 
     def bizops(verb: str, *options: str) -> subprocess.CompletedProcess[str]:

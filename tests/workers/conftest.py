@@ -6,27 +6,23 @@ import json
 import os
 import subprocess
 import sys
-import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pika
 import pytest
-import requests
 
 from workers.agents import load_agent
 from workers.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from pika.adapters.blocking_connection import BlockingChannel
 
 ROOT = Path(__file__).parents[2]
-MANAGEMENT = "http://127.0.0.1:15672/api"
-LOGIN = ("guest", "guest")
-RIGHTS = {"configure": ".*", "write": ".*", "read": ".*"}
 
 
 @pytest.fixture(scope="session")
@@ -39,30 +35,17 @@ def worker_image() -> str:
     return done.stdout.strip()
 
 
-def manage(method: str, path: str, content: Any = None) -> Any:
-    """Ask RabbitMQ's management API."""
-    answer = requests.request(method, f"{MANAGEMENT}/{path}", json=content, auth=LOGIN, timeout=30)
-    answer.raise_for_status()
-    return answer.json() if answer.content else None
-
-
 @pytest.fixture(scope="session")
-def empty_vhost() -> Iterator[str]:
-    """Give a vhost without any queue."""
-    name = f"workers-{uuid.uuid4().hex[:8]}"
-    manage("PUT", f"vhosts/{name}")
-    manage("PUT", f"permissions/{name}/guest", RIGHTS)
-    yield name
-    manage("DELETE", f"vhosts/{name}")
-
-
-@pytest.fixture(scope="session")
-def vhost(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def vhost(
+    make_vhost: Callable[[], AbstractContextManager[str]], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
     """Give a vhost with the queues of the topology, declared by bizops; the topics are there for all."""
-    name = f"workers-{uuid.uuid4().hex[:8]}"
-    manage("PUT", f"vhosts/{name}")
-    manage("PUT", f"permissions/{name}/guest", RIGHTS)
-    overlay = tmp_path_factory.mktemp("topology") / "overlay.yaml"
+    with make_vhost() as name:
+        _declare(name, tmp_path_factory.mktemp("topology") / "overlay.yaml")
+        yield name
+
+
+def _declare(name: str, overlay: Path) -> None:
     overlay.write_text(f"name: {name}\nrabbitmq: {{vhost: {name}}}\n")
     files = ["-f", "topology/bizosaas.yaml", "-f", str(overlay)]
     targets = ["--target", "rabbitmq.*", "--target", "kafka.*"]
@@ -75,8 +58,6 @@ def vhost(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    yield name
-    manage("DELETE", f"vhosts/{name}")
 
 
 @dataclass(frozen=True)
@@ -94,11 +75,12 @@ class Said:
 
 @dataclass(frozen=True)
 class Site:
-    """One vhost: the settings of whoever works there, commands, and a witness of our own."""
+    """One vhost: the settings of whoever works there, commands, and two witnesses: AMQP and the management API."""
 
     vhost: str
     folder: Path
     channel: BlockingChannel
+    manage: Callable[..., Any]
 
     def environment(self, **settings: str) -> dict[str, str]:
         ours = {
@@ -131,10 +113,6 @@ class Site:
         """Run `python -m workers tasks dlq`."""
         return self.run("tasks", "dlq", *arguments, **settings)
 
-    def manage(self, method: str, path: str, content: Any = None) -> Any:
-        """Ask RabbitMQ's management API."""
-        return manage(method, path, content)
-
     def put(self, queue: str, body: bytes, **properties: Any) -> None:
         """Publish a message past the client."""
         self.channel.basic_publish(
@@ -152,15 +130,15 @@ class Site:
 
 
 @pytest.fixture
-def site(vhost: str, tmp_path: Path) -> Iterator[Site]:
+def site(vhost: str, tmp_path: Path, management: Callable[..., Any]) -> Iterator[Site]:
     """Give the vhost with nothing in its queues."""
     parameters = pika.ConnectionParameters("127.0.0.1", virtual_host=vhost)
     connection = pika.BlockingConnection(parameters)
     channel = connection.channel()
     channel.confirm_delivery()
-    for queue in manage("GET", f"queues/{vhost}"):
+    for queue in management("GET", f"queues/{vhost}"):
         channel.queue_purge(queue["name"])
-    yield Site(vhost, tmp_path, channel)
+    yield Site(vhost, tmp_path, channel, management)
     connection.close()
 
 
