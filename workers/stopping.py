@@ -80,10 +80,11 @@ class Stop:
                 self._premises.consumer.settle(delivery, requeue=True)
 
     def _return(self, run: Run) -> None:
-        """Give back a task whose run did not end in time; its lease ends here, with the process."""
+        """Give back a task whose run did not end in time, but not before the process has gone that it ends with."""
         LOG.warning("task_returned", extra={"task_id": run.claim.task_id, "error_class": "stopped"})
-        self._premises.consumer.settle(run.delivery, requeue=True)
         try:
-            self._premises.store.release(run.claim, attempt=run.claim.attempt)
+            self._premises.store.leave(run.claim)
         except StoreAwayError as error:
-            LOG.debug("not_released", extra={"reason": str(error)})
+            LOG.debug("not_left", extra={"reason": str(error)})
+        # After the record: it may be delivered again at once.
+        self._premises.consumer.settle(run.delivery, requeue=True)

@@ -78,6 +78,14 @@ local function renew(owner, lease, ttl)
   return {}
 end
 
+local function leave(owner, lease)
+  -- No start is counted; but the run goes on until its process has gone, so nobody else may begin before.
+  if redis.call('HGET', task, 'owner') ~= owner then return {} end
+  redis.call('HDEL', task, 'starts', 'why')
+  redis.call('HSET', task, 'until', now() + tonumber(lease))
+  return {}
+end
+
 local function explain(owner, why)
   if redis.call('HGET', task, 'owner') == owner then redis.call('HSET', task, 'why', why) end
   return {}
@@ -90,6 +98,6 @@ local function forget()
   return {}
 end
 
-local actions = {begin = begin, complete = complete, release = release, renew = renew, explain = explain,
-  forget = forget}
+local actions = {begin = begin, complete = complete, release = release, renew = renew, leave = leave,
+  explain = explain, forget = forget}
 return actions[action](unpack(ARGV, 2))

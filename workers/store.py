@@ -152,6 +152,10 @@ class TaskStore:
         """Reserve a task that runs for another `lease` seconds."""
         self._call(claim, "renew", claim.owner, self._lease, self._ttl)
 
+    def leave(self, claim: Claim) -> None:
+        """Leave a run to the end of its process: it counts as no start, and stays reserved for `lease` seconds."""
+        self._call(claim, "leave", claim.owner, self._lease)
+
     def explain(self, claim: Claim, why: str) -> None:
         """Note what is known about a run that will not end, for whoever finds its start counted."""
         self._call(claim, "explain", claim.owner, why)

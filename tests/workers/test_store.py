@@ -108,6 +108,17 @@ def test_a_run_that_ends_in_order_counts_no_start(store: TaskStore, claim: Claim
         store.release(by(claim, str(number)), attempt=1)
 
 
+def test_a_run_that_is_left_to_its_process_counts_no_start_and_keeps_others_away(
+    store: TaskStore, claim: Claim
+) -> None:
+    """MAX_STARTS is 2: a third begin would find poison if the ones before it had counted."""
+    for number in range(3):
+        assert begin(store, by(claim, str(number))) is Verdict.RUN
+        store.leave(by(claim, str(number)))
+        assert begin(store, by(claim, "b")) is Verdict.LEASED
+        time.sleep(2.1)
+
+
 def test_a_copy_whose_successor_is_on_its_way_is_stale(store: TaskStore, claim: Claim) -> None:
     begin(store, claim)
     store.release(claim, attempt=2)
