@@ -131,7 +131,9 @@ class Consumer:
         self._settled.append((delivery, requeue))
         if not self._is_flush_due:
             self._is_flush_due = True
-            self._is_flush_due = self._link.call(self._flush)
+            # Only a refusal is noted: the flush that a call asked for may be over when the call comes back.
+            if not self._link.call(self._flush):
+                self._is_flush_due = False
 
     def count_messages(self, queue: str) -> int:
         """Give how many messages wait in a queue; for the I/O thread."""
