@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 import pika
 import requests
+from confluent_kafka.admin import AdminClient, NewTopic
 from measure import print_table
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ ROOT = Path(__file__).parent.parent
 RIVALS = Path(__file__).parent / "rivals"
 RIVALS_PYTHON = ROOT / ".venv" / "rivals" / "bin" / "python"
 HOST = "127.0.0.1"
+BROKERS = f"{HOST}:9092"
 MANAGEMENT = f"http://{HOST}:15672/api"
 TASK = {"description": "work", "expected_output": "nothing"}
 PERSISTENT = pika.BasicProperties(delivery_mode=2)
@@ -47,6 +49,7 @@ AGENTS = (
     ("marketing", "auto_marketing", 4, 160),
 )
 """Agent, queue, replicas, and the tasks an hour that the seed expects of it."""
+TOPICS = ("ai.completions", "ai.decisions", "ai.errors", "analytics.metrics", "audit.trail")
 AGENT_SECONDS = 12
 LOAD_SECONDS = 180
 
@@ -129,6 +132,21 @@ def speed() -> None:
 
 
 @contextmanager
+def topics() -> Iterator[None]:
+    """Make those of the workers' topics that are not there, and remove them again."""
+    admin = AdminClient({"bootstrap.servers": BROKERS})
+    wanted = set(TOPICS).difference(admin.list_topics(timeout=30).topics)
+    made = [NewTopic(name, 3, 2) for name in sorted(wanted)]
+    for future in (admin.create_topics(made) if made else {}).values():
+        future.result()
+    try:
+        yield
+    finally:
+        for future in (admin.delete_topics(sorted(wanted)) if wanted else {}).values():
+            future.result()
+
+
+@contextmanager
 def fleet(name: str) -> Iterator[None]:
     """Run the seed's replicas as processes, each agent taking its time over nothing."""
     environment = {
@@ -137,7 +155,7 @@ def fleet(name: str) -> Iterator[None]:
         "STUB_SECONDS": f"{AGENT_SECONDS}s",
         "RABBITMQ_HOST": HOST,
         "RABBITMQ_VHOST": name,
-        "KAFKA_BOOTSTRAP_SERVERS": f"{HOST}:9092",
+        "KAFKA_BOOTSTRAP_SERVERS": BROKERS,
         "REDIS_URL": f"redis://{HOST}:6379/8",
         "HEALTH_PORT": "0",
     }
@@ -199,7 +217,8 @@ def _verdict(is_met: bool) -> str:  # noqa: FBT001 - one word for it
 
 if __name__ == "__main__":
     chosen = sys.argv[1:] or ["speed", "load"]
-    if "speed" in chosen:
-        speed()
-    if "load" in chosen:
-        load()
+    with topics():
+        if "speed" in chosen:
+            speed()
+        if "load" in chosen:
+            load()

@@ -16,7 +16,7 @@ import pika
 
 from workers.agents import AGENTS, load_agent
 from workers.amqp.publisher import NAME, Publisher
-from workers.errors import InvalidTaskError, PublishError, UnroutableError
+from workers.errors import REMEDY, InvalidTaskError, PublishError, UnroutableError
 from workers.message import PERSISTENT
 from workers.reach import Reach
 from workers.task import Task, read_task
@@ -113,7 +113,7 @@ class TaskClient:
             try:
                 return self._publisher.publish("", queue, body, properties, left)
             except UnroutableError:
-                message = f"there is no queue {queue}; the topology declares it: bizops apply"
+                message = f"there is no queue {queue}; {REMEDY}"
                 raise UnroutableError(message) from None
             except PublishError:
                 if left <= PAUSE:

@@ -19,7 +19,7 @@ from pika.exceptions import AMQPError, ChannelClosedByBroker
 
 from workers.amqp.consumer import NOT_FOUND, Delivery
 from workers.amqp.link import parameters, say
-from workers.errors import QueueReadError, StoreAwayError
+from workers.errors import REMEDY, QueueReadError, StoreAwayError
 from workers.message import Message
 from workers.task import find_id
 
@@ -191,7 +191,7 @@ class DeadLetters:
         except ChannelClosedByBroker as error:
             reason = error.reply_text
             if error.reply_code == NOT_FOUND:
-                reason += "; the topology declares it: bizops apply"
+                reason += f"; {REMEDY}"
             raise QueueReadError(reason) from None
         except (AMQPError, OSError) as error:
             message = f"RabbitMQ cannot be reached: {place}: {say(error)}"

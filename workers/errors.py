@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
     from workers.engine import Usage
 
+REMEDY = "bizops apply makes what the topology declares"
+"""What helps where a queue, an exchange or a topic is missing: a worker declares nothing itself."""
+
 
 class WorkersError(Exception):
     """Anything that the workers say to an operator on purpose."""

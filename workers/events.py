@@ -36,6 +36,7 @@ _TYPES = {
     AUDIT: "task.audited",
     METRICS: "task.measured",
 }
+TOPICS = tuple(_TYPES)
 
 OutcomeWord = Literal["completed", "retried", "dead_lettered"]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-from workers.errors import EventsAwayError
+from workers.errors import REMEDY, EventsAwayError
 from workers.events import COMPLETIONS, ERRORS
 from workers.kafka import connection, say, silent
 
@@ -77,9 +77,7 @@ class EventFollower:
     def _ends(self) -> list[TopicPartition]:
         known = self._consumer.list_topics(timeout=ANSWER_TIMEOUT).topics
         if missing := [topic for topic in TOPICS if topic not in known or known[topic].error]:
-            message = (
-                f"Kafka has no {' and no '.join(missing)}; the topology declares it: bizops apply"
-            )
+            message = f"Kafka has no {' and no '.join(missing)}; {REMEDY}"
             raise EventsAwayError(message)
         return [
             TopicPartition(topic, number, self._end(topic, number))

@@ -377,4 +377,4 @@ def test_a_missing_queue_is_named_and_the_others_are_shown(site: Site, empty_vho
     assert said.json()["queues"] == []
     lines = said.err.splitlines()
     assert len(lines) == 2
-    assert all("the topology declares it: bizops apply" in line for line in lines)
+    assert all("bizops apply makes what the topology declares" in line for line in lines)

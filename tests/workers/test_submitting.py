@@ -178,7 +178,7 @@ def test_a_refused_login_is_said_without_the_password(site: Site) -> None:
 def test_a_queue_that_is_missing_is_said(site: Site, empty_vhost: str) -> None:
     said = site.run("submit", "order", *GOOD, RABBITMQ_VHOST=empty_vhost)
 
-    assert "there is no queue auto_orders; the topology declares it" in one_line(said)
+    assert "there is no queue auto_orders; bizops apply makes " in one_line(said)
 
 
 def test_many_threads_share_a_client(site: Site) -> None:

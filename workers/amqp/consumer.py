@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pika.exceptions import ChannelClosedByBroker
 
 from workers.amqp.link import Link, LostError
+from workers.errors import REMEDY
 
 if TYPE_CHECKING:
     import threading
@@ -147,7 +148,7 @@ class Consumer:
         self._settled.clear()
         self._is_flush_due = False
         if missing := _find_missing(connection, self._requirements):
-            message = f"missing: {', '.join(missing)}; the topology declares them: bizops apply"
+            message = f"missing: {', '.join(missing)}; {REMEDY}"
             raise LostError(message)
         for subscription in self._subscriptions.values():
             subscription.unsettled.clear()

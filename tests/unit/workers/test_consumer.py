@@ -34,6 +34,8 @@ def test_each_acknowledgement_is_sent_although_the_io_thread_overtook_the_one_be
     consumer.subscribe(QUEUE, 2, lambda _: None)
 
     for tag in (1, 2):
-        consumer.settle(Delivery(QUEUE, b"", pika.BasicProperties(), False, tag, 0))
+        consumer.settle(
+            Delivery(QUEUE, b"", pika.BasicProperties(), redelivered=False, tag=tag, generation=0)
+        )
 
     assert len(asked) == 2

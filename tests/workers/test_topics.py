@@ -1,0 +1,121 @@
+"""What a worker makes of topics that nobody declared, or that somebody deleted, on a real Kafka."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import pytest
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from workers import kafka
+from workers.errors import REMEDY, EventsAwayError
+from workers.events import Event
+from workers.kafka import PROBE_PAUSE, EventStream
+from workers.reach import Reach
+from workers.settings import load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
+
+BROKERS = "127.0.0.1:9092"
+
+
+@pytest.fixture
+def admin() -> AdminClient:
+    return AdminClient({"bootstrap.servers": BROKERS})
+
+
+@pytest.fixture
+def topic(admin: AdminClient, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Give the name of the one topic that the worker of a test writes to; nobody has made it."""
+    name = f"test-events-{uuid.uuid4().hex[:8]}"
+    monkeypatch.setattr(kafka, "TOPICS", (name,))
+    yield name
+    if name in admin.list_topics(timeout=30).topics:
+        admin.delete_topics([name])[name].result()
+
+
+def make(admin: AdminClient, topic: str) -> None:
+    admin.create_topics([NewTopic(topic, 1, 1)])[topic].result()
+
+
+def deliver_on_and_on(stream: EventStream, topic: str) -> None:
+    """A broker may take a few more records for a topic that it was told to delete."""
+    for _ in range(100):
+        stream.deliver([Event(topic, "t", "{}")])
+        time.sleep(0.1)
+
+
+class Watched:
+    """A stream, and what it said of whether Kafka is away."""
+
+    def __init__(self) -> None:
+        settings = load_settings(
+            {"ENGINE": "stub", "KAFKA_BOOTSTRAP_SERVERS": BROKERS, "EVENT_TIMEOUT": "3s"}
+        )
+        self.changes: list[str] = []
+        self.reach = Reach(["kafka"])
+        self.stream = EventStream(settings, self.reach, self._note)
+        self.stream.start()
+
+    def _note(self, is_away: bool) -> None:
+        self.changes.append("away" if is_away else "there")
+
+    def wait_for(self, *changes: str) -> None:
+        deadline = time.monotonic() + 30
+        while self.changes != list(changes) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert self.changes == list(changes)
+
+
+@pytest.fixture
+def watch() -> Iterator[Callable[[], Watched]]:
+    """Give what makes a stream; it is closed at the end."""
+    with ExitStack() as stack:
+
+        def make_one() -> Watched:
+            made = Watched()
+            stack.callback(made.stream.close, timeout=5)
+            return made
+
+        yield make_one
+
+
+def test_a_topic_that_nobody_declared_is_named_until_it_is_there(
+    admin: AdminClient, topic: str, watch: Callable[[], Watched]
+) -> None:
+    watched = watch()
+    watched.wait_for("away")
+    assert watched.reach.why("kafka") == (f"{BROKERS}: missing: topic {topic}; {REMEDY}")
+    with pytest.raises(EventsAwayError, match=f"topic {topic}"):
+        watched.stream.deliver([Event(topic, "t", "{}")])
+
+    make(admin, topic)
+
+    watched.wait_for("away", "there")
+    watched.stream.deliver([Event(topic, "t", "{}")])
+
+
+def test_a_topic_that_is_deleted_under_a_worker_is_one_change_of_state(
+    admin: AdminClient, topic: str, watch: Callable[[], Watched]
+) -> None:
+    """The brokers themselves answer all the time."""
+    make(admin, topic)
+    watched = watch()
+    watched.wait_for("there")
+    watched.stream.deliver([Event(topic, "t", "{}")])
+
+    admin.delete_topics([topic])[topic].result()
+    with pytest.raises(EventsAwayError):
+        deliver_on_and_on(watched.stream, topic)
+    time.sleep(3 * PROBE_PAUSE)
+
+    watched.wait_for("there", "away")
+    make(admin, topic)
+    watched.wait_for("there", "away", "there")
+    watched.stream.deliver([Event(topic, "t", "{}")])
