@@ -27,11 +27,23 @@ class Board:
         self._taken: set[Key] = set()
         self._done: set[Key] = set()
         self._outcomes: list[Outcome] = []
-        self.moved = threading.Condition()
+        self._moved = threading.Condition()
+        self._moves = 0
+
+    @property
+    def moves(self) -> int:
+        """How often something ended so far, which may have made something else ready."""
+        with self._moved:
+            return self._moves
+
+    def wait(self, moves: int, seconds: float) -> None:
+        """Wait until there are more moves than that, at most so many seconds."""
+        with self._moved:
+            self._moved.wait_for(lambda: self._moves > moves, seconds)
 
     def take(self, provider: str) -> list[Step]:
         """Take every step of that provider that is ready; steps that only carry order are done on the way."""
-        with self.moved:
+        with self._moved:
             batch: list[Step] = []
             again = True
             while again:
@@ -44,13 +56,11 @@ class Board:
                     elif step.provider == provider:
                         self._taken.add(step.key)
                         batch.append(step)
-            if again or batch:
-                self.moved.notify_all()
             return batch
 
     def has_more(self, provider: str) -> bool:
         """True where a step of that provider may still become ready."""
-        with self.moved:
+        with self._moved:
             return any(
                 step.provider == provider and key not in self._taken
                 for key, step in self._graph.steps.items()
@@ -58,27 +68,28 @@ class Board:
 
     def tell_started(self, step: Step) -> None:
         """Pass on that a step is being written."""
-        with self.moved:
+        with self._moved:
             self._listener.started(step)
 
     def tell_waiting(self, step: Step, detail: str, seconds: float) -> None:
         """Pass on what a step waits for."""
-        with self.moved:
+        with self._moved:
             self._listener.waiting(step, detail, seconds)
 
     def end(self, outcome: Outcome) -> None:
         """Note how a step ended; one that did not succeed takes its dependents along."""
-        with self.moved:
+        with self._moved:
             self._note(outcome)
             if outcome.status is Status.APPLIED:
                 self._done.add(outcome.step.key)
             else:
                 self._skip(outcome)
-            self.moved.notify_all()
+            self._moves += 1
+            self._moved.notify_all()
 
     def finish(self) -> tuple[Outcome, ...]:
         """Give every outcome; what was never taken is skipped."""
-        with self.moved:
+        with self._moved:
             for key, step in self._graph.steps.items():
                 if key not in self._taken and step.action is not Action.NOOP:
                     self._taken.add(key)
@@ -131,6 +142,7 @@ class Worker:
         """Take, write and watch until done or stopped."""
         wait = self._pace.first_look
         while True:
+            moves = self._board.moves
             batch = [] if self._stop.level else self._board.take(self.name)
             if batch:
                 self._begin(batch)
@@ -141,8 +153,7 @@ class Worker:
                 self._give_up()
             if not self._pending and (self._stop.level or not self._board.has_more(self.name)):
                 return
-            with self._board.moved:
-                self._board.moved.wait(wait if self._pending else self._pace.look)
+            self._board.wait(moves, wait if self._pending else self._pace.look)
             wait = min(wait * 2, self._pace.look)
 
     def _begin(self, batch: Sequence[Step]) -> None:

@@ -77,6 +77,23 @@ def test_a_step_waits_until_its_need_has_settled(thing: Make, planned: Make) -> 
     assert live.settles["a"] == 0
 
 
+def test_a_step_begins_when_its_need_has_settled_and_not_at_the_next_look(
+    thing: Make, planned: Make
+) -> None:
+    """Here the next look is in an hour, and both steps are carried out by the same thread."""
+    live = FakeProvider()
+    plan = planned(live, thing("b", needs=("a",)), thing("a"))
+    seldom = Pace(first_look=0.001, look=3600)
+    thread = threading.Thread(
+        target=carried, args=(live, plan), kwargs={"pace": seldom}, daemon=True
+    )
+
+    thread.start()
+    thread.join(20)
+
+    assert [("CREATE", "a"), ("CREATE", "b")] == live.journal
+
+
 def test_a_transient_error_is_tried_again(thing: Make, planned: Make) -> None:
     """RETRY is written again until it passes, and then counts as applied."""
     transient = Outcome(None, Status.RETRY, "leader election")  # type: ignore[arg-type]
