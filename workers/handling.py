@@ -71,6 +71,16 @@ class Handling:
             except GoneError as error:
                 LOG.info("delivery_lost", extra={"reason": str(error)})
 
+    def give_up(self, delivery: Delivery, error: Exception) -> None:
+        """Dead-letter a delivery over which the worker itself failed; raises GoneError."""
+        message = Message.read(delivery)
+        task_id = find_id(delivery.body, self._bench.settings.max_body)
+        # No word of the error itself: nobody knows what a defect puts there.
+        text = f"a defect in the worker: {type(error).__name__}; its log says more"
+        obituary = Obituary("internal", "internal_error", text, closes_record=False)
+        with about(task_id=task_id, trace_id=message.trace_id, attempt=message.attempt):
+            self._endings.bury(message, obituary, self._claim(message, task_id))
+
     def _read(self, message: Message) -> None:
         if self._bench.breaker.state is State.OPEN:
             self._endings.settle(message, "returned", requeue=True)

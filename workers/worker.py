@@ -123,16 +123,19 @@ class CrewAIWorker:
         self._stream.start()
 
     def callback(self, delivery: Delivery) -> None:
-        """Handle one delivery to its end; raises nothing. A worker that stops gives it back."""
+        """Handle one delivery to its end; raises nothing. A worker that stops gives it back.
+
+        Where the worker itself fails, the delivery goes back after a pause, and is dead-lettered the next time.
+        """
         try:
             if self._is_stopping:
                 self._consumer.settle(delivery, requeue=True)
             else:
                 self._handling.handle(delivery)
-        except Exception:
+        except Exception as error:
             LOG.exception("internal_error")
             time.sleep(FALLBACK_PAUSE)
-            self._consumer.settle(delivery, requeue=True)
+            self._give_up(delivery, error)
 
     def process_task(self, task: Task, deadline: Deadline) -> Answer:
         """Let the agent work on a task; raises RunError."""
@@ -150,6 +153,15 @@ class CrewAIWorker:
         self._publisher.close(timeout=0.5)
         self._store.close()
         self._health.close()
+
+    def _give_up(self, delivery: Delivery, error: Exception) -> None:
+        try:
+            if delivery.redelivered:
+                self._handling.give_up(delivery, error)
+        except Exception:
+            LOG.exception("internal_error")
+        # Does nothing where the delivery is acknowledged by now.
+        self._consumer.settle(delivery, requeue=True)
 
     def _make_handling(self) -> Handling:
         exits = Exits(self.publish_event, self._consumer, self._outlets, self._store, self._metrics)
