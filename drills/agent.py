@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from workers import logs
 from workers.agents.order import OrderWorker
 from workers.engine import Answer, Usage, failures
-from workers.errors import RunError
+from workers.errors import PermanentError, RunError
 from workers.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -69,6 +69,11 @@ class DrillWorker(OrderWorker):
         match step["then"]:
             case "die":
                 _die()
+            case "think":
+                if not os.statvfs("/").f_flag & os.ST_RDONLY:
+                    message = "the root can be written to"
+                    raise PermanentError(message, error_class="writable_root")
+                return super().process_task(task, deadline)
             case "stick":
                 time.sleep(3600)
             case "hang":

@@ -92,6 +92,14 @@ WORKERS = (
         workers=3,
         is_short=True,
     ),
+    Drill(
+        "read-only root",
+        "the image, its root read-only; CrewAI's agents and a stub of a model, nothing of the drills'",
+        (Batch((Step("think", seconds=0),), count=6),),
+        settings={"ENGINE": "crewai", "LLM_TIMEOUT": "10s"},
+        is_in_image=True,
+        patience=60,
+    ),
 )
 
 MESSAGES = (

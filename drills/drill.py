@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from drills.fleet import build_image
 from drills.scene import Batch, DrillError, Scene
 from drills.verdict import Counts, count
 
@@ -29,7 +30,8 @@ class Drill:
     """`batches` are published, then `harm` is done, given their tasks' ids in order.
 
     `is_short` marks those that take some seconds and harm nobody but their own workers, so that they may run on
-    shared servers. `patience` is how many seconds after the harm everything has to be over.
+    shared servers. `is_in_image` runs the workers in containers of their image. `patience` is how many seconds
+    after the harm everything has to be over.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Drill:
     settings: Mapping[str, str] = field(default_factory=dict)
     workers: int = 2
     is_short: bool = False
+    is_in_image: bool = False
     patience: float = 40.0
 
 
@@ -65,7 +68,8 @@ def run(drill: Drill, servers: Servers, module: str = "drills.agent") -> Row:
     """Run a drill with workers that `python -m module` starts."""
     begun = time.monotonic()
     fault = ""
-    with Scene(servers, drill.settings, module) as scene:
+    image = build_image() if drill.is_in_image else ""
+    with Scene(servers, drill.settings, module, image) as scene:
         try:
             scene.fleet.start(drill.workers)
             scene.expect(lambda: scene.room.consumers() == drill.workers, "all workers consume")

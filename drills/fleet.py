@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from drills.room import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from drills.verdict import Run
@@ -25,10 +25,17 @@ TOO_LATE = 45.0
 
 
 class Fleet:
-    """Some workers of one kind; `module` is what `python -m` starts. Their logs are files in a folder."""
+    """Some workers of one kind; `module` is what `python -m` starts. Their logs are files in a folder.
 
-    def __init__(self, module: str, environment: Mapping[str, str], folder: Path) -> None:
+    With an `image`, each is a container of it on a read-only root.
+    """
+
+    def __init__(
+        self, module: str, environment: Mapping[str, str], folder: Path, image: str = ""
+    ) -> None:
         self._command = [sys.executable, "-m", module]
+        if image:
+            self._command = _in_container(image, module, environment)
         self._environment = {**os.environ, **environment}
         self._folder = folder
         self._guard = threading.Lock()
@@ -107,6 +114,22 @@ class Fleet:
                 replaced.update(gone)
                 for _ in gone:
                     self._spawn()
+
+
+def build_image() -> str:
+    """Give the name of the workers' image, which is built where this checkout differs from all that was built."""
+    command = [sys.executable, "-m", "stack", "image"]
+    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+def _in_container(image: str, module: str, names: Iterable[str]) -> list[str]:
+    """Give the command that runs a worker as the topology does, but with this machine's network and process ids."""
+    root = ("--read-only", "--tmpfs", "/tmp")  # noqa: S108 - in the container
+    drills = f"type=bind,source={ROOT / 'drills'},target=/app/drills,readonly"
+    settings = [part for name in names for part in ("--env", name)]
+    shared = ("--network", "host", "--pid", "host", "--mount", drills)
+    return ["docker", "run", "--rm", *root, *shared, *settings, image, "python", "-m", module]
 
 
 def pid_of(run: Run) -> int:

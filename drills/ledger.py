@@ -24,7 +24,7 @@ class Step:
 
     `answer`; `400`, `401`, `429` or `500` from the provider; `hang` until the client's time-out; `stick`, which only
     the end of the process ends; `die`, which kills the process; `die_untold` or `die_told`, which kills it once its
-    result is stored, before or after its event is delivered.
+    result is stored, before or after its event is delivered; `think`, which lets the worker's own engine answer.
     """
 
     then: str = "answer"

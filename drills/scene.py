@@ -72,7 +72,7 @@ class Scene:
     """A context; what it holds is gone afterwards, but for the workers' logs in `folder`."""
 
     def __init__(
-        self, servers: Servers, settings: Mapping[str, str], module: str = "drills.agent"
+        self, servers: Servers, settings: Mapping[str, str], module: str, image: str = ""
     ) -> None:
         self._exits = ExitStack()
         self.servers = servers
@@ -85,7 +85,7 @@ class Scene:
         self._exits.callback(self.room.close)
         self.listener = Listener(servers)
         self._exits.callback(self.listener.close)
-        self.fleet = Fleet(module, self._environment(settings), self.folder)
+        self.fleet = Fleet(module, self._environment(settings), self.folder, image)
         self._exits.callback(self.fleet.close)
         self.sent: list[Sent] = []
 
@@ -179,6 +179,8 @@ class Scene:
             "RABBITMQ_VHOST": self.room.vhost,
             "KAFKA_BOOTSTRAP_SERVERS": self.servers.kafka,
             "REDIS_URL": self.servers.redis_url,
+            "LLM_BASE_URL": self.servers.model,
+            "OPENAI_API_KEY": "none",
             **settings,
         }
 

@@ -28,13 +28,17 @@ LOGIN = ("guest", "guest")
 
 @dataclass(frozen=True, slots=True)
 class Servers:
-    """Where the servers are; `prefix` is that of their containers. Redis' database is the drills' own."""
+    """Where the servers are; `prefix` is that of their containers. Redis' database is the drills' own.
+
+    `model` is the stub of a provider, as OpenAI's API.
+    """
 
     prefix: str
     rabbitmq_port: int
     management: str
     kafka: str
     redis_url: str
+    model: str
 
     def docker(self, verb: str, *containers: str) -> None:
         """Do something to containers, such as `pause`, `kill` or `start`."""
@@ -60,7 +64,14 @@ class Servers:
         )
 
 
-FIRST = Servers("", 5672, f"http://{HOST}:15672", f"{HOST}:9092", f"redis://{HOST}:6379/9")
+FIRST = Servers(
+    prefix="",
+    rabbitmq_port=5672,
+    management=f"http://{HOST}:15672",
+    kafka=f"{HOST}:9092",
+    redis_url=f"redis://{HOST}:6379/9",
+    model=f"http://{HOST}:8089/v1",
+)
 BROKERS = ("kafka-1", "kafka-2", "kafka-3")
 
 
@@ -85,12 +96,14 @@ def second_stack(*, is_kept: bool) -> Iterator[Servers]:
 
     try:
         call("start")
+        brokers = (f"{HOST}:{ports[f'kafka_{number}_port']}" for number in (1, 2, 3))
         yield Servers(
-            PREFIX,
-            int(ports["rabbitmq_port"]),
-            f"http://{HOST}:{ports['rabbitmq_management_port']}",
-            ",".join(f"{HOST}:{ports[f'kafka_{number}_port']}" for number in (1, 2, 3)),
-            f"redis://{HOST}:{ports['redis_port']}/9",
+            prefix=PREFIX,
+            rabbitmq_port=int(ports["rabbitmq_port"]),
+            management=f"http://{HOST}:{ports['rabbitmq_management_port']}",
+            kafka=",".join(brokers),
+            redis_url=f"redis://{HOST}:{ports['redis_port']}/9",
+            model=f"http://{HOST}:{ports['llm_port']}/v1",
         )
     finally:
         if not is_kept:
