@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from workers import logs
 from workers.agents import AGENTS, load_agent
 from workers.cli import console
+from workers.errors import WorkersError
 from workers.settings import default_dotenv, load_settings
 
 if TYPE_CHECKING:
@@ -18,11 +19,13 @@ LOG = logging.getLogger(__name__)
 
 
 def work(chosen: argparse.Namespace) -> int:
-    """Work on the tasks of one agent's queue; gives the worker's exit code."""
+    """Work on the tasks of one agent's queue; gives the worker's exit code. Raises SettingsError."""
     settings = load_settings(os.environ, default_dotenv())
     logs.configure(settings.log_level, settings.secrets())
     try:
         return load_agent(chosen.agent)(settings).start()
+    except WorkersError:
+        raise
     except Exception:
         LOG.exception("internal_error")
         return console.ERROR

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import pytest
 
+from workers import logs
 from workers.agents import AGENTS
 from workers.cli import console, run
+from workers.engine import crew
 from workers.settings import FIELDS
 
 
@@ -66,6 +68,22 @@ def test_faults_of_the_settings_are_one_line_each(
 
     lines = capsys.readouterr().err.splitlines()
     assert [line.split(":")[1].strip() for line in lines] == ["RABBITMQ_PORT", "LEASE"]
+
+
+def test_what_a_worker_lacks_is_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "any")
+    monkeypatch.setattr(crew, "PACKAGES", ("a_package_that_nobody_has",))
+    monkeypatch.setattr(logs, "configure", lambda *_: None)
+
+    assert run(["order"]) == 1
+
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err == (
+        "error: ENGINE=crewai needs a_package_that_nobody_has: pip install -r workers/constraints.txt\n"
+    )
 
 
 @pytest.mark.parametrize(
