@@ -217,6 +217,8 @@ def _verdict(is_met: bool) -> str:  # noqa: FBT001 - one word for it
 
 if __name__ == "__main__":
     chosen = sys.argv[1:] or ["speed", "load"]
+    if "speed" in chosen and not RIVALS_PYTHON.exists():
+        sys.exit("Dramatiq and Celery are not installed: make bench does it")
     with topics():
         if "speed" in chosen:
             speed()

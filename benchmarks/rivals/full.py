@@ -17,7 +17,7 @@ from workers.settings import load_settings
 from workers.task import Task
 
 QUEUE = "auto_orders"
-CONCURRENCY = 32
+CONCURRENCY = 64
 """More than the rivals' eight: most of a task's time on this path is spent waiting for Kafka's and Redis' words."""
 
 
