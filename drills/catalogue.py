@@ -220,6 +220,16 @@ RABBITMQ = (
         patience=90,
     ),
     Drill(
+        "RabbitMQ killed behind a retry",
+        "kill -9 when tasks are back from their tier, and wait for a worker; started after 5 s",
+        (
+            Batch((Step("500", seconds=0), Step()), count=6, runs=2),
+            Batch((Step(seconds=12),), count=2),
+        ),
+        harms.kill_rabbitmq_behind_a_retry,
+        patience=90,
+    ),
+    Drill(
         "memory alarm",
         "RabbitMQ blocks all who publish, for 15 s",
         (Batch((Step("500", seconds=2), Step()), count=2, runs=2), FEW),

@@ -67,14 +67,16 @@ def _combinations(spec: QueueSpec, queue_type: str) -> Iterator[tuple[Path, str,
     dead_letter = spec.dead_letter
     if queue_type == "quorum" and spec.overflow == "reject-publish-dlx":
         yield ("overflow",), "a quorum queue has no reject-publish-dlx", False
-    if spec.overflow and spec.max_length is None and spec.max_length_bytes is None:
+    is_at_least_once = dead_letter is not None and dead_letter.strategy == "at-least-once"
+    is_limited = spec.max_length is not None or spec.max_length_bytes is not None
+    if spec.overflow and not (is_limited or is_at_least_once):
         text = "overflow does nothing without max_length or max_length_bytes"
         yield ("overflow",), text, True
     if dead_letter is not None and dead_letter.strategy is not None:
         path = ("dead_letter", "strategy")
         if queue_type != "quorum":
             yield path, "only quorum queues have a dead-letter strategy", False
-        elif dead_letter.strategy == "at-least-once" and spec.overflow != "reject-publish":
+        elif is_at_least_once and spec.overflow != "reject-publish":
             text = (
                 "at-least-once needs overflow: reject-publish, or it is at-most-once all the same"
             )

@@ -15,6 +15,7 @@ from bizops.providers.rabbitmq.specs import PolicySpec, QueueSpec, Settings
 from bizops.resource import Resource
 
 SETTINGS = Settings()
+AT_LEAST_ONCE = {"exchange": "x", "strategy": "at-least-once"}
 
 
 def resources(kind_name: str, **declared: dict[str, Any]) -> list[Resource]:
@@ -83,9 +84,11 @@ def test_numbers_may_come_as_text_from_a_variable() -> None:
             {"overflow": False},
         ),
         (
-            {"dead_letter": {"exchange": "x", "strategy": "at-least-once"}},
+            {"dead_letter": AT_LEAST_ONCE},
             {"dead_letter.strategy": False},
         ),
+        ({"type": "quorum", "dead_letter": AT_LEAST_ONCE}, {"dead_letter.strategy": True}),
+        ({"type": "quorum", "dead_letter": AT_LEAST_ONCE, "overflow": "reject-publish"}, {}),
         ({"max_priority": 5, "message_ttl": "1h", "dead_letter": {"exchange": "x"}}, {}),
     ],
 )

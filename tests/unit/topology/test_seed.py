@@ -110,7 +110,10 @@ def test_the_queues_have_their_priorities_and_times_to_live() -> None:
 
 
 def test_a_retry_tier_leads_back_to_where_a_task_came_from() -> None:
-    """Its dead letters go to the queue that their routing key names; a fanout and no key of its own keep that."""
+    """Its dead letters go to the queue that their routing key names; a fanout and no key of its own keep that.
+
+    And they are not forgotten before they are there.
+    """
     found = _loaded()
     queues, exchanges = _fields(found, "rabbitmq.queue"), _fields(found, "rabbitmq.exchange")
 
@@ -118,6 +121,9 @@ def test_a_retry_tier_leads_back_to_where_a_task_came_from() -> None:
         assert str(queues[name][("message_ttl",)]) == ttl
         assert queues[name][("dead_letter", "exchange")] == ""
         assert ("dead_letter", "routing_key") not in queues[name]
+        assert queues[name][("type",)] == "quorum"
+        assert queues[name][("dead_letter", "strategy")] == "at-least-once"
+        assert queues[name][("overflow",)] == "reject-publish"
         assert exchanges[name][("type",)] == "fanout"
         (tier,) = [
             r for r in found.resources if r.address.kind == "queue" and r.address.name == name
