@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from drills import harms
+from drills import harms, rounds
 from drills.drill import Drill
 from drills.harms import SHORT_GRACE
 from drills.ledger import Step
@@ -261,4 +261,19 @@ STORES = (
     ),
 )
 
-DRILLS = (*WORKERS, *MESSAGES, *PROVIDER, *RABBITMQ, *STORES)
+ALL = (
+    Drill(
+        "one harm after another",
+        "kill a worker and RabbitMQ, break all connections, pause a broker of Kafka; twice, in any order",
+        (
+            Batch((Step("500"), Step(seconds=1)), count=60, runs=20),
+            Batch((Step(seconds=1.5),), count=150, runs=20),
+        ),
+        rounds.break_one_after_another,
+        settings={"BREAKER_FAILURES": "1000"},
+        workers=rounds.WORKERS,
+        patience=180,
+    ),
+)
+
+DRILLS = (*WORKERS, *MESSAGES, *PROVIDER, *RABBITMQ, *STORES, *ALL)
