@@ -31,6 +31,8 @@ def main(arguments: list[str]) -> int:
         if (drill.is_short or not options.short)
         and (not options.name or any(name in drill.name for name in options.name))
     ]
+    if unknown := [n for n in options.name if not any(n in drill.name for drill in DRILLS)]:
+        parser.error(f"no drill is called {', '.join(unknown)}; --list shows them")
     if options.list:
         for drill in chosen:
             print(f"{drill.name:<36} {drill.what}")
