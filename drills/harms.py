@@ -164,9 +164,7 @@ def restart_rabbitmq(scene: Scene, tasks: list[str]) -> None:
 def kill_rabbitmq(scene: Scene, tasks: list[str]) -> None:
     """Kill -9 RabbitMQ while the first task runs, and start it 5 s later."""
     scene.wait_for_run(tasks[0])
-    scene.servers.docker("kill", "rabbitmq")
-    time.sleep(5)
-    scene.servers.docker("start", "rabbitmq")
+    scene.servers.crash("rabbitmq", 5)
 
 
 def kill_rabbitmq_behind_a_retry(scene: Scene, tasks: list[str]) -> None:
@@ -175,7 +173,7 @@ def kill_rabbitmq_behind_a_retry(scene: Scene, tasks: list[str]) -> None:
     scene.wait_for_run(tasks[-1])
     returned = len(tasks) - 2
     scene.expect(lambda: scene.room.depth(QUEUE) == returned, "the tasks are back in their queue")
-    kill_rabbitmq(scene, tasks[-1:])
+    scene.servers.crash("rabbitmq", 5)
 
 
 def raise_memory_alarm(scene: Scene, tasks: list[str]) -> None:

@@ -44,6 +44,4 @@ def _pause_a_broker(scene: Scene) -> None:
 
 
 def _kill_rabbitmq(scene: Scene) -> None:
-    scene.servers.docker("kill", "rabbitmq")
-    time.sleep(4)
-    scene.servers.docker("start", "rabbitmq")
+    scene.servers.crash("rabbitmq", 4)

@@ -6,6 +6,7 @@ import dataclasses
 import os
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +45,14 @@ class Servers:
         """Do something to containers, such as `pause`, `kill` or `start`."""
         names = [f"{self.prefix}{container}" for container in containers]
         subprocess.run(["docker", verb, *names], check=True, capture_output=True)
+
+    def crash(self, container: str, seconds: float) -> None:
+        """Kill -9 a server, and start it again so many seconds later."""
+        self.docker("kill", container)
+        try:
+            time.sleep(seconds)
+        finally:
+            self.docker("start", container)
 
     def versions(self) -> str:
         """Say which servers these are."""

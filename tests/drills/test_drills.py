@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from drills.catalogue import DRILLS
+from drills.catalogue import DRILLS, RABBITMQ
 from drills.drill import run
 from drills.report import line
 from drills.room import apply
@@ -31,5 +31,13 @@ def topics(tmp_path_factory: pytest.TempPathFactory) -> None:
     "drill", [drill for drill in DRILLS if drill.is_short], ids=lambda drill: drill.name
 )
 def test_keeps_every_promise(drill: Drill) -> None:
+    row = run(drill, FIRST)
+    assert row.is_good, line(row)
+
+
+@pytest.mark.disruptive
+def test_a_task_back_from_its_tier_survives_the_death_of_rabbitmq() -> None:
+    """A classic tier forgets a task before its queue has it on disk: all six were lost."""
+    (drill,) = [drill for drill in RABBITMQ if drill.name == "RabbitMQ killed behind a retry"]
     row = run(drill, FIRST)
     assert row.is_good, line(row)
