@@ -50,6 +50,23 @@ def test_an_exchange_goes_with_the_bindings_of_others_that_the_plan_names(broker
     assert set(broker.queues()) == {"others"}
 
 
+def test_what_is_bound_to_each_other_goes_at_once(broker: Any) -> None:
+    """At the same time, 3.10.8 keeps one in thirty of them and says that it is gone, and 4.0.5 answers 400 for it."""
+    pairs = [(f"own_{n}x", f"own_{n}y") for n in range(40)]
+    declared = {"exchanges": {name: {} for pair in pairs for name in pair}}
+    broker.converge(declared)
+    broker.put("queues", "others", {})
+    for source, end in pairs:
+        broker.bind(source, "others", {"routing_key": "k"})
+        bind_exchanges(broker, source, end)
+        bind_exchanges(broker, end, "amq.topic")
+
+    result = broker.carry_out(broker.plan(declared, DESTROY))
+
+    assert [] == [o.detail for o in result.outcomes if o.status is not Status.APPLIED]
+    assert not [e for e in broker.listing("exchanges") if e["name"].startswith("own_")]
+
+
 def test_an_exchange_that_somebody_bound_since_the_plan_stays(broker: Any) -> None:
     """Nobody agreed to that binding, so the broker's own guard holds."""
     declared = {"exchanges": {"own_x": {}}}

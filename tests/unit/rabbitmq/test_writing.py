@@ -6,12 +6,21 @@ from typing import Any
 
 from bizops.change import Action, Change, Step, Write
 from bizops.providers.rabbitmq import writing
-from bizops.providers.rabbitmq.names import PROVIDER, policy_address, queue_address
+from bizops.providers.rabbitmq.names import (
+    PROVIDER,
+    exchange_address,
+    policy_address,
+    queue_address,
+)
 from bizops.resource import absent
 
 
 def created(address: Any) -> Step:
     return Step(Action.CREATE, Change(address, Action.CREATE, None, absent(address)))
+
+
+def deleted(address: Any) -> Change:
+    return Change(address, Action.DELETE, None, absent(address))
 
 
 def test_new_policies_come_first_and_old_ones_last_one_by_one_and_all_else_side_by_side() -> None:
@@ -27,3 +36,11 @@ def test_new_policies_come_first_and_old_ones_last_one_by_one_and_all_else_side_
 
     assert phases == [[[declared, derived]], [[queues[0]], [queues[1]]], [[first, second]]]
     assert [[[queues[0]]]] == list(writing.phases([queues[0]]))
+
+
+def test_exchanges_go_one_by_one_after_the_queues() -> None:
+    """An exchange and what is bound to it that go at the same time get in each other's way at the broker."""
+    addresses = [exchange_address("x"), queue_address("q"), exchange_address("y")]
+    x, queue, y = (Step(Action.DELETE, change=deleted(address)) for address in addresses)
+
+    assert [[[queue]], [[x, y]]] == list(writing.phases([x, queue, y]))
