@@ -6,9 +6,10 @@ import json
 import threading
 from typing import TYPE_CHECKING
 
-from confluent_kafka import Consumer, Message, TopicPartition
+from confluent_kafka import Consumer, Message
 
 from drills.verdict import COMPLETED, Told
+from workers.following import find_ends
 from workers.task import validator
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class Listener:
         self._told: list[Told] = []
         self.faults: list[str] = []
         self._stop = threading.Event()
-        self._consumer.assign(self._ends())
+        self._consumer.assign(find_ends(self._consumer, TOPICS))
         self._thread = threading.Thread(target=self._listen, name="listener", daemon=True)
         self._thread.start()
 
@@ -47,18 +48,6 @@ class Listener:
         self._stop.set()
         self._thread.join()
         self._consumer.close()
-
-    def _ends(self) -> list[TopicPartition]:
-        """Give where each partition ends now: a consumer that only seeks the end may seek it too late."""
-        found = []
-        for topic in TOPICS:
-            partitions = self._consumer.list_topics(topic, timeout=20).topics[topic].partitions
-            for number in partitions:
-                _, end = self._consumer.get_watermark_offsets(
-                    TopicPartition(topic, number), timeout=20
-                )
-                found.append(TopicPartition(topic, number, end))
-        return found
 
     def _listen(self) -> None:
         while not self._stop.is_set():

@@ -7,14 +7,14 @@ import time
 import uuid
 from typing import TYPE_CHECKING, Any, Self
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from workers.errors import REMEDY, EventsAwayError
 from workers.events import COMPLETIONS, ERRORS
 from workers.kafka import connection, say, silent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from workers.settings import Settings
 
@@ -22,6 +22,15 @@ TOPICS = (COMPLETIONS, ERRORS)
 ANSWER_TIMEOUT = 10.0
 """Seconds that the brokers may take to say where the topics end."""
 GLANCE = 0.5
+LEADER_MOVED = {
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.FENCED_LEADER_EPOCH,
+    KafkaError.OFFSET_NOT_AVAILABLE,
+}
+"""What a broker answers for a partition that has just been made, or moved to another; librdkafka then looks for it."""
+LEADER_PAUSE = 0.1
 
 
 class EventFollower:
@@ -42,7 +51,7 @@ class EventFollower:
             logger=silent(),
         )
         try:
-            self._consumer.assign(self._ends())
+            self._consumer.assign(find_ends(self._consumer, TOPICS))
         except KafkaException as error:
             self._consumer.close()
             message = f"Kafka cannot be reached: {self._place}: {say(error)}"
@@ -74,21 +83,40 @@ class EventFollower:
                 if is_last(event):
                     return
 
-    def _ends(self) -> list[TopicPartition]:
-        known = self._consumer.list_topics(timeout=ANSWER_TIMEOUT).topics
-        if missing := [topic for topic in TOPICS if topic not in known or known[topic].error]:
-            message = f"Kafka has no {' and no '.join(missing)}; {REMEDY}"
-            raise EventsAwayError(message)
-        return [
-            TopicPartition(topic, number, self._end(topic, number))
-            for topic in TOPICS
-            for number in known[topic].partitions
-        ]
 
-    def _end(self, topic: str, number: int) -> int:
-        partition = TopicPartition(topic, number)
-        _, end = self._consumer.get_watermark_offsets(partition, timeout=ANSWER_TIMEOUT)
-        return int(end)
+def find_ends(consumer: Consumer, topics: Sequence[str]) -> list[TopicPartition]:
+    """Give where each partition of topics ends now, to `assign` from there.
+
+    A consumer that is told to begin at the end looks for it later, behind what was written meanwhile. Raises
+    EventsAwayError where a topic is missing, KafkaException where no broker answers in time.
+    """
+    known = consumer.list_topics(timeout=ANSWER_TIMEOUT).topics
+    if missing := [topic for topic in topics if topic not in known or known[topic].error]:
+        message = f"Kafka has no {' and no '.join(missing)}; {REMEDY}"
+        raise EventsAwayError(message)
+    deadline = time.monotonic() + ANSWER_TIMEOUT
+    return [
+        TopicPartition(topic, number, _find_end(consumer, TopicPartition(topic, number), deadline))
+        for topic in topics
+        for number in known[topic].partitions
+    ]
+
+
+def _find_end(consumer: Consumer, partition: TopicPartition, deadline: float) -> int:
+    while True:
+        try:
+            _, end = consumer.get_watermark_offsets(partition, timeout=ANSWER_TIMEOUT)
+        except KafkaException as error:
+            if not _is_moved(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(LEADER_PAUSE)
+        else:
+            return int(end)
+
+
+def _is_moved(error: KafkaException) -> bool:
+    cause = error.args[0]
+    return isinstance(cause, KafkaError) and cause.code() in LEADER_MOVED
 
 
 def is_last(event: dict[str, Any]) -> bool:

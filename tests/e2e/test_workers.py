@@ -20,7 +20,9 @@ from typing import TYPE_CHECKING, Any
 
 import pika
 import pytest
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer
+
+from workers.following import find_ends
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -55,13 +57,7 @@ class Records:
         self._consumer = Consumer(
             {"bootstrap.servers": "127.0.0.1:9092", "group.id": str(uuid.uuid4())}
         )
-        places = []
-        for topic in TOPICS:
-            for number in self._consumer.list_topics(topic, timeout=10).topics[topic].partitions:
-                place = TopicPartition(topic, number)
-                place.offset = self._consumer.get_watermark_offsets(place, timeout=10)[1]
-                places.append(place)
-        self._consumer.assign(places)
+        self._consumer.assign(find_ends(self._consumer, TOPICS))
         self._found: dict[tuple[str, str], dict[str, Any]] = {}
 
     def read_until(self, done: Callable[[Records], bool], seconds: float = PATIENCE) -> None:

@@ -1,0 +1,77 @@
+"""Where a task is followed from, on a real Kafka whose partitions move."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from confluent_kafka import Consumer, Producer
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from workers.errors import EventsAwayError
+from workers.following import find_ends
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.integration
+
+BROKERS = {"bootstrap.servers": "127.0.0.1:9092"}
+
+
+class Moving(Consumer):
+    """A consumer that learns who leads a partition just before another broker does."""
+
+    def __init__(self, topic: str) -> None:
+        super().__init__({**BROKERS, "group.id": topic})
+        self.topic = topic
+        self.admin = AdminClient(BROKERS)
+
+    def list_topics(self, *arguments: Any, **named: Any) -> Any:
+        known = super().list_topics(*arguments, **named)
+        old = known.topics[self.topic].partitions[0].leader
+        self.admin.delete_topics([self.topic])[self.topic].result()
+        make(self.admin, self.topic, old % 3 + 1)
+        return known
+
+
+def make(admin: AdminClient, topic: str, broker: int) -> None:
+    wanted = NewTopic(topic, 1, replica_assignment=[[broker]])
+    admin.create_topics([wanted])[topic].result()
+
+
+@pytest.fixture
+def topic() -> Iterator[str]:
+    """Give the name of a topic of one partition and one replica, on the first broker."""
+    name, admin = f"test-following-{uuid.uuid4().hex[:8]}", AdminClient(BROKERS)
+    make(admin, name, 1)
+    yield name
+    admin.delete_topics([name])[name].result()
+
+
+def test_the_end_of_a_topic_is_behind_what_was_written(topic: str) -> None:
+    producer, consumer = Producer(BROKERS), Consumer({**BROKERS, "group.id": topic})
+    for _ in range(3):
+        producer.produce(topic, "event")
+    assert producer.flush(10) == 0
+
+    assert [3] == [place.offset for place in find_ends(consumer, (topic,))]
+    consumer.close()
+
+
+def test_a_partition_that_has_just_moved_is_looked_for_again(topic: str) -> None:
+    """The broker that led it says that it does not; said as "Kafka cannot be reached" that helped nobody."""
+    consumer = Moving(topic)
+
+    for _ in range(3):
+        assert [0] == [place.offset for place in find_ends(consumer, (topic,))]
+    consumer.close()
+
+
+def test_a_missing_topic_is_named_with_the_remedy(topic: str) -> None:
+    consumer = Consumer({**BROKERS, "group.id": topic})
+
+    with pytest.raises(EventsAwayError, match="Kafka has no other; bizops apply makes"):
+        find_ends(consumer, (topic, "other"))
+    consumer.close()
