@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from bizops.providers.swarm.allocation import is_allocated
 from bizops.providers.swarm.shapes import Names, RawSpec
 from bizops.providers.swarm.table import OWNER
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from bizops.providers.swarm.client import Engine
 
 Raw = dict[str, Any]
+_LOOKS, _PAUSE = 10, 0.1
+"""At networks that are not allocated: how often, and the seconds between."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,19 @@ def read(engine: Engine, called: Mapping[str, str], *, with_configs: bool) -> In
             {raw["Spec"]["Name"]: raw for raw in secrets.result()},
             names(engine, called, listed, secrets.result(), with_configs=with_configs),
         )
+
+
+def with_allocated(engine: Engine, found: Inventory, wanted: Collection[str]) -> Inventory:
+    """Look at the networks of these names again, for a second at most, while the swarm has yet to allocate them.
+
+    One that was made a moment ago would look as if its settings were others. What lasts is to be shown.
+    """
+    for _ in range(_LOOKS):
+        if all(is_allocated(raw) for name, raw in found.networks.items() if name in wanted):
+            break
+        time.sleep(_PAUSE)
+        found = replace(found, networks=_by_name(engine.get("/networks")))
+    return found
 
 
 def names(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ipaddress
 from typing import TYPE_CHECKING, Any
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from bizops.providers.swarm.allocation import is_allocated
 from bizops.providers.swarm.deploy import Labels  # noqa: TC001 - pydantic reads the annotations
 from bizops.providers.swarm.values import Block, Entry, Text, TextMap, Truth
 
@@ -24,6 +26,24 @@ class Pool(Block):
         default=None, description="Part of the range that containers get."
     )
 
+    @field_validator("subnet", "ip_range")
+    @classmethod
+    def _is_a_range(cls, value: str | None) -> str | None:
+        if value is not None:
+            _range(value)
+        return value
+
+    @model_validator(mode="after")
+    def _holds_its_parts(self) -> Pool:
+        whole = _range(self.subnet)
+        if self.gateway is not None and not _is_within(self.gateway, whole):
+            message = f"the gateway {self.gateway} is no address of {self.subnet}"
+            raise ValueError(message)
+        if self.ip_range is not None and not _is_within(self.ip_range, whole):
+            message = f"the ip_range {self.ip_range} is no part of {self.subnet}"
+            raise ValueError(message)
+        return self
+
     def entry(self) -> Entry:
         """Give it as one comparable item."""
         raw = {"Subnet": self.subnet, "Gateway": self.gateway, "IPRange": self.ip_range}
@@ -31,6 +51,29 @@ class Pool(Block):
         text = self.subnet
         text += f" gateway={self.gateway}" if self.gateway else ""
         return Entry(text + (f" range={self.ip_range}" if self.ip_range else ""), kept)
+
+
+def _range(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    """Read CIDR notation as the engine does: without a length it is none, and bits behind the length do not matter."""
+    if "/" in text:
+        try:
+            return ipaddress.ip_network(text, strict=False)
+        except ValueError:
+            pass
+    message = f"{text} is no range of addresses: write one such as 10.20.0.0/22"
+    raise ValueError(message)
+
+
+def _is_within(text: str, whole: ipaddress.IPv4Network | ipaddress.IPv6Network) -> bool:
+    try:
+        part = ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return (
+        part.version == whole.version
+        and part.network_address in whole
+        and part.broadcast_address in whole
+    )
 
 
 class AddressManagement(Block):
@@ -81,11 +124,22 @@ class Network(Block):
 
 
 def observed(raw: Mapping[str, Any], declared: Network | None) -> Iterator[tuple[Path, Any]]:
-    """Read a live network. The engine fills in the gateway of a pool; it is compared only where it is declared."""
-    yield ("driver",), raw.get("Driver", "")
+    """Read a live network. The engine fills in the gateway of a pool; it is compared only where it is declared.
+
+    One that the swarm has not allocated has no driver and no ranges.
+    """
     yield ("attachable",), bool(raw.get("Attachable"))
     yield ("internal",), bool(raw.get("Internal"))
     yield ("enable_ipv6",), bool(raw.get("EnableIPv6"))
+    for key, value in (raw.get("Labels") or {}).items():
+        if not key.startswith("bizops."):
+            yield ("labels", key), value
+    if is_allocated(raw):
+        yield from _allocated(raw, declared)
+
+
+def _allocated(raw: Mapping[str, Any], declared: Network | None) -> Iterator[tuple[Path, Any]]:
+    yield ("driver",), raw["Driver"]
     ipam = raw.get("IPAM") or {}
     yield ("ipam", "driver"), ipam.get("Driver") or "default"
     pools = (
@@ -94,9 +148,6 @@ def observed(raw: Mapping[str, Any], declared: Network | None) -> Iterator[tuple
         else {}
     )
     yield ("ipam", "config"), tuple(sorted(_pool(pool, pools) for pool in ipam.get("Config") or ()))
-    for key, value in (raw.get("Labels") or {}).items():
-        if not key.startswith("bizops."):
-            yield ("labels", key), value
     for key, value in (raw.get("Options") or {}).items():
         yield ("driver_opts", key), value
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bizops.provider import Scope, is_match
-from bizops.providers.swarm import images, inventory, live, settle, update_status
+from bizops.providers.swarm import allocation, images, inventory, live, settle, update_status
 from bizops.providers.swarm import network as networks
 from bizops.providers.swarm.network import Network
 from bizops.providers.swarm.service import Service
@@ -39,6 +39,13 @@ class Declared:
             tuple(resources),
             {a.name: name for a, name in called.items() if a.kind == "secret" and name != a.name},
             {a.name: name for a, name in called.items() if a.kind == "network" and name != a.name},
+        )
+
+    @property
+    def own_networks(self) -> frozenset[str]:
+        """Give what the engine calls the networks that are not external."""
+        return frozenset(
+            engine_name(r) for r in self.resources if isinstance(r.spec, Network) and not r.external
         )
 
     def renamed(self, spec: Service) -> dict[Path, Any]:
@@ -207,13 +214,11 @@ def warnings(
         if image.problem:
             yield f"{name}: its digest could not be found out, so it is compared by tag: {image.problem}"
     for resource in declared.resources:
-        name = engine_name(resource)
-        if isinstance(resource.spec, Service):
+        name, spec = engine_name(resource), resource.spec
+        if isinstance(spec, Service):
             yield from _service_warnings(resource, found.services.get(name), found)
-        elif isinstance(resource.spec, Network) and resource.spec.external:
-            raw = found.networks.get(name)
-            if raw and raw.get("Scope") != "swarm" and name not in {"host", "bridge", "none"}:
-                yield f"{resource.address}: it is a network of one node only: no service can join it"
+        elif isinstance(spec, Network) and (why := allocation.warning(spec, name, found.networks)):
+            yield f"{resource.address}: {why}"
 
 
 def _service_warnings(resource: Resource, raw: Raw | None, found: Inventory) -> Iterator[str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from bizops import errors
 from bizops.change import Action, Readiness, System
 from bizops.provider import Observations, Options, Stake
-from bizops.providers.swarm import effects, inventory, observation, registry, settle
+from bizops.providers.swarm import allocation, effects, inventory, observation, registry, settle
 from bizops.providers.swarm.client import Engine
 from bizops.providers.swarm.service import Service
 from bizops.providers.swarm.table import UPDATE_STATUS
@@ -84,9 +84,7 @@ class Swarm:
         """Look once at all services, and once at the tasks of those that are waited for."""
         kinds = {step.change.address.kind for step in steps if step.change}
         look = self._look(steps) if "service" in kinds else Look()
-        networks: set[str] = set()
-        if any(_deletes(step, "network") for step in steps):
-            networks = {raw["Id"] for raw in self._engine.get("/networks")}
+        networks = self._engine.get("/networks") if "network" in kinds else ()
         return [self._judged(step, look, networks) for step in steps]
 
     def lease(self, topology: str, holder: str) -> Lease | None:
@@ -125,7 +123,7 @@ class Swarm:
             )
             remedy = "correct connections.swarm, or its expect: {cluster_id: ...}"
             raise errors.WrongSystemError(message, remedy=remedy)
-        return found
+        return inventory.with_allocated(self._engine, found, declared.own_networks)
 
     def _look(self, steps: Sequence[Step]) -> Look:
         listed = self._engine.get("/services", status="true")
@@ -150,14 +148,12 @@ class Swarm:
                 tasks.setdefault(task["ServiceID"], []).append(dict(task))
         return Look(named, tasks)
 
-    def _judged(self, step: Step, look: Look, networks: set[str]) -> Readiness:
+    def _judged(self, step: Step, look: Look, networks: Sequence[Raw]) -> Readiness:
         if step.change is None or step.change.address.kind == "secret":
             return Readiness(settled=True)
-        raw = step.change.observed.raw or {}
         if step.change.address.kind == "network":
-            # A node lets go of a network only after the last container has left it.
-            goes = step.action is Action.DELETE and raw.get("Id") in networks
-            return Readiness(settled=not goes, detail="the nodes are leaving it" if goes else "")
+            return allocation.readiness(step.change, step.action, networks)
+        raw = step.change.observed.raw or {}
         if step.action is Action.DELETE:
             there = any(raw.get("ID") == other["ID"] for other in look.services.values())
             stopping = there or bool(look.tasks.get(raw.get("ID", "")))

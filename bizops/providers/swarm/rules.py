@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bizops.provider import IN_PLACE, Finding, Mutability, Reference, Transition, Verdict
-from bizops.providers.swarm import environment, secret
+from bizops.providers.swarm import allocation, environment, secret
 from bizops.providers.swarm.network import Network
 from bizops.providers.swarm.secret import Secret
 from bizops.providers.swarm.service import Service
@@ -122,6 +123,7 @@ def check(resources: Sequence[Resource], settings: Any) -> Iterator[Finding]:  #
             if problem:
                 yield Finding(resource.address, ("name",), problem)
     yield from _published_twice(resources)
+    yield from _overlapping(resources)
 
 
 def _service(address: Address, spec: Service) -> Iterator[Finding]:
@@ -192,6 +194,17 @@ def _published_twice(resources: Sequence[Resource]) -> Iterator[Finding]:
             if other != resource.address:
                 problem = f"{port.published}/{port.protocol} is published by {other} already"
                 yield Finding(resource.address, ("ports",), problem)
+
+
+def _overlapping(resources: Sequence[Resource]) -> Iterator[Finding]:
+    """The swarm gives a range of addresses to one network only."""
+    wanted = [
+        (r.address, allocation.subnets(r.spec)) for r in resources if isinstance(r.spec, Network)
+    ]
+    for (first, some), (address, others) in combinations(wanted, 2):
+        for subnet, taken in allocation.overlaps(others, some):
+            problem = f"{subnet} overlaps {taken} of {first}: choose another range"
+            yield Finding(address, ("ipam", "config"), problem)
 
 
 def _twice(names: Sequence[str]) -> list[str]:

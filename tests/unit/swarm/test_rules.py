@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from pydantic import ValidationError
 
 from bizops.change import Action, Change, FieldChange
 from bizops.providers.swarm import DEFINITION, effects, rules
+from bizops.providers.swarm.network import Network
 from bizops.providers.swarm.secret import Secret
 from bizops.providers.swarm.service import Service
 from bizops.resource import Address, Observation, Presence, Resource
@@ -46,6 +49,55 @@ def test_a_loopback_address_in_the_environment_is_a_fault(value: str, host: str)
     assert bool(host) is bool(found)
     assert all(problem.startswith(host) for problem in found)
     assert all(warns for _, _, warns in _findings(_service(environment={"NO_PROXY": value})))
+
+
+def _network(name: str, *pools: Any) -> Resource:
+    spec = Network.model_validate({"ipam": {"config": pools}})
+    return Resource(Address("swarm", "network", (name,)), spec)
+
+
+@pytest.mark.parametrize(
+    ("some", "others", "problem"),
+    [
+        (["10.1.0.0/16"], ["10.1.2.0/24"], "10.1.2.0/24 overlaps 10.1.0.0/16 of swarm.network/a"),
+        (["10.1.0.9/24"], ["10.2.0.0/24", "10.1.0.0/24"], "10.1.0.0/24 overlaps 10.1.0.9/24 of swarm.network/a"),
+        (["fd00::/8"], ["fd01::/64"], "fd01::/64 overlaps fd00::/8 of swarm.network/a"),
+        (["10.1.0.0/24"], ["10.1.1.0/24", "fd00::/64"], ""),
+        ([], [], ""),
+    ],
+)  # fmt: skip
+def test_two_networks_cannot_have_one_address(
+    some: list[str], others: list[str], problem: str
+) -> None:
+    """The swarm takes both and gives the second nothing."""
+    first, second = (
+        _network(name, *({"subnet": subnet} for subnet in subnets))
+        for name, subnets in (("a", some), ("b", others))
+    )
+
+    found = [text for _, text, _ in _findings(first, second)]
+
+    assert found == ([f"{problem}: choose another range"] if problem else [])
+
+
+@pytest.mark.parametrize(
+    ("pool", "problem"),
+    [
+        ({"subnet": "banana"}, "banana is no range of addresses"),
+        ({"subnet": "10.1.0.0"}, "10.1.0.0 is no range of addresses"),
+        ({"subnet": "10.1.0.0/33"}, "10.1.0.0/33 is no range of addresses"),
+        ({"subnet": "10.1.0.0/24", "ip_range": "10.1.0.5"}, "10.1.0.5 is no range of addresses"),
+        ({"subnet": "10.1.0.0/24", "ip_range": "10.1.0.0/23"}, "is no part of 10.1.0.0/24"),
+        ({"subnet": "10.1.0.0/24", "gateway": "10.1.1.1"}, "is no address of 10.1.0.0/24"),
+        ({"subnet": "10.1.0.0/24", "gateway": "fd00::1"}, "is no address of 10.1.0.0/24"),
+        ({"subnet": "10.1.0.0/24", "gateway": "first"}, "is no address of 10.1.0.0/24"),
+    ],
+)
+def test_a_range_that_the_engine_would_refuse_is_a_fault(
+    pool: dict[str, str], problem: str
+) -> None:
+    with pytest.raises(ValidationError, match=re.escape(problem)):
+        _network("a", pool)
 
 
 @pytest.mark.parametrize(
