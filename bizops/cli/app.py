@@ -164,8 +164,15 @@ def _misused(error: BaseException, arguments: Sequence[str]) -> int:
         return 1
     wanted = options.Format.JSON if wants_json(arguments, os.environ) else options.Format.TEXT
     console = Console(options.Output(format=wanted))
-    console.error(errors.UsageError(message.rstrip("."), remedy=f"{path} --help"))
+    console.error(errors.UsageError(message.rstrip("."), remedy=_instead(path, message)))
     return 1
+
+
+def _instead(path: str, message: str) -> str:
+    """Give the command to try: a topology that is named without its option is the slip of most."""
+    extra = message.partition("unexpected extra argument")[2].partition("(s) (")[2].rstrip(").")
+    files = [word for word in extra.split() if word.endswith((".yaml", ".yml"))]
+    return " ".join([path, *(f"-f {name}" for name in files)]) if files else f"{path} --help"
 
 
 def wants_json(arguments: Sequence[str], environ: Mapping[str, str]) -> bool:

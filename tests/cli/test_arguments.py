@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import typer
 
-from bizops.cli.app import completed, wants_json
+from bizops.cli.app import completed, main, wants_json
 from bizops.cli.options import patience, seconds
 
 
@@ -44,6 +44,30 @@ def test_a_wrong_command_line_still_tells_who_reads(
 ) -> None:
     """The option beats the environment."""
     assert wants_json(arguments, environ) is wanted
+
+
+@pytest.mark.parametrize(
+    ("words", "remedy"),
+    [
+        (["plan", "a.yaml", "b.yml"], "bizops plan -f a.yaml -f b.yml"),
+        (["plan", "a", "b"], "bizops plan --help"),
+        (["plan", "--fiel", "a.yaml"], "bizops plan --help"),
+    ],
+)
+def test_a_topology_without_its_option_is_told_with_it(
+    words: list[str],
+    remedy: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Those who come from tools that take files as arguments write it so at first."""
+    monkeypatch.setattr("sys.argv", ["bizops", *words])
+
+    with pytest.raises(SystemExit) as ended:
+        main()
+
+    assert ended.value.code == 1
+    assert capsys.readouterr().err.rstrip().endswith(remedy)
 
 
 @pytest.mark.parametrize(
