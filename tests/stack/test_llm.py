@@ -192,7 +192,8 @@ def test_counts_are_kept_for_so_many_ids_only(module: Any, monkeypatch: pytest.M
     calls = module.Calls()
     for name in ("a", "b", "c", "d"):
         assert calls.begin(name) == 1
-        calls.end(name, is_answered=True)
+        calls.end(name)
+        calls.answer(name)
     assert calls.read("a")["calls"] == 0
     assert calls.read("d")["calls"] == 1
     assert calls.read("")["calls"] == 4

@@ -56,12 +56,18 @@ class Calls:
                 counts["running"] += 1
             return self._by_id[name]["calls"]
 
-    def end(self, name: str, *, is_answered: bool) -> None:
-        """Count the end of a request: answered in full with a 200, or in any other way."""
+    def end(self, name: str) -> None:
+        """Count that a request runs no more."""
+        self._count(name, "running", -1)
+
+    def answer(self, name: str) -> None:
+        """Count a request that was answered in full with a 200."""
+        self._count(name, "answered", 1)
+
+    def _count(self, name: str, key: str, number: int) -> None:
         with self._guard:
             for counts in self._find("", name):
-                counts["running"] -= 1
-                counts["answered"] += is_answered
+                counts[key] += number
 
     def read(self, name: str) -> dict[str, int]:
         """Give the counts of an id; those of all requests for the empty one."""
@@ -138,6 +144,7 @@ class Provider(BaseHTTPRequestHandler):
     server_version = "bizops-llm-stub/1"
     timeout = 60
     calls = Calls()
+    running: str | None = None
 
     def do_GET(self) -> None:
         """Give the counts."""
@@ -165,11 +172,12 @@ class Provider(BaseHTTPRequestHandler):
         number = self.calls.begin(name)
         if number > int(directive.get("times", number)):
             directive = {key: value for key, value in directive.items() if key not in FAULTS}
-        is_answered = False
+        self.running = name
         try:
-            is_answered = self._answer(request, prompt, directive)
+            if self._answer(request, prompt, directive):
+                self.calls.answer(name)
         finally:
-            self.calls.end(name, is_answered=is_answered)
+            self._end()
 
     def _answer(self, request: dict[str, Any], prompt: str, directive: dict[str, str]) -> bool:
         """Tell whether the client got a whole answer with status 200."""
@@ -212,13 +220,18 @@ class Provider(BaseHTTPRequestHandler):
         for key, value in (headers or {}).items():
             self.send_header(key, value)
         self.end_headers()
-        if not seconds_per_byte:
-            self.wfile.write(content)
-            return
-        for position in range(len(content)):
+        for position in range(len(content) - 1 if seconds_per_byte else 0):
             self.wfile.write(content[position : position + 1])
             if not self._wait(seconds_per_byte):
                 raise ConnectionAbortedError
+        # A client that has its answer may ask again before this thread gets any further.
+        self._end()
+        self.wfile.write(content[-1:] if seconds_per_byte else content)
+
+    def _end(self) -> None:
+        if self.running is not None:
+            self.calls.end(self.running)
+            self.running = None
 
     def log_message(self, format: str, *values: object) -> None:  # noqa: A002 - the name of the method's own
         """Say nothing for each request: a load run would fill the disk."""
