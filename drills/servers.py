@@ -21,8 +21,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PREFIX = "drills-"
-FIRST_PORT = 41000
-"""Of the second stack; each of its ports may be set as for the first one, by BIZOPS_STACK_..._PORT."""
+FIRST_PORT = 24000
+"""Of the second stack; each of its ports may be set as for the first one, by BIZOPS_STACK_..._PORT.
+
+Below 32768, where Linux takes the ports of clients from: a port that a client has cannot be published.
+"""
 HOST = "127.0.0.1"
 LOGIN = ("guest", "guest")
 

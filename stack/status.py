@@ -88,7 +88,10 @@ def _observe_part(client: DockerClient, part: Part) -> Row:
     condition = _condition(client, part)
     addresses = ", ".join(f"127.0.0.1:{port}" for port in part.ports.values())
     if condition != "running":
-        return Row(part.name, addresses, part.version, condition, is_healthy=False)
+        # Nothing brings an optional part back after the engine was away: it stays as it is until it is asked for.
+        is_idle = part.is_optional and condition in {"created", "exited"}
+        text = f"{condition} (optional)" if is_idle else condition
+        return Row(part.name, addresses, part.version, text, is_healthy=is_idle)
     health = ask(part)
     text = "healthy" if health.is_healthy else "not healthy"
     if health.detail:

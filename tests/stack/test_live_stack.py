@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.integration, pytest.mark.disruptive, pytest.mark.timeout(180)]
 
 PARTS = ("rabbitmq", "kafka-1", "kafka-2", "kafka-3", "redis", "registry", "llm")
+OPTIONAL = "rabbitmq-310"
 PLACEHOLDER = "127.0.0.1:5000/bizops/placeholder:1"
 
 
@@ -90,6 +91,27 @@ def test_a_part_that_was_taken_down_is_brought_back_with_its_data(fault: tuple[s
     finally:
         call("start")
         docker("exec", "redis", "redis-cli", "del", key)
+
+
+def test_an_optional_part_that_stands_still_is_no_fault() -> None:
+    """Only who asked for it needs it, and a machine that was off has it standing still."""
+    # Given the older RabbitMQ, stopped
+    assert call("start", "--with", OPTIONAL).returncode == 0
+    docker("stop", "-t", "1", OPTIONAL)
+    try:
+        # When the status is asked for
+        status = call("status")
+        # Then it is told, and the stack is healthy
+        (line,) = (line for line in status.stdout.splitlines() if line.startswith(OPTIONAL))
+        assert line.endswith("exited (optional)")
+        assert status.returncode == 0, status.stdout
+        # And paused, it holds up whoever asked for it
+        docker("start", OPTIONAL)
+        docker("pause", OPTIONAL)
+        assert call("status").returncode == 1
+    finally:
+        docker("unpause", OPTIONAL)
+        call("start", "--with", OPTIONAL)
 
 
 def test_a_used_port_is_refused_with_its_holder_before_anything_is_made() -> None:

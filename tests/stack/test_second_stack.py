@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -40,14 +41,26 @@ def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
         "BIZOPS_STACK_NETWORK": f"{prefix}net",
     }
     with ExitStack() as servers:
+        # Below the ports that Linux gives to clients: one of those may be taken before the engine publishes it.
+        ports = iter(range(random.randrange(25_000, 32_000), 32_768))  # noqa: S311 - no secret
         for name in PORTS:
-            server = servers.enter_context(socket.create_server(("127.0.0.1", 0)))
-            values[f"BIZOPS_STACK_{name}"] = str(server.getsockname()[1])
+            values[f"BIZOPS_STACK_{name}"] = str(reserve(ports, servers))
     yield values
     call(values, "reset")
     registry = f"127.0.0.1:{values['BIZOPS_STACK_REGISTRY_PORT']}/bizops/placeholder"
     # By name: the same image may be the first stack's as well.
     docker("rmi", f"{registry}:1", f"{registry}:2")
+
+
+def reserve(ports: Iterator[int], servers: ExitStack) -> int:
+    """Take the next port that nobody listens on, until `servers` is left."""
+    for port in ports:
+        try:
+            servers.enter_context(socket.create_server(("127.0.0.1", port)))
+        except OSError:
+            continue
+        return port
+    pytest.fail("no port is free")
 
 
 def call(environment: dict[str, str], command: str) -> str:
