@@ -11,6 +11,8 @@ import yaml
 from bizops.change import Action, EffectKind
 from bizops.testing.driving import converge, plan_for
 
+from .ports import with_ports
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -22,7 +24,7 @@ pytestmark = pytest.mark.integration
 CASES: dict[str, dict[str, Any]] = {
     f"{path.stem}: {title}": case
     for path in sorted((Path(__file__).parent / "cases").glob("*.yaml"))
-    for title, case in yaml.safe_load(path.read_text(encoding="utf-8")).items()
+    for title, case in yaml.safe_load(with_ports(path.read_text(encoding="utf-8"))).items()
 }
 BY_CLI = {title: case for title, case in CASES.items() if "cli" in case or "arguments" in case}
 

@@ -11,6 +11,8 @@ from bizops.change import Action, Status
 from bizops.planner import Choice
 from bizops.testing.driving import carry_out, converge, plan_for
 
+from .ports import with_ports
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -122,13 +124,14 @@ def test_what_is_written_is_sorted(
     live: Provider, scope: Scope, service: Callable[..., Resource], docker: Callable[..., str]
 ) -> None:
     """The order of lists makes Swarm restart tasks, so one declaration always gives one order."""
-    wanted = service(environment={"Z": 1, "A": 2, "M": 3}, ports=["39192:2", "39191:1"])
+    ports = [int(with_ports(port)) for port in ("PORT_91", "PORT_92")]
+    wanted = service(environment={"Z": 1, "A": 2, "M": 3}, ports=[f"{ports[1]}:2", f"{ports[0]}:1"])
 
     converge(live, (wanted,), scope)
 
     spec = _raw(docker, wanted.address.name)["Spec"]
     assert ["A=2", "M=3", "Z=1"] == spec["TaskTemplate"]["ContainerSpec"]["Env"]
-    assert [39191, 39192] == [port["PublishedPort"] for port in spec["EndpointSpec"]["Ports"]]
+    assert ports == [port["PublishedPort"] for port in spec["EndpointSpec"]["Ports"]]
 
 
 def test_a_creation_that_was_done_already_is_done(
