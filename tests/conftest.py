@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import socket
 import uuid
@@ -59,6 +60,17 @@ def management() -> Callable[..., Any]:
         return answer.json() if answer.content else None
 
     return ask
+
+
+@pytest.fixture(scope="session")
+def topics(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The seed's topics, declared by bizops; by one test process at a time, for they are there for all."""
+    from drills.room import apply  # noqa: PLC0415 - only where it is used
+    from drills.servers import FIRST  # noqa: PLC0415
+
+    with (tmp_path_factory.getbasetemp().parent / "topics.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        apply(FIRST, "/", "kafka.*")
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,12 @@ from drills.drill import run
 from drills.report import line
 from drills.servers import FIRST
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.slow,
+    pytest.mark.timeout(180),
+    pytest.mark.usefixtures("topics"),
+]
 
 
 @pytest.mark.parametrize(

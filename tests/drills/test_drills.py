@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,21 +9,17 @@ import pytest
 from drills.catalogue import DRILLS, RABBITMQ
 from drills.drill import run
 from drills.report import line
-from drills.room import apply
 from drills.servers import FIRST
 
 if TYPE_CHECKING:
     from drills.drill import Drill
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(180)]
-
-
-@pytest.fixture(scope="session", autouse=True)
-def topics(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """The seed's topics, declared by one test process at a time."""
-    with (tmp_path_factory.getbasetemp().parent / "drills.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        apply(FIRST, "/", "kafka.*")
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.slow,
+    pytest.mark.timeout(180),
+    pytest.mark.usefixtures("topics"),
+]
 
 
 @pytest.mark.parametrize(
