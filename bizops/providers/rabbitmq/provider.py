@@ -82,7 +82,7 @@ class RabbitMQ:
         return [found[address] for address in addresses]
 
     def apply(self, steps: Sequence[Step]) -> Sequence[Outcome]:
-        """Write over parallel connections, policies one after the other; a broker that is silent gets no more.
+        """Write over parallel connections, in the phases of `writing`; a broker that is silent gets no more.
 
         No policy goes while one that may take its place could not be written.
         """

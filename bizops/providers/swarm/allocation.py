@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from bizops.providers.swarm.network import Network
 
 Raw = dict[str, Any]
+_OWN = "default"
 NOT_YET = "the swarm has given it no addresses yet"
 
 
@@ -63,8 +64,10 @@ def readiness(change: Change, action: Action, networks: Sequence[Raw]) -> Readin
 
 
 def subnets(spec: Network) -> list[str]:
-    """Give the declared ranges in CIDR notation."""
-    return [pool.subnet for pool in (spec.ipam.config or ())] if spec.ipam else []
+    """Give the declared ranges that the swarm itself gives out, in CIDR notation; another IPAM driver has its own."""
+    if spec.ipam is None or (spec.ipam.driver or _OWN) != _OWN:
+        return []
+    return [pool.subnet for pool in spec.ipam.config or ()]
 
 
 def overlaps(some: Iterable[str], others: Iterable[str]) -> Iterator[tuple[str, str]]:
@@ -76,5 +79,6 @@ def overlaps(some: Iterable[str], others: Iterable[str]) -> Iterator[tuple[str, 
 
 
 def _live_subnets(raw: Raw) -> list[str]:
-    pools = (raw.get("IPAM") or {}).get("Config") or ()
+    ipam = raw.get("IPAM") or {}
+    pools = (ipam.get("Config") or ()) if ipam.get("Driver") == _OWN else ()
     return [pool["Subnet"] for pool in pools if pool.get("Subnet")]

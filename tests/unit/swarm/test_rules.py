@@ -80,6 +80,14 @@ def test_two_networks_cannot_have_one_address(
     assert found == ([f"{problem}: choose another range"] if problem else [])
 
 
+def test_an_ipam_driver_of_somebody_else_gives_out_ranges_of_its_own() -> None:
+    ipam = {"driver": "acme", "config": [{"subnet": "10.1.0.0/16"}]}
+    spec = Network.model_validate({"ipam": ipam})
+    theirs = Resource(Address("swarm", "network", ("theirs",)), spec)
+
+    assert not _findings(theirs, _network("a", {"subnet": "10.1.0.0/16"}))
+
+
 @pytest.mark.parametrize(
     ("pool", "problem"),
     [
