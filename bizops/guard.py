@@ -1,7 +1,8 @@
 """What a plan may not do without being told to; pure.
 
-Three rules: a protected resource is never deleted or replaced; whatever can lose data needs its address named; and a
-plan that removes a large part of one system needs the number named. Each refusal carries every way out.
+Four rules: a protected resource is never deleted or replaced; nor is what lies on a part of the cluster that is down;
+whatever can lose data needs its address named; and a plan that removes a large part of one system needs the number
+named. Each refusal carries every way out.
 """
 
 from __future__ import annotations
@@ -49,7 +50,10 @@ def at_stake(plan: Plan) -> tuple[Address, ...]:
     return tuple(
         change.address
         for change in plan.changes
-        if change.action in _REMOVALS and change.dies_with is None and _holds_data(change.address)
+        if change.action in _REMOVALS
+        and change.dies_with is None
+        and not change.observed.away
+        and _holds_data(change.address)
     )
 
 
@@ -62,7 +66,7 @@ def guard(plan: Plan, stakes: Mapping[Address, Stake], limits: Limits) -> Plan:
     refusals = [*plan.refusals]
     for change in changes:
         refusals += _protection(change)
-        refusals += _data_loss(change, stakes, limits)
+        refusals += _absence(change) or _data_loss(change, stakes, limits)
     refusals += _mass_deletion(plan, limits)
     return replace(plan, changes=changes, refusals=tuple(refusals))
 
@@ -72,7 +76,8 @@ def _holds_data(address: Address) -> bool:
 
 
 def _stake(change: Change, stakes: Mapping[Address, Stake]) -> Stake | None:
-    if change.action not in _REMOVALS or change.dies_with or not _holds_data(change.address):
+    is_asked = change.action in _REMOVALS and not change.dies_with and not change.observed.away
+    if not is_asked or not _holds_data(change.address):
         return None
     worst = Stake(change.address, needs_consent=True, text="what it holds, which could not be read")
     return stakes.get(change.address, worst)
@@ -99,6 +104,16 @@ def _protection(change: Change) -> list[Refusal]:
             ("keep the field as it is", "remove protect first"),
         )
     ]
+
+
+def _absence(change: Change) -> list[Refusal]:
+    """Refuse whatever the user allows: what it holds is unknown, and it would come back with that part."""
+    away = change.observed.away
+    if change.action not in _REMOVALS or change.dies_with or not away:
+        return []
+    verb = "deleted" if change.action is Action.DELETE else "replaced"
+    why = f"it lies {away}: what it holds is unknown, so it cannot be {verb}"
+    return [Refusal(change.address, "", why, ("bring that back and plan again",))]
 
 
 def _data_loss(change: Change, stakes: Mapping[Address, Stake], limits: Limits) -> list[Refusal]:

@@ -167,6 +167,9 @@ class Observation:
     `needs` are the addresses that this live object uses, so that deletes run in the right order.
     `counts` (messages, consumers, running tasks) and `notes` are for people: they never decide and never enter
     a digest. `raw` is the provider's own, handed back to it at apply.
+    `away` says where it lies while that part of the cluster is down: `on rabbit@rc3, which is down`. Its fields are
+    true, what it holds is unknown, and it is neither deleted nor replaced.
+    `degraded` says what does not run as it is declared, though the settings are equal, with the system's own error.
     """
 
     address: Address
@@ -180,6 +183,8 @@ class Observation:
     counts: tuple[tuple[str, int], ...] = field(default=(), compare=False)
     notes: tuple[str, ...] = field(default=(), compare=False)
     raw: Any = field(default=None, compare=False, repr=False)
+    away: str = ""
+    degraded: str = field(default="", compare=False)
 
 
 def absent(address: Address, *, raw: Any = None) -> Observation:  # noqa: ANN401 - the provider's own

@@ -14,12 +14,13 @@ from bizops.change.difference import (
     Write,
 )
 from bizops.change.outcome import ApplyResult, Outcome, Readiness, Status
-from bizops.change.plan import Plan, Step, System
+from bizops.change.plan import Cluster, Plan, Step, System
 
 __all__ = [
     "Action",
     "ApplyResult",
     "Change",
+    "Cluster",
     "Effect",
     "EffectKind",
     "FieldChange",

@@ -14,11 +14,23 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class Cluster:
+    """The state of the cluster behind a reading, as one line for people.
+
+    `text` is `3 nodes run`, or `2 of 3 nodes run: rabbit@rc3 is down`; empty where it was not asked for.
+    `is_degraded` is True where a member is away, or data has fewer copies than it should.
+    """
+
+    text: str = ""
+    is_degraded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class System:
     """One live system as we found it. `problem` is why it could not be read, `identity` what it calls itself.
 
     `expected` is True where `expect` was given and matched. `remedy` is a command to try, `setting` the path of the
-    connection setting behind the address, such as `connections.rabbitmq.url`.
+    connection setting behind the address, such as `connections.rabbitmq.url`. `cluster` is the state of its members.
     """
 
     provider: str
@@ -29,6 +41,7 @@ class System:
     problem: str = ""
     remedy: str = ""
     setting: str = ""
+    cluster: Cluster = Cluster()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +102,17 @@ class Plan:
     def is_empty(self) -> bool:
         """True where apply would write nothing."""
         return not self.writes and all(change.action is Action.NOOP for change in self.changes)
+
+    @property
+    def degraded(self) -> tuple[Address, ...]:
+        """Give the declared addresses whose live object does not run as it is declared."""
+        return tuple(
+            change.address
+            for change in self.changes
+            if change.observed.degraded
+            and change.resource is not None
+            and not change.resource.external
+        )
 
     def refused(self) -> frozenset[Address]:
         """Give the addresses with a refusal."""

@@ -19,9 +19,9 @@ from bizops.provider import Derived, Observations, Scope, is_match
 from bizops.resource import Address, Observation, Presence, Resource, unreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from bizops.change import Effect
+    from bizops.change import Effect, System
 
 __all__ = ["Choice", "Desired", "plan", "select", "unmatched"]
 
@@ -193,10 +193,20 @@ def _warnings(
         if choice.destroy and resource.lifecycle.protect and choice.has(resource.address)
     ]
     return (
+        *(text for each in observations.values() for text in _of_system(each.system)),
         *(text for each in observations.values() for text in each.warnings),
         *(text for each in derived for text in each.warnings),
         *protected,
     )
+
+
+def _of_system(system: System) -> Iterator[str]:
+    """Say which members of a cluster are away, and that a version is none that bizops was tried with."""
+    if system.cluster.is_degraded:
+        yield f"{system.provider}: {system.cluster.text}"
+    unknown = provider.definition(system.provider).versions.unknown(system.version)
+    if unknown:
+        yield f"{system.provider} {system.version}: {unknown}"
 
 
 def _without_unread_needs(

@@ -18,6 +18,7 @@ from bizops.provider.kind import (
 from bizops.provider.live import Health, Lease, Observations, Options, Provider, Stake
 from bizops.provider.offline import Definition, Derived, definition, names, no_derivation
 from bizops.provider.scope import Scope, is_match
+from bizops.provider.versions import Lack, Versions
 
 __all__ = [
     "IN_PLACE",
@@ -26,6 +27,7 @@ __all__ = [
     "Finding",
     "Health",
     "Kind",
+    "Lack",
     "Lease",
     "Mutability",
     "Observations",
@@ -37,6 +39,7 @@ __all__ = [
     "Stake",
     "Transition",
     "Verdict",
+    "Versions",
     "definition",
     "is_match",
     "names",

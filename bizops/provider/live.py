@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from bizops.change import Cluster
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -69,11 +71,13 @@ class Health:
     """What `status` shows of one system: rows of cells, the verdict in one or two words.
 
     `rows` are `(address, cells, problem)`; a row with a problem is always shown, the others on demand.
+    `cluster` is the state of the system's members.
     """
 
     columns: tuple[str, ...]
     rows: tuple[tuple[Address, tuple[str, ...], str], ...]
     verdict: str = "ok"
+    cluster: Cluster = field(default_factory=Cluster)
 
 
 class Provider(Protocol):

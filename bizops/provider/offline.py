@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from bizops import errors
+from bizops.provider.versions import Versions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -43,6 +44,7 @@ class Definition:
     `connection` is the model of `connections.<name>`, `settings` that of the section's own keys.
     `check(resources, settings)` finds what is wrong across the resources of this provider without asking it.
     `near_names` maps keys that people write to the key that they mean, with a reason: `{"ttl": "message_ttl ..."}`.
+    `versions` are those that it was tried with, and what each lacks.
     `connect(connection, settings, options)` imports the client and gives the live side; it may connect lazily.
     """
 
@@ -54,6 +56,7 @@ class Definition:
     check: Callable[[Sequence[Resource], Any], Iterable[Finding]] = lambda _resources, _settings: ()
     derive: Callable[[Sequence[Change], Observations, Scope], Derived] = no_derivation
     near_names: Mapping[str, str] = field(default_factory=dict)
+    versions: Versions = field(default_factory=Versions)
 
     def kind(self, name: str) -> Kind:
         """Give a kind by its name; raises LookupError."""

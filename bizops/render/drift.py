@@ -27,6 +27,7 @@ _TAG_WIDTH = 11
 _COLOURS = {
     "MISSING": "green",
     "CHANGED": "yellow",
+    "DEGRADED": "red",
     "UNMANAGED": "cyan",
     "LEFTOVER": "cyan",
     "NOT READ": "red",
@@ -56,9 +57,10 @@ def differences(plan: Plan) -> tuple[Difference, ...]:
         if refusal.address is not None:
             refusals.setdefault(refusal.address, []).append(refusal)
     found: list[Difference] = []
+    degraded = frozenset(plan.degraded)
     for change in plan.changes:
         refused = tuple(refusals.pop(change.address, ()))
-        tag = _tag(change, refused)
+        tag = _tag(change, refused) or ("DEGRADED" if change.address in degraded else "")
         if tag:
             found.append(Difference(tag, change.address, change, refused))
     found += [
@@ -151,7 +153,7 @@ def _facts(each: Difference, writer: Writer) -> list[str]:
             facts += [writer.difference(field, with_origin=True) for field in change.fields]
         elif each.tag == "UNMANAGED":
             facts.append(counts_text(change.observed))
-        facts += change.observed.notes
+        facts += [change.observed.degraded, *change.observed.notes]
     if each.observed is not None:
         facts += [counts_text(each.observed), *each.observed.notes]
     return [printable(fact) for fact in facts if fact]
@@ -177,6 +179,7 @@ def _counts(plan: Plan, found: Iterable[Difference]) -> dict[str, int]:
     return {
         "missing": tags.count("MISSING"),
         "changed": tags.count("CHANGED"),
+        "degraded": len(plan.degraded),
         "unmanaged": tags.count("UNMANAGED"),
         "leftover": tags.count("LEFTOVER"),
         "refused": tags.count("REFUSED"),
@@ -189,7 +192,7 @@ def _summary(plan: Plan, found: Sequence[Difference]) -> str:
     counts = _counts(plan, found)
     parts = [
         f"{counts[word]} {word}"
-        for word in ("missing", "changed", "unmanaged", "leftover", "refused")
+        for word in ("missing", "changed", "degraded", "unmanaged", "leftover", "refused")
         if counts[word]
     ]
     read = f"{counts['read']} read"

@@ -17,8 +17,16 @@ if TYPE_CHECKING:
     from bizops.change import Change, Effect, FieldChange, Refusal, Write
     from bizops.resource import Observation
 
-REFUSED, UNMANAGED = "!", "?"
-COLOURS = {"+": "green", "~": "yellow", "-/+": "red", "-": "red", "!": "red", "?": "cyan"}
+REFUSED, UNMANAGED, DEGRADED = "!", "?", "*"
+COLOURS = {
+    "+": "green",
+    "~": "yellow",
+    "-/+": "red",
+    "-": "red",
+    "!": "red",
+    "?": "cyan",
+    "*": "red",
+}
 _BODY = "      "
 _DEEPER = "        "
 _REPOSITORY = re.compile(
@@ -135,13 +143,16 @@ class Writer:
         return lines
 
     def _coloured(self, text: str, *colours: str) -> list[str]:
+        if not text:
+            return []
         return [
             _BODY + self.style.paint(line.removeprefix(_BODY), *colours)
             for line in self.style.wrap(text, _BODY, _DEEPER)
         ]
 
     def _notes(self, change: Change) -> list[str]:
-        lines = [part for note in change.observed.notes for part in self._note(note)]
+        lines = self._coloured(printable(change.observed.degraded), "red")
+        lines += [part for note in change.observed.notes for part in self._note(note)]
         for field in change.unmanaged:
             text = f"not managed (ignore_changes): {self.difference(field)}"
             lines += self.style.wrap(text, _BODY, _DEEPER)

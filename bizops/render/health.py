@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 def health_text(
     healths: Mapping[str, Health | BizopsError], style: Style, *, all_rows: bool
 ) -> str:
-    """Print the tables, then how many rows are fine and were left out; without a last newline."""
-    blocks: list[str] = []
+    """Print the state of each cluster, the tables, then how many rows are fine and were left out; no last newline."""
+    blocks = _clusters(healths, style)
     fine: Counter[str] = Counter()
     for name, health in healths.items():
         if isinstance(health, BizopsError):
@@ -38,6 +38,20 @@ def health_text(
         verb = "is" if sum(fine.values()) == 1 else "are"
         blocks.append(f"{list_text(parts)} {verb} fine: --all shows them")
     return "\n".join(blocks)
+
+
+def _clusters(healths: Mapping[str, Health | BizopsError], style: Style) -> list[str]:
+    """Print one line for each cluster whose state is known."""
+    known = [
+        (name, health.cluster)
+        for name, health in healths.items()
+        if not isinstance(health, BizopsError) and health.cluster.text
+    ]
+    width = max((len(name) for name, _ in known), default=0)
+    return [
+        f"{name:<{width}}  {style.paint(printable(cluster.text), 'red' if cluster.is_degraded else 'green')}"
+        for name, cluster in known
+    ]
 
 
 def _table(
@@ -115,7 +129,7 @@ def health_json(healths: Mapping[str, Health | BizopsError]) -> dict[str, Any]:
 
 def _system(health: Health | BizopsError) -> dict[str, Any]:
     if isinstance(health, BizopsError):
-        return {"verdict": "not read", "problem": str(health), "rows": []}
+        return {"verdict": "not read", "problem": str(health), "cluster": "", "rows": []}
     rows = [
         {
             "address": str(row[0]),
@@ -124,4 +138,9 @@ def _system(health: Health | BizopsError) -> dict[str, Any]:
         }
         for row in health.rows
     ]
-    return {"verdict": health.verdict, "problem": "", "rows": rows}
+    return {
+        "verdict": health.verdict,
+        "problem": "",
+        "cluster": health.cluster.text,
+        "rows": rows,
+    }

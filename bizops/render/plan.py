@@ -6,7 +6,15 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from bizops.change import Action
-from bizops.render.entry import COLOURS, REFUSED, UNMANAGED, Entry, Writer, counts_text
+from bizops.render.entry import (
+    COLOURS,
+    DEGRADED,
+    REFUSED,
+    UNMANAGED,
+    Entry,
+    Writer,
+    counts_text,
+)
 from bizops.render.heading import Heading, heading_lines
 from bizops.render.tally import summary_line, writes_besides
 from bizops.render.values import Values, printable
@@ -24,6 +32,7 @@ _LEGEND = {
     Action.REPLACE.value: "replace",
     Action.DELETE.value: "destroy",
     REFUSED: "refused",
+    DEGRADED: "degraded",
     UNMANAGED: "unmanaged",
 }
 _SAID_ONCE_FROM = 3
@@ -52,9 +61,16 @@ def _changes(plan: Plan, writer: Writer, heading: Heading) -> Iterable[Entry]:
         if refusal.address is not None:
             refusals.setdefault(refusal.address, []).append(refusal)
     writes = _writes_by_address(plan)
+    degraded = frozenset(plan.degraded)
     for change in plan.changes:
         refused = refusals.pop(change.address, [])
-        entry = _change(change, refused, writes.get(change.address, ()), writer)
+        entry = _change(
+            change,
+            refused,
+            writes.get(change.address, ()),
+            writer,
+            is_degraded=change.address in degraded,
+        )
         if entry is not None:
             source = change.resource.source if change.resource else None
             yield Entry(
@@ -70,13 +86,20 @@ def _changes(plan: Plan, writer: Writer, heading: Heading) -> Iterable[Entry]:
 
 
 def _change(
-    change: Change, refused: Sequence[Refusal], writes: Sequence[Write], writer: Writer
+    change: Change,
+    refused: Sequence[Refusal],
+    writes: Sequence[Write],
+    writer: Writer,
+    *,
+    is_degraded: bool,
 ) -> Entry | None:
     address = printable(str(change.address))
     if refused:
         return Entry(REFUSED, address, body=writer.change_body(change, refused, ()))
     if change.action is not Action.NOOP:
         return Entry(change.action.value, address, body=writer.change_body(change, (), writes))
+    if is_degraded:
+        return Entry(DEGRADED, address, body=writer.change_body(change, (), ()))
     said = [printable(note) for note in change.observed.notes]
     said += [f"{writer.difference(field)}: ignored" for field in change.unmanaged]
     if said:

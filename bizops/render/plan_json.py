@@ -103,6 +103,8 @@ def _change(change: Change, plan: Plan, values: Values, *, refused: bool) -> Jso
         "reason": change.reason,
         "notes": list(change.observed.notes),
         "counts": dict(change.observed.counts),
+        "degraded": change.observed.degraded,
+        "away": change.observed.away,
         "adopts": change.adopts,
         "refused": refused,
     }

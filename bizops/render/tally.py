@@ -24,6 +24,7 @@ class Tally:
     change: int
     destroy: int
     refused: int
+    degraded: int
     unmanaged: int
     unread: int
     warnings: int
@@ -42,11 +43,14 @@ def tally(plan: Plan) -> Tally:
         change=actions.count(Action.UPDATE),
         destroy=actions.count(Action.DELETE) + actions.count(Action.REPLACE),
         refused=len(refused) + whole,
+        degraded=len(plan.degraded),
         unmanaged=len(plan.unmanaged),
         unread=len(plan.unreadable),
         warnings=len(plan.warnings) + sum(len(_warnings(change)) for change in plan.changes),
         unchanged=sum(
-            is_unchanged(change) for change in plan.changes if change.address not in refused
+            is_unchanged(change)
+            for change in plan.changes
+            if change.address not in refused.union(plan.degraded)
         ),
         writes=len(writes_besides(plan)),
         steps=sum(action is not Action.NOOP for action in actions),
@@ -77,6 +81,7 @@ def summary_line(plan: Plan) -> str:
         f"{number} {word}"
         for number, word in (
             (found.refused, "refused"),
+            (found.degraded, "degraded"),
             (found.unmanaged, "unmanaged"),
             (found.unread, "not read"),
         )
@@ -91,6 +96,8 @@ def summary_line(plan: Plan) -> str:
         return (
             f"Plan: incomplete, cannot be applied.\nOf what could be read: {sums}.{tail}{partial}"
         )
+    if plan.is_empty and not plan.refusals and plan.degraded:
+        return f"No changes to write, and not all runs as declared.{tail}{partial}"
     if plan.is_empty and not plan.refusals:
         return f"No changes: {plan.topology} matches the live systems.{tail}{partial}"
     return f"Plan: {sums}.{tail}{partial}"

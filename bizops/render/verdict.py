@@ -26,10 +26,11 @@ def plan_verdict(plan: Plan, *, detailed: bool) -> int:
 
 
 def drift_verdict(plan: Plan) -> int:
-    """Give the exit code of `drift`, where a refusal or an unmanaged object is a difference too."""
+    """Give the exit code of `drift`: what is refused, unmanaged or degraded is a difference too."""
     if not plan.is_complete:
         return INCOMPLETE
-    return DIFFERENCES if plan.refusals or plan.unmanaged or not plan.is_empty else OK
+    differs = plan.refusals or plan.unmanaged or plan.degraded or not plan.is_empty
+    return DIFFERENCES if differs else OK
 
 
 def apply_verdict(result: ApplyResult) -> int:

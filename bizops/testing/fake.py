@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 from bizops import errors, provider
-from bizops.change import Action, Outcome, Readiness, Status, Step, System
+from bizops.change import Action, Cluster, Outcome, Readiness, Status, Step, System
 from bizops.provider import (
     IN_PLACE,
     Definition,
@@ -113,13 +113,17 @@ class FakeProvider:
     """An in-memory system that keeps the contract, and fails where it is told to.
 
     `things` is the system: name to settings by path. `fails` maps a name to the words of its next failures,
-    `unread` are names that cannot be read, `settles` how many looks a name takes to settle, `journal` what was
+    `unread` are names that cannot be read, `away` and `degraded` give why by name,
+    `settles` how many looks a name takes to settle, `journal` what was
     written, in order.
     """
 
     things: dict[str, dict[tuple[str, ...], Any]] = field(default_factory=dict)
     fails: dict[str, list[Outcome | str]] = field(default_factory=dict)
     unread: frozenset[str] = frozenset()
+    away: Mapping[str, str] = field(default_factory=dict)
+    degraded: Mapping[str, str] = field(default_factory=dict)
+    cluster: Cluster = field(default_factory=Cluster)
     settles: dict[str, int] = field(default_factory=dict)
     weights: Mapping[str, str] = field(default_factory=dict)
     dependents: Mapping[str, tuple[Resource, ...]] = field(default_factory=dict)
@@ -134,7 +138,7 @@ class FakeProvider:
         asked = {resource.address.name for resource in resources}
         owned = {name for name in self.things if scope.is_owned("thing", name)}
         found = tuple(self._observation(name) for name in sorted(asked | owned))
-        return Observations(System("fake", "memory", "1"), found)
+        return Observations(System("fake", "memory", "1", cluster=self.cluster), found)
 
     def _observation(self, name: str) -> Observation:
         address = fake_address(name)
@@ -146,8 +150,13 @@ class FakeProvider:
             (path, Field(value, "thing")) for path, value in sorted(self.things[name].items())
         )
         return Observation(
-            address, Presence.PRESENT, fields, dependents=self.dependents.get(name, ())
-        )  # fmt: skip
+            address,
+            Presence.PRESENT,
+            fields,
+            dependents=self.dependents.get(name, ()),
+            away=self.away.get(name, ""),
+            degraded=self.degraded.get(name, ""),
+        )
 
     def weigh(self, addresses: Sequence[Address]) -> Sequence[Stake]:
         """Ask for consent where a weight is given."""

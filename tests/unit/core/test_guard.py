@@ -120,3 +120,19 @@ def test_destroy_is_not_asked_about_the_share_again(thing: Make, planned: Make) 
     plan = planned(live, *(thing(f"n{index}") for index in range(9)), destroy=True)
 
     assert [] == refused(guarded(live, plan, Limits(is_destroy=True)))
+
+
+def test_what_lies_on_a_part_that_is_down_is_never_deleted(thing: Make, planned: Make) -> None:
+    """No consent helps: what it holds is unknown, and it would come back."""
+    away = {"t": "on node 3, which is down"}
+    live = FakeProvider({"t": {("shape",): "round"}}, weights={"t": "1 message"}, away=away)
+    everything = Limits(("*",), is_destroy=True)
+    replaced = planned(live, thing("t", shape="square"))
+    pruned = planned(live, owns=("t",), prune=True)
+    destroyed = planned(live, thing("t", shape="round"), destroy=True)
+
+    for plan in (replaced, pruned, destroyed):
+        assert () == guard.at_stake(plan)
+        (refusal,) = guarded(live, plan, everything).refusals
+        assert "on node 3, which is down" in refusal.why
+    assert [] == refused(guarded(live, planned(live, thing("t", shape="round", size=3)), Limits()))

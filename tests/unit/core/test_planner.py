@@ -1,16 +1,17 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bizops import errors
-from bizops.change import Action, EffectKind
+from bizops import errors, render
+from bizops.change import Action, Cluster, EffectKind
 from bizops.planner import Choice, Desired, plan
-from bizops.provider import Observations, Scope
+from bizops.provider import Observations, Scope, Versions
 from bizops.resource import Lifecycle, Observation, Presence, Resource, Secret
 from bizops.testing import FakeProvider, Thing, fake_address
 
@@ -338,3 +339,49 @@ def test_planning_never_mutates_and_the_same_input_gives_the_same_plan(
     assert first.digest == second.digest
     assert before == live.things
     assert [] == live.journal
+
+
+def test_a_degraded_cluster_and_an_unknown_version_are_warned_of(
+    thing: Make, planned: Make
+) -> None:
+    """A member that is away is told by name, and stands in no plan's way."""
+    text = "2 of 3 nodes run: node 3 is down"
+    found = planned(FakeProvider({"t": {}}, cluster=Cluster(text, is_degraded=True)), thing("t"))
+
+    assert (f"fake: {text}",) == found.warnings
+    assert (
+        () == planned(FakeProvider({"t": {}}, cluster=Cluster("3 nodes run")), thing("t")).warnings
+    )
+
+
+def test_what_does_not_run_as_declared_is_a_difference_that_blocks_nothing(
+    thing: Make, planned: Make
+) -> None:
+    """It is drift, though no setting differs and there is nothing to write."""
+    live = FakeProvider({"t": {}, "stray": {}}, degraded={"t": "0 of 1 runs", "stray": "0 of 2"})
+    found = planned(live, thing("t"), owns=("stray",))
+
+    assert ["t"] == [address.name for address in found.degraded]
+    assert found.is_empty
+    assert found.is_complete
+    assert render.drift_verdict(replace(found, unmanaged=())) == 2
+
+
+@pytest.mark.parametrize(
+    ("version", "said"),
+    [
+        ("4.0.5", ""),
+        ("3.10.8", ""),
+        ("4.3.6", ""),
+        ("", ""),
+        ("next", ""),
+        ("3.9.1", "older"),
+        ("5.0", "newer"),
+    ],
+)
+def test_a_version_that_nobody_tried_is_said(version: str, said: str) -> None:
+    """Whatever lies between two versions that were tried counts as known."""
+    words = Versions(((3, 10), (4, 0), (4, 3))).unknown(version)
+
+    assert words.startswith(said)
+    assert bool(words) == bool(said)
