@@ -1,0 +1,204 @@
+"""Another version of bizops on the same systems: nothing restarts, nothing is lost, and drift stays quiet.
+
+The older version is run from the commit that people have, taken out of this repository's history.
+"""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import tarfile
+import threading
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
+
+ROOT = Path(__file__).parents[2]
+OLDER = "0b6d90934b84dbb35d6c488bb76f7a9e88811e6c"
+"""The last commit before clusters were looked at: one policy for all queues with equal settings, up to 30,000 bytes."""
+
+QUEUES = 60
+SOON = 3
+WIDE = """\
+HEAD
+%s
+    TAG_soon: {message_ttl: %ds}
+    TAG_quorum: {type: quorum, max_length: 1000}
+kafka:
+  owns: {topics: ["TAG.*"]}
+  topics: {TAG.events: {partitions: 3, configs: {retention.ms: 14d}}}
+swarm:
+  networks: {TAG-net: {attachable: true}}
+  services:
+    TAG-worker:
+      image: 127.0.0.1:5000/bizops/placeholder:1
+      command: [sleep, infinity]
+      environment: {QUEUE_NAME: TAG_soon, TZ: UTC}
+      networks: [TAG-net]
+      stop_grace_period: 1s
+      deploy: {replicas: 2, update_config: {monitor: 1s}}
+"""
+
+
+def wide() -> str:
+    """Give a topology whose policies of the older version are far longer than 1,024 bytes."""
+    names = [f"orders.of-a-rather-long-name.{number:03}" for number in range(QUEUES)]
+    ttls = ("1h", "2h")
+    entries = [
+        f"    TAG_{name}: {{message_ttl: {ttls[number % len(ttls)]}}}"
+        for number, name in enumerate(names)
+    ]
+    return WIDE % ("\n".join(entries), SOON)
+
+
+@pytest.fixture(scope="session")
+def older(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a folder with the older version's package."""
+    command = ["git", "-C", str(ROOT), "archive", OLDER, "bizops"]
+    packed = subprocess.run(command, capture_output=True, check=False)
+    if packed.returncode:
+        words = packed.stderr.decode().strip()
+        pytest.skip(f"the older version is in the history of a full clone: {words}")
+    folder = tmp_path_factory.mktemp("older")
+    with tarfile.open(fileobj=io.BytesIO(packed.stdout)) as archive:
+        archive.extractall(folder, filter="data")
+    return folder
+
+
+@contextmanager
+def version(shop: Any, folder: Path) -> Iterator[None]:
+    """Run the commands of a block with the package in this folder."""
+    shop.env["PYTHONPATH"] = str(folder)
+    yield
+    del shop.env["PYTHONPATH"]
+
+
+def tasks(shop: Any, witness: Callable[..., str]) -> str:
+    """Give what would change if a task had restarted, or the service had been written."""
+    name = f"{shop.tag}-worker"
+    ids = witness("docker", "service", "ps", "-q", name)
+    return ids + witness("docker", "service", "inspect", "-f", "{{.Version.Index}}", name)
+
+
+@contextmanager
+def watched(
+    shop: Any, management: Callable[..., Any], publish: Callable[..., Any]
+) -> Iterator[None]:
+    """Look all the time whether each queue with settings is under a policy, and publish to one with a short TTL."""
+    ended = threading.Event()
+    bare: set[str] = set()
+
+    def look() -> None:
+        while not ended.is_set():
+            publish(f"{shop.tag}_soon", 1)
+            for queue in management("GET", "queues/%2F?disable_stats=true&columns=name,policy"):
+                if queue["name"].startswith(shop.tag) and not queue["name"].endswith(".dlq"):
+                    bare.update([] if queue.get("policy") else [queue["name"]])
+
+    watch = threading.Thread(target=look)
+    watch.start()
+    yield
+    ended.set()
+    watch.join()
+    assert not bare
+
+
+def quiet(shop: Any) -> dict[str, Any]:
+    """Give the plan, in which no object is added, changed, destroyed or refused, while drift says that all is well."""
+    plan = shop.run("plan", "--format", "json").json()
+    summary = plan["summary"]
+    assert not any(summary[word] for word in ("add", "change", "destroy", "refused", "unmanaged"))
+    drift = shop.run("drift")
+    assert drift.code == 0, drift.out
+    return dict(plan)
+
+
+def test_a_newer_version_restarts_nothing_and_reports_no_drift(
+    shop: Any, older: Path, management: Any, publish: Any, counted: Any, witness: Any
+) -> None:
+    """What it would write is a matter of its own books: the same settings for the same queues."""
+    shop.declare(wide())
+    with version(shop, older):
+        shop.apply()
+        assert shop.run("plan", "--detailed-exitcode").code == 0
+    before = tasks(shop, witness)
+
+    plan = quiet(shop)
+    assert all(write["is_upkeep"] for write in plan["writes"])
+    with watched(shop, management, publish):
+        shop.apply()
+
+    assert shop.run("plan", "--detailed-exitcode").code == 0
+    assert before == tasks(shop, witness)
+    time.sleep(SOON)
+    assert 0 == counted(f"{shop.tag}_soon", 0)
+
+
+def test_two_versions_side_by_side_do_not_fight(
+    shop: Any, older: Path, management: Any, publish: Any, counted: Any, witness: Any
+) -> None:
+    """Whoever applied last: no queue is without its policy, no message without its TTL, and no task restarts."""
+    shop.declare(wide())
+    shop.apply()
+    before = tasks(shop, witness)
+
+    with watched(shop, management, publish):
+        for _ in range(2):
+            with version(shop, older):
+                summary = shop.run("plan", "--format", "json").json()["summary"]
+                assert not any(summary[word] for word in ("add", "change", "destroy", "refused"))
+                shop.apply()
+            quiet(shop)
+            shop.apply()
+
+    assert before == tasks(shop, witness)
+    time.sleep(SOON)
+    assert 0 == counted(f"{shop.tag}_soon", 0)
+
+
+SLOW = """\
+HEAD
+    TAG_q: {message_ttl: 1h}
+swarm:
+  services:
+    TAG-worker:
+      image: 127.0.0.1:5000/bizops/placeholder:1
+      command: [sleep, infinity]
+      environment: {RUN: "%d"}
+      stop_grace_period: 1s
+      deploy: {replicas: 1, update_config: {monitor: 12s}}
+"""
+
+
+@pytest.mark.parametrize("is_older_first", [True, False])
+def test_while_one_version_applies_the_other_does_not(
+    shop: Any, older: Path, management: Any, is_older_first: bool
+) -> None:
+    """The lock is the same for both, whatever it is made of."""
+    first, second = (older, ROOT) if is_older_first else (ROOT, older)
+    shop.declare(SLOW % 1)
+    shop.apply()
+    shop.declare(SLOW % 2)
+    with version(shop, first):
+        begun = shop.start("apply", "--auto-approve")
+    lock = f"bizops.lock.{shop.tag}"
+    while lock not in {q["name"] for q in management("GET", "queues/%2F?disable_stats=true")}:
+        assert begun.poll() is None
+        time.sleep(0.1)
+    shop.declare(SLOW % 3)
+
+    with version(shop, second):
+        refused = shop.run("apply", "--auto-approve", "--lock-timeout", "1")
+
+    assert refused.code == 1
+    assert "lock" in refused.err
+    out, err = begun.communicate(timeout=120)
+    assert begun.returncode == 0, out + err
