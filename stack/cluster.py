@@ -136,7 +136,7 @@ def choose_members(views: Mapping[str, View]) -> set[str]:
     votes = Counter(frozenset(view) for name, view in views.items() if name in view)
     if not votes:
         return set()
-    return set(max(votes, key=lambda members: (votes[members], len(members))))
+    return set(max(votes.items(), key=lambda entry: (entry[1], len(entry[0])))[0])
 
 
 def choose_stray(views: Mapping[str, View], members: set[str]) -> str:
