@@ -30,7 +30,13 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     start = commands.add_parser("start", help="bring everything up; untouched what is up already")
     start.add_argument(
-        "--with", dest="extra", action="append", default=[], metavar="PART", help="also this part"
+        "--with",
+        dest="extra",
+        action="extend",
+        type=_split,
+        default=[],
+        metavar="PARTS",
+        help="also these parts, with commas or spaces between",
     )
     commands.add_parser("status", help="each part, its address, version and health; 1 if not well")
     logs = commands.add_parser("logs", help="logs of a part or of a step")
@@ -46,6 +52,10 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         "--registry", default="", metavar="HOST/PATH", help="else the stack's own registry"
     )
     return parser.parse_args(arguments)
+
+
+def _split(text: str) -> list[str]:
+    return text.replace(",", " ").split()
 
 
 def main(arguments: list[str]) -> int:

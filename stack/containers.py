@@ -79,6 +79,14 @@ def ensure_container(
         raise StackError(message, f"python -m stack logs {part.name}") from error
 
 
+def drop_container(client: DockerClient, part: Part) -> None:
+    """Remove the part's container and its data volume."""
+    container = find_container(client, part)
+    if container is not None:
+        container.remove(v=True, force=True)
+    client.volumes.get(part.volume_name).remove()
+
+
 def _is_usable(container: Container, part: Part, network: tuple[str, str]) -> bool:
     attached = container.attrs["NetworkSettings"]["Networks"].get(network[0])
     return (

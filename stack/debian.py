@@ -17,10 +17,15 @@ if TYPE_CHECKING:
     from stack.report import Report, Step
     from stack.state import State
 
-TRIXIE = "trixie"
 BOOKWORM = "bookworm"
-# Services run on trixie, so it has Python; bookworm is there for one old server alone.
-PACKAGES = {TRIXIE: ("ca-certificates", "python3"), BOOKWORM: ("ca-certificates",)}
+TRIXIE = "trixie"
+FORKY = "forky"
+# Services run on trixie, so it has Python; the others are there for older and newer servers alone.
+PACKAGES = {
+    BOOKWORM: ("ca-certificates",),
+    TRIXIE: ("ca-certificates", "python3"),
+    FORKY: ("ca-certificates",),
+}
 # Nobody reads manuals in these containers, and a bootstrap that is cut off starts anew: no need
 # to wait for the disk after each file.
 DPKG_OPTIONS = (

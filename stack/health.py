@@ -59,8 +59,50 @@ def _ask_rabbitmq(part: Part) -> Health:
     return Health(is_healthy=True, version=version)
 
 
+@dataclass(frozen=True)
+class Node:
+    """A member of a RabbitMQ cluster, as another one sees it; ``partitions`` are the nodes that it lost sight of."""
+
+    is_running: bool
+    partitions: frozenset[str]
+
+
+def read_nodes(part: Part) -> dict[str, Node]:
+    """Give the members of the cluster by name, as this node sees them; raises OSError, ValueError or KeyError."""
+    path = "/api/nodes?columns=name,running,partitions"
+    status, _, body = _get(part.ports[15672], path, {"Authorization": f"Basic {GUEST}"})
+    if status != http.HTTPStatus.OK:
+        message = f"/api/nodes answers {status}"
+        raise ValueError(message)
+    return {
+        entry["name"]: Node(entry["running"], frozenset(entry.get("partitions", ())))
+        for entry in json.loads(body)
+    }
+
+
+def _ask_rabbitmq_cluster(part: Part) -> Health:
+    """The node serves, and in its eyes all nodes are members that run."""
+    own = _ask_rabbitmq(part)
+    if not own.is_healthy:
+        return own
+    nodes = read_nodes(part)
+    wanted = [f"rabbit@{member}" for member in part.members]
+    faults = [f"{name} {fault}" for name in wanted if (fault := _describe_fault(nodes.get(name)))]
+    count = sum(node.is_running for node in nodes.values())
+    detail = "; ".join([f"{count} of {len(wanted)} nodes run", *faults])
+    return Health(not faults, own.version, detail)
+
+
+def _describe_fault(node: Node | None) -> str:
+    if node is None:
+        return "is no member"
+    if not node.is_running:
+        return "is down"
+    return f"lost sight of {', '.join(sorted(node.partitions))}" if node.partitions else ""
+
+
 def _ask_kafka(part: Part) -> Health:
-    """Ask for the cluster's brokers (Metadata v1, no topics): the broker must list itself.
+    """Ask for the cluster's brokers (Metadata v1, no topics): the broker must list all of them.
 
     A KRaft broker answers clients only once the controller has unfenced it.
     """
@@ -75,7 +117,8 @@ def _ask_kafka(part: Part) -> Health:
     ports = _parse_broker_ports(response)
     if port not in ports:
         return Health(is_healthy=False, version=part.version, detail="not in the cluster yet")
-    return Health(is_healthy=True, version=part.version, detail=f"{len(ports)} brokers")
+    count = f"{len(ports)} of {len(part.members)} brokers"
+    return Health(len(ports) == len(part.members), part.version, count)
 
 
 def _receive(connection: socket.socket, count: int) -> bytes:
@@ -140,6 +183,7 @@ def _ask_smollm2(part: Part) -> Health:
 
 _QUESTIONS = {
     "rabbitmq": _ask_rabbitmq,
+    "rabbitmq-cluster": _ask_rabbitmq_cluster,
     "kafka": _ask_kafka,
     "redis": _ask_redis,
     "registry": _ask_registry,

@@ -7,7 +7,14 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from stack.containers import check_names, ensure_container, remove_containers, remove_volumes
+from stack.cluster import Cluster
+from stack.containers import (
+    check_names,
+    drop_container,
+    ensure_container,
+    remove_containers,
+    remove_volumes,
+)
 from stack.debian import TRIXIE, RootFileSystems
 from stack.engine import connect, ensure_engine, stop_engine
 from stack.errors import StackError
@@ -17,6 +24,7 @@ from stack.network import ensure_network, ensure_swarm, leave_swarm, remove_netw
 from stack.parts import plan_parts
 from stack.placeholder import ensure_placeholder, placeholder_names
 from stack.ports import check_ports
+from stack.servers import Server
 from stack.worker_image import (
     ensure_worker_image,
     local_registry,
@@ -82,12 +90,25 @@ class Start:
         for part in parts:
             with self._report.step(part.name, "started") as step:
                 ensure_container(client, part, self._network, self._images, step)
+        nodes = [part for part in parts if part.service == "rabbitmq-cluster"]
+        if nodes:
+            self._form_cluster(client, nodes)
         for part in parts:
             with self._report.step(part.name, "serves") as step:
                 self._wait_healthy(client, part, step)
         if parts[0].service == "registry":
             with self._report.step("placeholder image", "pushed") as step:
                 ensure_placeholder(self._settings, self._images, step)
+
+    def _form_cluster(self, client: DockerClient, nodes: list[Part]) -> None:
+        with self._report.step(nodes[0].cluster, "formed") as step:
+
+            def renew(server: Server) -> None:
+                drop_container(client, server.part)
+                ensure_container(client, server.part, self._network, self._images, step)
+
+            servers = [Server(client, part, self._network[0]) for part in nodes]
+            Cluster(servers, step, renew).form()
 
     def _wait_healthy(self, client: DockerClient, part: Part, step: Step) -> None:
         began = time.monotonic()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import http.client
 from typing import TYPE_CHECKING
 
-from stack.parts import RECIPES, base_image
+from stack.parts import base_image
+from stack.parts.model import RECIPES
 
 if TYPE_CHECKING:
     from stack.images import Images

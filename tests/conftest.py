@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
+    from stack.servers import Server
+
 pytest.register_assert_rewrite("bizops.testing.contract", "bizops.testing.driving")
 
 SERVERS = {"RabbitMQ": 15672, "Kafka": 9092}
@@ -60,6 +62,14 @@ def management() -> Callable[..., Any]:
         return answer.json() if answer.content else None
 
     return ask
+
+
+@pytest.fixture(scope="session")
+def servers() -> dict[str, Server]:
+    """Handles on the stack's servers by the names of their parts: stop, kill, pause, cut, or run its command line."""
+    from stack.servers import open_servers  # noqa: PLC0415 - only where it is used
+
+    return open_servers()
 
 
 @pytest.fixture(scope="session")
