@@ -7,13 +7,13 @@ import json
 import subprocess
 import sys
 import urllib.request
-import uuid
 from typing import TYPE_CHECKING
 
 import pytest
 
 from bizops import provider
 from bizops.provider import Options
+from stack.names import own_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +46,7 @@ class Real:
 
     def __init__(self, bench: Bench) -> None:
         self._bench = bench
-        self.name = f"cli{uuid.uuid4().hex[:8]}"
+        self.name = own_name()
         (bench.folder / "bizops.yaml").write_text(TOPOLOGY.format(name=self.name))
 
     def call(self, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:

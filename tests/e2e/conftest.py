@@ -8,12 +8,13 @@ import re
 import subprocess
 import sys
 import time
-import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from stack.names import own_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -143,7 +144,7 @@ def _witness() -> Callable[..., str]:
 @pytest.fixture
 def tag() -> str:
     """Give a name that nobody else uses; at least three literal characters, as `owns` asks."""
-    return f"t{uuid.uuid4().hex[:8]}"
+    return own_name()
 
 
 @pytest.fixture

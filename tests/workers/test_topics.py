@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-import uuid
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from stack.names import own_name
 from workers import kafka
 from workers.errors import REMEDY, EventsAwayError
 from workers.events import Event
@@ -33,7 +33,7 @@ def admin() -> AdminClient:
 @pytest.fixture
 def topic(admin: AdminClient, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Give the name of the one topic that the worker of a test writes to; nobody has made it."""
-    name = f"test-events-{uuid.uuid4().hex[:8]}"
+    name = own_name()
     monkeypatch.setattr(kafka, "TOPICS", (name,))
     yield name
     if name in admin.list_topics(timeout=30).topics:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
-import uuid
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -21,6 +20,7 @@ from bizops.providers.rabbitmq.connection import Connection
 from bizops.providers.rabbitmq.specs import Settings
 from bizops.resource import Resource, Source
 from bizops.testing import carry_out, converge, guarded, plan_for
+from stack.names import own_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -169,7 +169,7 @@ def running(server: tuple[int, int, str]) -> Iterator[Broker]:
     http, amqp, container = server
     admin = requests.Session()
     admin.auth = ("guest", "guest")
-    vhost = f"t{uuid.uuid4().hex[:10]}"
+    vhost = own_name()
     settings = Settings(vhost=vhost)
     connection = Connection.model_validate(
         {"url": f"http://127.0.0.1:{http}", "amqp_url": f"amqp://127.0.0.1:{amqp}"}
