@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from bizops.providers.rabbitmq import definitions, fields
+from bizops.providers.rabbitmq import definitions, fields, patterns
 from bizops.providers.rabbitmq.effective import Policy, Subject, Version
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from bizops.providers.rabbitmq.fields import Pairs
 
@@ -82,6 +83,32 @@ class Vhost:
     operator_policies: tuple[Policy, ...] = ()
     problem: str = ""
     exclusive: frozenset[str] = frozenset()
+    _by_name: Mapping[str, Sequence[Policy]] = field(init=False, repr=False, compare=False)
+    _searched: Sequence[Policy] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Sort the policies by the names that they list, so that one queue is not asked of hundreds of patterns."""
+        by_name: defaultdict[str, list[Policy]] = defaultdict(list)
+        searched = []
+        for policy in self.policies.values():
+            names = patterns.names(policy.pattern)
+            if names is None:
+                searched.append(policy)
+            for name in names or ():
+                by_name[name].append(policy)
+        object.__setattr__(self, "_by_name", by_name)
+        object.__setattr__(self, "_searched", searched)
+
+    def candidates(self, queue: str) -> Iterator[Policy]:
+        """Give the policies whose pattern may match a queue's name; no other does."""
+        yield from self._by_name.get(queue, ())
+        if queue.endswith("\n"):
+            yield from self._by_name.get(queue[:-1], ())
+        yield from self._searched
+
+    def unread(self) -> tuple[Policy, ...]:
+        """Give the policies whose pattern cannot be read here."""
+        return tuple(p for p in self._searched if patterns.matcher(p.pattern) is None)
 
 
 @dataclass(frozen=True, slots=True)

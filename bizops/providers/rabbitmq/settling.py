@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bizops.change import Action, Readiness
-from bizops.providers.rabbitmq import effective, live, observing, view
+from bizops.providers.rabbitmq import effective, live, observing, patterns, view
 from bizops.providers.rabbitmq.names import is_derived_policy, topology_of_policy
 from bizops.providers.rabbitmq.specs import QueueSpec
 from bizops.resource import Presence
@@ -58,7 +58,7 @@ def left_behind(steps: Sequence[Step], snapshot: Snapshot, vhost: str) -> Left:
     Where a policy cannot be read here nobody can say what should apply, so then there are none.
     """
     found = snapshot.vhosts[vhost]
-    if not all(effective.is_understood(policy) for policy in found.policies.values()):
+    if found.unread():
         return {}
     names = {name for step in steps for name in _left_by(step, snapshot, vhost)}
     return {name: _strongest(found.queues[name], found, snapshot.version) for name in names}
@@ -70,11 +70,15 @@ def _left_by(step: Step, snapshot: Snapshot, name: str) -> list[str]:
     if step.write is not None:
         payload: PolicyWrite = step.write.payload
         policy = payload.policy
+        matched = frozenset(patterns.among(policy.pattern, vhost.queues.keys()))
         about = [
             queue
             for queue in vhost.queues.values()
             if queue.policy == policy.name
-            or effective.is_applicable(policy, live.subject(queue, version))
+            or (
+                queue.name in matched
+                and effective.is_applicable(policy, live.subject(queue, version))
+            )
         ]
     else:
         assert step.change is not None  # noqa: S101 - one of the two is always there
@@ -94,7 +98,7 @@ def _is_left(queue: LiveQueue, vhost: Vhost, version: Version, topology: str) ->
 
 
 def _strongest(queue: LiveQueue, vhost: Vhost, version: Version) -> Policy | None:
-    found = effective.matching(vhost.policies.values(), live.subject(queue, version))
+    found = effective.matching(vhost.candidates(queue.name), live.subject(queue, version))
     return found[0] if found else None
 
 
