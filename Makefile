@@ -38,8 +38,10 @@ $(READY): constraints.txt pyproject.toml
 	@$(BIN)/python -m compileall -q bizops  # as pip does with what it copies: a third of a plan's start
 	@touch $@
 
-stack: venv ## Start the real servers (nothing happens if they run)
-	@$(BIN)/python -m stack start
+# Optional parts beside the others: make stack WITH=rabbitmq-cluster, or several with commas between.
+WITH ?=
+stack: venv ## Start the real servers (nothing happens if they run); WITH=rabbitmq-cluster for more
+	@$(BIN)/python -m stack start --with '$(WITH)'
 
 .PHONY: stack-tests
 stack-tests: venv
