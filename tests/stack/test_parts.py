@@ -115,7 +115,8 @@ def test_each_broker_announces_itself_inside_the_network_and_on_loopback() -> No
     parts = {p.name: p for p in list_parts(Settings(prefix="x-", kafka_2_port=7002))}
     # When the second broker's configuration is read
     text, _ = parts["kafka-2"].files["/etc/kafka/server.properties"]
-    properties = dict(line.split("=", 1) for line in text.splitlines())
+    lines = (line for line in text.splitlines() if not line.startswith("#"))
+    properties = dict(line.split("=", 1) for line in lines)
     # Then both listeners are announced, and every controller votes
     assert (
         properties["advertised.listeners"] == "INTERNAL://x-kafka-2:19092,EXTERNAL://127.0.0.1:7002"
