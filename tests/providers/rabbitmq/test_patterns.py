@@ -37,8 +37,8 @@ NAMES = (
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
-    st.sets(NAMES, min_size=30, max_size=60),
-    st.sets(NAMES, max_size=20),
+    st.sets(NAMES, min_size=15, max_size=30),
+    st.sets(NAMES, max_size=10),
     st.sampled_from([60, 250, 1024]),
 )
 def test_the_broker_gives_each_queue_its_policy_and_no_other_queue_any(
