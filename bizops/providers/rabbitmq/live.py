@@ -124,12 +124,16 @@ class Vhost:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Every vhost that we read, the version that judges, and the nodes as far as we are told."""
+    """Every vhost that we read, the version that judges, and the nodes as far as we are told.
+
+    `features` are the broker's deprecated features, `denied` or `permitted`; empty where it lists none.
+    """
 
     version: Version
     section_vhost: str
     vhosts: Mapping[str, Vhost]
     nodes: Nodes = field(default_factory=Nodes)
+    features: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def places(self) -> tuple[Place, ...]:

@@ -58,7 +58,7 @@ class RabbitMQ:
         self._broker: reading.Broker | None = None
 
     def observe(self, resources: Sequence[Resource], scope: Scope) -> Observations:
-        """Read who it is and everything in the vhosts at hand: three requests, and six for each vhost.
+        """Read who it is and everything in the vhosts at hand: four requests, and six for each vhost.
 
         Quorum queues whose settings become stricter are counted over AMQP as well. Raises ProviderError. A vhost that
         alone cannot be read gives UNREADABLE observations.
