@@ -33,7 +33,7 @@ class Terms:
     """Whether to lock, how many seconds to wait for another holder, and whom to tell while waiting."""
 
     is_wanted: bool = True
-    timeout: float = 20.0
+    timeout: float = 30.0
     tell: Callable[[str], None] = lambda _text: None
 
 

@@ -101,13 +101,14 @@ class Failover:
                 failed = error
             if failed is None and not client.silence:
                 return found
+            why = client.silence or str(failed)
             is_last = len(said) + 1 == len(self._addresses)
             if is_last or (client.silence and self._addresses.is_there(client)):
                 if failed is None:
                     return found
                 raise self._failure(failed, said)
-            said.append(client.silence or str(failed))
-            self._addresses.lose(client, said[-1])
+            said.append(why)
+            self._addresses.lose(client, why)
 
     def _failure(self, failed: errors.ProviderError, said: Sequence[str]) -> errors.ProviderError:
         """Give the error of the address that was asked last, with what those before it said."""

@@ -168,10 +168,6 @@ def outcome(step: Step, answer: Answer) -> Outcome:
         return Outcome(step, Status.APPLIED)
     if step.action is Action.DELETE and answer.status == _NOT_FOUND:
         return Outcome(step, Status.APPLIED, "was gone already")
-    if answer.is_unanswered and answer.is_sent and _is_deletion_of_queue(step):
-        return Outcome(
-            step, Status.FAILED, f"{answer.reason}; it may be deleted or not, plan again"
-        )
     status = Status.RETRY if answer.is_transient else Status.FAILED
     return Outcome(step, status, answer.reason or f"HTTP {answer.status}")
 
