@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 def _connect(connection: Connection, settings: Settings, options: Options) -> Provider:
-    from bizops.providers.rabbitmq.provider import (  # noqa: PLC0415 - imports the HTTP client
-        RabbitMQ,
+    from bizops.providers.rabbitmq.failover import (  # noqa: PLC0415 - imports the HTTP client
+        Failover,
     )
 
-    return RabbitMQ(connection, settings, options)
+    return Failover(connection, settings, options)
 
 
 DEFINITION = Definition(

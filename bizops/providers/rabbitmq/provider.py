@@ -21,18 +21,17 @@ from bizops.providers.rabbitmq import (
     stakes,
     writing,
 )
-from bizops.providers.rabbitmq.client import Client
-from bizops.providers.rabbitmq.lease import QueueLease
 from bizops.providers.rabbitmq.names import PROVIDER
 from bizops.providers.rabbitmq.observing import Observer
 from bizops.providers.rabbitmq.rematching import Rematching
-from bizops.providers.rabbitmq.silence import Silence
+from bizops.providers.rabbitmq.silence import AGAIN, Silence
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from bizops.change import Step
-    from bizops.provider import Health, Lease, Options
+    from bizops.provider import Health, Options
+    from bizops.providers.rabbitmq.client import Client
     from bizops.providers.rabbitmq.connection import Connection
     from bizops.providers.rabbitmq.live import Snapshot, Vhost
     from bizops.providers.rabbitmq.specs import Settings
@@ -40,21 +39,27 @@ if TYPE_CHECKING:
 
 Filled = Mapping[tuple[str, str], str]
 """Why steps are not written after all, by their keys: queues that must be empty are not."""
-_AGAIN = 5.0
-"""Seconds for a second look at what was written, where the first one was not answered in time."""
 
 
 class RabbitMQ:
-    """One broker, over its management API; over AMQP only for the question what is at stake."""
+    """One address of a broker, over its management API; over AMQP only for the question what is at stake."""
 
-    def __init__(self, connection: Connection, settings: Settings, options: Options) -> None:
+    def __init__(
+        self,
+        client: Client,
+        connection: Connection,
+        settings: Settings,
+        options: Options,
+        silence: Silence,
+    ) -> None:
+        """Ask one client; `silence` is that of the apply, wherever it writes."""
+        self._client = client
         self._connection = connection
         self._settings = settings
         self._options = options
-        self._client = Client(connection, options)
         self._rematching = Rematching(self._client)
-        self._silence = Silence(options.timeout)
-        self._unread = Silence(options.timeout + _AGAIN)
+        self._silence = silence
+        self._unread = Silence(options.timeout + AGAIN)
         self._broker: reading.Broker | None = None
 
     def observe(self, resources: Sequence[Resource], scope: Scope) -> Observations:
@@ -148,7 +153,7 @@ class RabbitMQ:
         if not answer.is_unanswered:
             return writing.outcome(step, answer)
         self._silence.miss(started, answer.reason)
-        return Outcome(step, self._silence.status, answer.reason)
+        return writing.unanswered(step, answer, self._silence.status)
 
     def readiness(self, steps: Sequence[Step]) -> Sequence[Readiness]:
         """Look at policies that were deleted and queues that changed in place; all else has settled when written.
@@ -184,10 +189,6 @@ class RabbitMQ:
             self._rematching.look(name, topology, settling.left_behind(about, snapshot, name))
         return {step.key: settling.readiness(step, snapshot, found) for step in steps}
 
-    def lease(self, topology: str, holder: str) -> Lease | None:
-        """Give the lock of a topology, in the section's vhost."""
-        return QueueLease(self._client, self._settings.vhost, topology, holder)
-
     def status(self, resources: Sequence[Resource], scope: Scope) -> Health:
         """Read the queues with their statistics. Raises ProviderError."""
         del scope
@@ -207,10 +208,6 @@ class RabbitMQ:
         found = health.health(resources, listings, self._settings.vhost)
         places = [cluster.place(item) for listing in listings.values() for item in listing.values()]
         return replace(found, cluster=cluster.state(reading.nodes(nodes, places), places))
-
-    def close(self) -> None:
-        """Give back the connections."""
-        self._client.close()
 
     def _vhost(self, address: Address) -> str:
         return address.scope or self._settings.vhost

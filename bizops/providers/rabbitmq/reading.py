@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     Listing = Iterable[Mapping[str, Any]]
 
 _CHEAP = "disable_stats=true"
-_HANGS = (
+HANGS = (
     "it waits for a node of its cluster that hangs, and gives that up after net_ticktime (60 s "
     "where nobody set it)"
 )
@@ -50,7 +50,7 @@ def identity(client: Client, connection: Connection) -> Broker:
         message = f"{client.url} is not RabbitMQ's management API: {said}"
         raise errors.WrongSystemError(message, remedy=said.remedy)
     if isinstance(said, errors.UnreachableError) and isinstance(whoami, dict):
-        message = f"{said}, though it runs: {_HANGS}"
+        message = f"{said}, though it runs: {HANGS}"
         raise errors.UnreachableError(message, remedy=said.remedy)
     if isinstance(said, errors.ProviderError):
         raise said

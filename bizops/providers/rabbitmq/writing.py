@@ -170,3 +170,17 @@ def outcome(step: Step, answer: Answer) -> Outcome:
         return Outcome(step, Status.APPLIED, "was gone already")
     status = Status.RETRY if answer.is_transient else Status.FAILED
     return Outcome(step, status, answer.reason or f"HTTP {answer.status}")
+
+
+def unanswered(step: Step, answer: Answer, status: Status) -> Outcome:
+    """Give what became of a step that got no answer: `status`, as what we write is the same when it is done twice.
+
+    Only a queue's deletion that was sent is not tried again. A node that was frozen carries out the first one when it
+    wakes, and by then the name may belong to a new queue with new messages.
+    """
+    change = step.change if step.action is Action.DELETE else None
+    if change is not None and answer.is_sent and change.address.kind == "queue":
+        return Outcome(
+            step, Status.FAILED, f"{answer.reason}; it may be deleted or not, plan again"
+        )
+    return Outcome(step, status, answer.reason)
