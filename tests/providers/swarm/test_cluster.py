@@ -9,6 +9,7 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from docker.errors import DockerException
 
 from bizops import applier, errors, graph
 from bizops.change import Status
@@ -207,7 +208,8 @@ def test_without_a_quorum_nothing_is_read(
     live = connect(1, 2, 3)
     swarm.node(2).cut()
     swarm.node(3).kill()
-    time.sleep(15)  # a leader goes on for some seconds before it notices that nobody follows
+    # A leader goes on for some seconds before it notices that nobody follows.
+    _until(lambda: _refusal(swarm, 1), lambda said: "does not have a leader" in said)
     began = time.monotonic()
 
     with pytest.raises(errors.ProviderError) as raised:
@@ -217,6 +219,14 @@ def test_without_a_quorum_nothing_is_read(
     assert str(raised.value).startswith("none of 3 managers serves: ")
     assert "The swarm does not have a leader" in str(raised.value)
     assert all(node.url in str(raised.value) for node in swarm.nodes)
+
+
+def _refusal(swarm: Swarm, number: int) -> str:
+    try:
+        swarm.node(number).client(timeout=5).nodes.list()
+    except DockerException as error:
+        return str(error)
+    return ""
 
 
 def test_what_is_no_manager_is_passed_over_and_said(
@@ -249,7 +259,8 @@ def test_a_manager_that_is_lost_in_the_middle_of_an_apply_is_replaced_by_the_nex
     converge(live, (_service(scope, "w", replicas=2),), scope)
     wanted = _service(scope, "w", replicas=2, update_config={"monitor": "8s"}, labels={"a": "b"})
     plan = plan_for(live, (wanted, _service(scope, "x", replicas=1)), scope)
-    threading.Timer(1.0, getattr(swarm.node(1), harm)).start()
+    # By then the tasks run and are watched.
+    threading.Timer(5.0, getattr(swarm.node(1), harm)).start()
     began = time.monotonic()
 
     outcomes = applier.apply(graph.steps(plan), {"swarm": live}).outcomes
