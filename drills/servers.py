@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import redis
 import requests
 
-from stack.settings import Settings
+from stack.addresses import read_addresses
+from stack.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,14 +77,20 @@ class Servers:
         )
 
 
-FIRST = Servers(
-    prefix="",
-    rabbitmq_port=5672,
-    management=f"http://{HOST}:15672",
-    kafka=f"{HOST}:9092",
-    redis_url=f"redis://{HOST}:6379/9",
-    model=f"http://{HOST}:8089/v1",
-)
+def first_stack() -> Servers:
+    """Give the servers of the stack that the environment describes (`BIZOPS_STACK_...`); raises StackError."""
+    addresses = read_addresses(os.environ)
+    settings = load_settings(os.environ)
+    return Servers(
+        prefix=settings.prefix,
+        rabbitmq_port=addresses.amqp,
+        management=addresses.management,
+        kafka=addresses.bootstrap,
+        redis_url=f"{addresses.redis}/9",
+        model=f"http://{HOST}:{settings.llm_port}/v1",
+    )
+
+
 BROKERS = ("kafka-1", "kafka-2", "kafka-3")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 import uuid
 from contextlib import ExitStack
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from stack.addresses import read_addresses
 from workers import kafka
 from workers.errors import REMEDY, EventsAwayError
 from workers.events import Event
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
-BROKERS = "127.0.0.1:9092"
+BROKERS = read_addresses(os.environ).bootstrap
 
 
 @pytest.fixture

@@ -16,13 +16,14 @@ from bizops.providers.swarm import DEFINITION
 from bizops.providers.swarm.connection import Connection, Settings
 from bizops.providers.swarm.service import Service
 from bizops.resource import Address, Resource
+from stack.addresses import read_addresses
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from bizops.provider import Provider
 
-REGISTRY = os.environ.get("BIZOPS_TEST_REGISTRY", "127.0.0.1:5000")
+REGISTRY = read_addresses(os.environ).registry
 PLACEHOLDER = f"{REGISTRY}/bizops/placeholder"
 
 Docker = "Callable[..., str]"
