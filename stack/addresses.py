@@ -23,7 +23,7 @@ class Addresses:
     """The addresses on this machine. ``rabbitmq`` names the part of the broker that is meant.
 
     ``amqp`` is a port; ``management`` a URL without a path, ``redis`` one without a database;
-    ``kafka`` the three brokers as ``bootstrap.servers`` takes them; ``registry`` HOST:PORT.
+    ``kafka`` has the three brokers as HOST:PORT, ``registry`` is one; ``network`` is that of their containers.
     """
 
     rabbitmq: str
@@ -32,6 +32,7 @@ class Addresses:
     kafka: tuple[str, str, str]
     redis: str
     registry: str
+    network: str
 
     @property
     def bootstrap(self) -> str:
@@ -62,4 +63,5 @@ def read_addresses(environment: Mapping[str, str]) -> Addresses:
         ),
         redis=f"redis://{HOST}:{settings.redis_port}",
         registry=f"{HOST}:{settings.registry_port}",
+        network=settings.network,
     )

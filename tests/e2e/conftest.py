@@ -86,7 +86,7 @@ class Shop:
         head = HEAD.replace("MANAGEMENT", self.addresses.management)
         head = head.replace("AMQP", f"amqp://127.0.0.1:{self.addresses.amqp}")
         text = text.replace("HEAD", head.replace("BOOTSTRAP", self.addresses.bootstrap))
-        text = text.replace("PLACEHOLDER", PLACEHOLDER)
+        text = text.replace("PLACEHOLDER", PLACEHOLDER).replace("NETWORK", ADDRESSES.network)
         self.file.write_text(text.replace("TAG", self.tag))
 
     def command(self, verb: str, *args: str) -> list[str]:
@@ -94,7 +94,11 @@ class Shop:
 
     def environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("BIZOPS")}
-        return kept | {"NO_COLOR": "1", "COLUMNS": "120", "OPENAI_API_KEY": SECRET} | self.env
+        kept |= {"NO_COLOR": "1", "COLUMNS": "120", "OPENAI_API_KEY": SECRET}
+        # The seed topology asks for these.
+        kept["RABBITMQ_MANAGEMENT_URL"] = self.addresses.management
+        kept["KAFKA_BOOTSTRAP_SERVERS"] = self.addresses.bootstrap
+        return kept | self.env
 
     def run(self, verb: str, *args: str) -> Ran:
         """Run to the end; no terminal, nothing on standard input. One that takes too long says what it waits for."""
@@ -174,7 +178,8 @@ def seed(shop: Shop, tag: str) -> Shop:
     )
 
     def renamed(path: Path) -> str:
-        lines = path.read_text().splitlines(keepends=True)
+        text = path.read_text().replace("dokploy-network", "NETWORK")
+        lines = text.splitlines(keepends=True)
         return "".join(_tagged(line, tag, names) for line in lines)
 
     shop.declare(

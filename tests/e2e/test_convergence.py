@@ -159,7 +159,7 @@ SERVICE = st.fixed_dictionaries(
     optional={
         "command": st.sampled_from([["sleep", "infinity"], "sleep 60"]),
         "environment": st.sampled_from([{"A": "1"}, ["A=2", "B=x y"]]),
-        "networks": st.just(["dokploy-network"]),
+        "networks": st.just(["NETWORK"]),
         "stop_grace_period": st.sampled_from(["1s", "1m30s"]),
         "labels": st.just({"team": "shop"}),
     },
@@ -185,7 +185,7 @@ TOPOLOGY = st.fixed_dictionaries(
         ),
         "swarm": st.fixed_dictionaries(
             {
-                "networks": st.just({"dokploy-network": {"external": True}}),
+                "networks": st.just({"NETWORK": {"external": True}}),
                 "services": st.dictionaries(
                     st.sampled_from([f"TAG-s{i}" for i in range(3)]), SERVICE, max_size=2
                 ),

@@ -18,12 +18,12 @@ kafka:
   topics:
     TAG.orders: {partitions: 3, replication_factor: 2, configs: {retention.ms: 7d}}
 swarm:
-  networks: {dokploy-network: {external: true}}
+  networks: {NETWORK: {external: true}}
   services:
     TAG-worker:
       image: PLACEHOLDER:1
       command: [sleep, infinity]
-      networks: [dokploy-network]
+      networks: [NETWORK]
       environment: {QUEUE_NAME: TAG_orders}
       stop_grace_period: 1s
       deploy: {replicas: 2}
@@ -186,7 +186,7 @@ def test_a_service_without_our_label_is_refused_until_it_is_adopted(
 ) -> None:
     """Adoption writes the label and restarts nothing."""
     name = f"{shop.tag}-worker"
-    witness("docker", "service", "create", "--detach=false", "--name", name, "--network", "dokploy-network",
+    witness("docker", "service", "create", "--detach=false", "--name", name, "--network", addresses.network,
             "--replicas", "2", "--env", f"QUEUE_NAME={shop.tag}_orders", "--stop-grace-period", "1s",
             "--no-resolve-image", f"{addresses.registry}/bizops/placeholder:1", "sleep", "infinity")  # fmt: skip
     tasks = witness("docker", "service", "ps", "-q", name)
