@@ -9,6 +9,8 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from docker.errors import DockerException
+
 from matrix.results import Failure, Result, count, shorten
 from matrix.servers import opened
 from stack.errors import StackError
@@ -35,7 +37,7 @@ def run(part: Part, commit: str, logs: Path) -> Result:
             report = run_suites(part, servers, logs)
             passed, skipped = report.passed, report.skipped
             failures += report.failures
-    except (StackError, subprocess.CalledProcessError) as error:
+    except (StackError, DockerException, OSError, subprocess.CalledProcessError) as error:
         failures.append(Failure("the servers", shorten(str(error))))
     if part.drills and not any(failure.what == "the servers" for failure in failures):
         failures += run_drills(part, logs)

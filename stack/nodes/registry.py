@@ -25,28 +25,31 @@ READY_SECONDS = 60
 
 
 def ensure_registry(swarm: Swarm, image: str, pushed: Mapping[str, str]) -> None:
-    """Run the registry on node 1, published through the swarm's ingress, and push images to it.
+    """Run a registry on every node, and push the same images to each.
 
     ``image`` is that of the registry; ``pushed`` gives for each repository and tag there, such as
-    ``bizops/placeholder:1``, an image of this machine's engine. Raises StackError.
+    ``bizops/placeholder:1``, an image of this machine's engine. The ports are the nodes' own: the
+    swarm's ingress needs a kernel with IPVS. Raises StackError.
     """
-    first = swarm.node(1)
-    swarm.load(image, *pushed.values(), only=1)
-    client = first.client(timeout=120)
+    swarm.load(image, *pushed.values())
+    client = swarm.manager()
     if not client.services.list(filters={"name": NAME}):
         content = (FILES / "registry" / "config.yml").read_bytes()
         config = client.api.create_config(NAME, content)
-        client.services.create(
+        ports = {PORT: (PORT, "tcp", "host")}  # numbers, as the engine wants them
+        client.services.create(  # type: ignore[no-untyped-call]
             image,
             name=NAME,
+            mode={"Global": {}},
             configs=[ConfigReference(config["ID"], NAME, filename=CONFIG)],
-            constraints=[f"node.hostname=={first.name}"],
-            endpoint_spec=EndpointSpec(ports={str(PORT): str(PORT)}),
+            endpoint_spec=EndpointSpec(ports=ports),  # type: ignore[arg-type]
         )
-    for name, source in pushed.items():
-        target = f"127.0.0.1:{PORT}/{name}"
-        client.images.get(source).tag(target)
-        _push(client, target)
+    for node in swarm.nodes:
+        engine = node.client(timeout=120)
+        for name, source in pushed.items():
+            target = f"127.0.0.1:{PORT}/{name}"
+            engine.images.get(source).tag(target)
+            _push(engine, target)
 
 
 def _push(client: DockerClient, target: str) -> None:

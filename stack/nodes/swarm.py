@@ -130,8 +130,8 @@ class Swarm:
         """Make a node a worker. Raises StackError where no manager answers."""
         self._set_role(number, "worker")
 
-    def load(self, *images: str, only: int | None = None) -> None:
-        """Copy images, by name, from this machine's engine into every node that runs, or one alone.
+    def load(self, *images: str) -> None:
+        """Copy images, by name, from this machine's engine into every node that runs.
 
         Raises StackError where the engine here has no such image.
         """
@@ -142,7 +142,7 @@ class Swarm:
             except DockerException as error:
                 message = f"nodes: there is no image {reference} in this machine's engine"
                 raise StackError(message, "build or pull it first") from error
-            for node in self.nodes if only is None else (self.node(only),):
+            for node in self.nodes:
                 if node.state == "running":
                     chunks = image.save(named=reference)  # a stream, as the client takes it
                     node.client(timeout=120).images.load(chunks)  # type: ignore[arg-type]
