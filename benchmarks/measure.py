@@ -9,9 +9,13 @@ import subprocess
 import sys
 import tempfile
 import time
-import uuid
 from dataclasses import dataclass
 from pathlib import Path
+
+sys.path.append(str(Path(__file__).parents[1]))
+from stack.leftovers import remove_leftovers
+from stack.names import own_name
+from stack.settings import load_settings
 
 BIZOPS = str(Path(sys.executable).with_name("bizops"))
 PLACEHOLDER = "127.0.0.1:5000/bizops/placeholder:1"
@@ -27,7 +31,7 @@ class Cost:
 
 def measured(*commands: list[str], runs: int) -> list[Cost]:
     """Run each command so many times, in turns, so that a slow minute of the machine meets all of them."""
-    _compile()
+    _prepare()
     seen = [[_timed(command) for command in commands] for _ in range(runs)]
     return [
         Cost(statistics.median(run.seconds for run in each), max(run.megabytes for run in each))
@@ -36,10 +40,22 @@ def measured(*commands: list[str], runs: int) -> list[Cost]:
 
 
 @functools.cache
-def _compile() -> None:
-    """Give bizops its bytecode, as pip does where it is installed: a checkout may be forbidden to write it."""
+def _prepare() -> None:
+    """Give bizops its bytecode, as pip does where it is installed: a checkout may be forbidden to write it.
+
+    And take away what a killed run left on the servers: it would be measured with.
+    """
     folder = Path(__file__).parents[1] / "bizops"
     subprocess.run([sys.executable, "-m", "compileall", "-q", str(folder)], check=True)
+    clear_servers()
+
+
+def clear_servers() -> None:
+    """Remove what killed runs left on the servers, and say what that was."""
+    removed = remove_leftovers(load_settings(os.environ))
+    if removed:
+        what = ", ".join(f"{count} {kind}" for kind, count in removed.items())
+        print(f"removed what a killed run left: {what}", file=sys.stderr)
 
 
 def _timed(command: list[str]) -> Cost:
@@ -121,7 +137,7 @@ class Wide:
     """A topology file with so many of each, under names of its own; `destroy` takes it all down."""
 
     def __init__(self, queues: int = 0, topics: int = 0, services: int = 0) -> None:
-        self.tag = f"b{uuid.uuid4().hex[:8]}"
+        self.tag = own_name()
         self.folder = tempfile.TemporaryDirectory()
         self.file = str(Path(self.folder.name) / "topology.yaml")
         lines = ["bizops: 1", f"name: {self.tag}"]

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 import pika
 import requests
 from confluent_kafka.admin import AdminClient, NewTopic
-from measure import print_table
+from measure import clear_servers, own_name, print_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,7 +57,7 @@ LOAD_SECONDS = 180
 @contextmanager
 def vhost() -> Iterator[str]:
     """Give a vhost of this run's own."""
-    name = f"bench-{uuid.uuid4().hex[:8]}"
+    name = own_name()
     requests.put(f"{MANAGEMENT}/vhosts/{name}", auth=LOGIN, timeout=10).raise_for_status()
     rights = {"configure": ".*", "write": ".*", "read": ".*"}
     requests.put(
@@ -219,6 +219,7 @@ if __name__ == "__main__":
     chosen = sys.argv[1:] or ["speed", "load"]
     if "speed" in chosen and not RIVALS_PYTHON.exists():
         sys.exit("Dramatiq and Celery are not installed: make bench does it")
+    clear_servers()
     with topics():
         if "speed" in chosen:
             speed()

@@ -71,8 +71,10 @@ class Cluster:
                 self._join(stray, views, members)
         elif apart := choose_apart(views):
             self._step.note(f"restarting {apart}, which lost sight of others")
-            self._command(apart, "stop_app")
-            self._command(apart, "start_app")
+            # The container and not the broker in it: put back on a network by hand, it has another address than
+            # its own name leads to, and `rabbitmqctl` does not reach it.
+            self._servers[apart].stop()
+            self._servers[apart].start()
         elif silent:
             self._bring_up(silent, members)
 

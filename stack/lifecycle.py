@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from stack.cluster import Cluster
@@ -25,6 +26,7 @@ from stack.parts import plan_parts
 from stack.placeholder import ensure_placeholder, placeholder_names
 from stack.ports import check_ports
 from stack.servers import Server
+from stack.status import observe_part, observe_parts
 from stack.worker_image import (
     ensure_worker_image,
     local_registry,
@@ -84,6 +86,7 @@ class Start:
             self._report.say(failure.render() if isinstance(failure, StackError) else str(failure))
         if failures:
             raise failures[0]
+        _check_all(client, parts)
 
     def _start_group(self, parts: list[Part]) -> None:
         client = connect()
@@ -112,20 +115,27 @@ class Start:
 
     def _wait_healthy(self, client: DockerClient, part: Part, step: Step) -> None:
         began = time.monotonic()
-        while not (health := ask(part)).is_healthy:
+        while not ask(part).is_healthy:
             if not step.last:
                 step.note("waiting until it serves")
-            condition = client.containers.get(part.container).status
+            container = client.containers.get(part.container)
             seconds = time.monotonic() - began
-            if condition != "running" or seconds > HEALTHY_SECONDS:
+            if container.status != "running" or seconds > HEALTHY_SECONDS:
                 log = self._state.logs / f"{part.name}.log"
-                log.write_bytes(client.containers.get(part.container).logs(tail=200))
-                message = (
-                    f"{part.name}: not healthy after {seconds:.0f} s, "
-                    f"its container is {condition}: {health.detail}"
-                )
+                log.write_bytes(container.logs(tail=200))
+                message = f"{part.name}: {observe_part(client, part).health}"
                 raise StackError(message, "correct the cause; start again", log)
             time.sleep(POLL_SECONDS)
+
+
+def _check_all(client: DockerClient, parts: tuple[Part, ...]) -> None:
+    """See that every part is still up: one may have died while others were waited for; raises StackError."""
+    # Whoever asks for an optional part wants it up.
+    wanted = [replace(part, is_optional=False) for part in parts]
+    down = [row for row in observe_parts(client, wanted) if not row.is_healthy]
+    if down:
+        message = "not up: " + "; ".join(f"{row.part}: {row.health}" for row in down)
+        raise StackError(message, f"python -m stack logs {down[0].part}; then start again")
 
 
 def build_worker_image(settings: Settings, state: State, report: Report) -> str:

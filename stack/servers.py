@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 # `rabbitmqctl` waits up to a minute for a node that does not answer, and says nothing meanwhile.
 COMMAND_SECONDS = 300.0
+# Drops the lines of /etc/hosts that lead from name $2 to another address than $1; the file itself is a mount.
+HOSTS = """lines=$(awk -v a="$1" -v n="$2" '$2 != n || $1 == a' /etc/hosts) && echo "$lines" > /etc/hosts"""
 HEALTHY_SECONDS = 120.0
 POLL_SECONDS = 0.2
 
@@ -85,12 +87,18 @@ class Server:
         """Put it back on the stack's network, with its published ports."""
         network = self._client.networks.get(self._network)
         self._do(lambda: network.connect(self._container()))
+        # The engine gives it another address, and leaves the former one in /etc/hosts before it.
+        attached = self._container().attrs["NetworkSettings"]["Networks"][self._network]
+        self._run(("sh", "-c", HOSTS, "sh", attached["IPAddress"], self.name), user="0")
 
     def run(self, *command: str) -> str:
         """Run a command inside it, such as `rabbitmqctl list_queues`, and give its standard output."""
+        return self._run(command)
+
+    def _run(self, command: tuple[str, ...], user: str = "") -> str:
         container = self._container()
         try:
-            done = container.exec_run(list(command), demux=True)
+            done = container.exec_run(list(command), demux=True, user=user)
         except APIError as error:
             raise self._refusal(str(error.explanation)) from error
         streams: Any = (

@@ -8,13 +8,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from stack.containers import find_container
+from stack.diagnosis import describe_end, describe_run, was_ended
 from stack.engine import connect
 from stack.errors import StackError
 from stack.health import ask
 from stack.parts import list_parts
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from docker import DockerClient
+    from docker.models.containers import Container
 
     from stack.parts import Part
     from stack.settings import Settings
@@ -40,14 +44,21 @@ def observe(settings: Settings) -> list[Row]:
     except StackError as error:
         return [Row("engine", "", "", error.message.removeprefix("engine: "), is_healthy=False)]
     rows = _observe_engine(client, settings)
-    parts = [
-        part
-        for part in list_parts(settings)
-        if not part.is_optional or _condition(client, part) != "absent"
-    ]
+    parts = [part for part in list_parts(settings) if not part.is_optional or _exists(client, part)]
+    return rows + observe_parts(client, parts)
+
+
+def observe_parts(client: DockerClient, parts: Sequence[Part]) -> list[Row]:
+    """Ask these parts, all at once."""
     with ThreadPoolExecutor(len(parts)) as pool:
-        rows += pool.map(lambda part: _observe_part(client, part), parts)
-    return rows
+        return list(pool.map(lambda part: observe_part(client, part), parts))
+
+
+def _exists(client: DockerClient, part: Part) -> bool:
+    try:
+        return find_container(client, part) is not None
+    except StackError:
+        return True
 
 
 def _observe_engine(client: DockerClient, settings: Settings) -> list[Row]:
@@ -76,27 +87,46 @@ def _observe_engine(client: DockerClient, settings: Settings) -> list[Row]:
     ]
 
 
-def _condition(client: DockerClient, part: Part) -> str:
+def observe_part(client: DockerClient, part: Part) -> Row:
+    """Say whether a part is up, and if not, what happened to it."""
+    addresses = ", ".join(f"127.0.0.1:{port}" for port in part.ports.values())
     try:
         container = find_container(client, part)
     except StackError:
-        return "made by somebody else"
-    return "absent" if container is None else str(container.status)
+        return Row(part.name, addresses, part.version, "made by somebody else", is_healthy=False)
+    if container is None:
+        return Row(part.name, addresses, part.version, "absent", is_healthy=False)
+    if container.status in {"exited", "dead"}:
+        text = describe_end(container)
+    elif container.status != "running":
+        text = str(container.status)
+    else:
+        return _observe_server(container, part, addresses)
+    if _is_idle(client, container, part):
+        return Row(part.name, addresses, part.version, f"{text} (optional)", is_healthy=True)
+    return Row(part.name, addresses, part.version, text, is_healthy=False)
 
 
-def _observe_part(client: DockerClient, part: Part) -> Row:
-    condition = _condition(client, part)
-    addresses = ", ".join(f"127.0.0.1:{port}" for port in part.ports.values())
-    if condition != "running":
-        # Nothing brings an optional part back after the engine was away: it stays as it is until it is asked for.
-        is_idle = part.is_optional and condition in {"created", "exited"}
-        text = f"{condition} (optional)" if is_idle else condition
-        return Row(part.name, addresses, part.version, text, is_healthy=is_idle)
+def _observe_server(container: Container, part: Part, addresses: str) -> Row:
     health = ask(part)
     text = "healthy" if health.is_healthy else "not healthy"
     if health.detail:
         text += f" ({health.detail})"
+    if not health.is_healthy:
+        text += f"; {describe_run(container)}"
     return Row(part.name, addresses, health.version, text, is_healthy=health.is_healthy)
+
+
+def _is_idle(client: DockerClient, container: Container, part: Part) -> bool:
+    """Tell whether an optional part rests.
+
+    Nothing brings one back after the engine was away: it stays as it is until it is asked for. One that failed
+    by itself does not rest, nor does one node of a cluster whose others run.
+    """
+    if not part.is_optional or not (container.status == "created" or was_ended(container)):
+        return False
+    names = {found.name for found in client.containers.list(filters={"status": "running"})}
+    return not names & set(part.members)
 
 
 def render(rows: list[Row]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import os
 import socket
-import uuid
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -13,6 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from stack.addresses import Addresses, read_addresses
+from stack.names import own_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -39,10 +39,15 @@ def _missing() -> list[str]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip integration tests on a laptop without the stack; in CI let them fail."""
+    """Skip integration tests on a laptop without the stack, in CI let them fail; else remove what a killed run left."""
     if os.environ.get("CI") or not any("integration" in item.keywords for item in items):
         return
     missing = _missing()
+    if not missing and os.environ.get("PYTEST_XDIST_WORKER", "gw0") == "gw0":
+        from stack.leftovers import remove_leftovers  # noqa: PLC0415 - only where it is used
+        from stack.settings import load_settings  # noqa: PLC0415
+
+        remove_leftovers(load_settings(os.environ))
     if missing:
         reason = f"needs `make stack`: nothing answers for {', '.join(missing)}"
         for item in items:
@@ -106,7 +111,7 @@ def make_vhost(management: Callable[..., Any]) -> Callable[[], AbstractContextMa
 
     @contextmanager
     def make() -> Iterator[str]:
-        name = f"own-{uuid.uuid4().hex[:8]}"
+        name = own_name()
         management("PUT", f"vhosts/{name}")
         rights = {"configure": ".*", "write": ".*", "read": ".*"}
         management("PUT", f"permissions/{name}/guest", rights)

@@ -73,6 +73,8 @@ class Write:
     `identity` is unique within the provider. It is carried out after everything in `after` (addresses and
     identities of writes) and before every address in `serves`. `action` is CREATE or DELETE, never UPDATE.
     `shown_under` are the addresses it is listed beneath. `payload` is the provider's own.
+    `is_upkeep` is True where everything that is declared is in force without it: it only says the same in another form,
+    such as a pattern that newer servers take. A plan shows it and apply writes it, but it is no drift.
     """
 
     provider: str
@@ -83,6 +85,7 @@ class Write:
     after: tuple[Address | str, ...] = ()
     shown_under: tuple[Address, ...] = ()
     payload: Any = field(default=None, repr=False)
+    is_upkeep: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,6 +104,12 @@ class Plan:
         return not self.writes and all(change.action is Action.NOOP for change in self.changes)
 
     @property
+    def is_in_force(self) -> bool:
+        """True where apply would write nothing but upkeep: all that is declared is in force."""
+        unchanged = all(change.action is Action.NOOP for change in self.changes)
+        return unchanged and all(write.is_upkeep for write in self.writes)
+
+    @property
     def degraded(self) -> tuple[Address, ...]:
         """Give the declared addresses whose live object does not run as it is declared."""
         return tuple(

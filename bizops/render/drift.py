@@ -13,7 +13,7 @@ from bizops.change import Action
 from bizops.render.entry import Writer, counts_text, refusal_text
 from bizops.render.plan_json import FORMAT_VERSION, refusal_json, source_json, topology_json
 from bizops.render.style import Style, count_text
-from bizops.render.tally import writes_besides
+from bizops.render.tally import upkeep, writes_besides
 from bizops.render.values import Values, printable
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ _COLOURS = {
     "LEFTOVER": "cyan",
     "NOT READ": "red",
     "REFUSED": "red",
+    "NOTE": "dim",
 }
 
 
@@ -51,7 +52,7 @@ class Difference:
 
 
 def differences(plan: Plan) -> tuple[Difference, ...]:
-    """Give all that differs, in plan order: a refusal and an unmanaged object are differences too."""
+    """Give all that differs, in plan order: a refusal and an unmanaged object are differences too, upkeep is none."""
     refusals: dict[Address, list[Refusal]] = {}
     for refusal in plan.refusals:
         if refusal.address is not None:
@@ -67,15 +68,13 @@ def differences(plan: Plan) -> tuple[Difference, ...]:
         Difference("REFUSED", address, refusals=tuple(listed))
         for address, listed in sorted(refusals.items())
     ]
-    found += [
-        Difference("REFUSED", None, refusals=(refusal,))
-        for refusal in plan.refusals
-        if refusal.address is None
-    ]
+    whole = [refusal for refusal in plan.refusals if refusal.address is None]
+    found += [Difference("REFUSED", None, refusals=(refusal,)) for refusal in whole]
     found += [Difference("UNMANAGED", each.address, observed=each) for each in plan.unmanaged]
     found += [
         Difference("LEFTOVER" if write.action is Action.DELETE else "MISSING", None, write=write)
         for write in writes_besides(plan)
+        if not write.is_upkeep
     ]
     found += [Difference("NOT READ", each.address, observed=each) for each in plan.unreadable]
     return tuple(found)
@@ -111,6 +110,8 @@ def drift_text(plan: Plan, style: Style, *, heading: Heading) -> str:
         if each.tag == "NOT READ" and each.address and each.address.provider not in down:
             why = printable(each.observed.why) if each.observed else ""
             lines += _tagged("NOT READ", f"{each.address}   {why}", style)
+    for write in upkeep(plan):
+        lines += _tagged("NOTE", f"{write.provider} {printable(write.text)}", style)
     for text in plan.warnings:
         lines += style.wrap(f"{style.glyph('⚠')} {printable(text)}", "", " " * _TAG_WIDTH)
     return "\n".join([*lines, style.paint(_summary(plan, found), "bold")])
@@ -217,7 +218,8 @@ def drift_json(plan: Plan, *, heading: Heading) -> dict[str, Any]:
         "summary": _counts(plan, found),
         "partial": plan.partial,
         "complete": plan.is_complete,
-        "clean": plan.is_complete and not found and not plan.writes,
+        "upkeep": [write.text for write in upkeep(plan)],
+        "clean": plan.is_complete and not found and plan.is_in_force,
         "errored": False,
     }
 

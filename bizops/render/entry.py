@@ -190,8 +190,8 @@ class Writer:
         return lines
 
     def write(self, write: Write) -> str:
-        """Print one write that has no address: `+ policy bizops.…`."""
-        symbol = write.action.value
+        """Print one write that has no address: `+ policy bizops.…`, and `~` where it is upkeep."""
+        symbol = (Action.UPDATE if write.is_upkeep else write.action).value
         return f"{self.style.paint(symbol, COLOURS.get(symbol, 'bold'))} {printable(write.text)}"
 
 

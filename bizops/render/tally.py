@@ -67,6 +67,11 @@ def is_unchanged(change: Change) -> bool:
     return change.action is Action.NOOP and not external
 
 
+def upkeep(plan: Plan) -> tuple[Write, ...]:
+    """Give the writes that say anew what is in force already: no difference, though apply carries them out."""
+    return tuple(write for write in plan.writes if write.is_upkeep)
+
+
 def writes_besides(plan: Plan) -> tuple[Write, ...]:
     """Give the writes that stand beneath no change that is shown, such as what an interrupted apply left behind."""
     shown = {change.address for change in plan.changes if change.action is not Action.NOOP}

@@ -26,10 +26,10 @@ def plan_verdict(plan: Plan, *, detailed: bool) -> int:
 
 
 def drift_verdict(plan: Plan) -> int:
-    """Give the exit code of `drift`: what is refused, unmanaged or degraded is a difference too."""
+    """Give the exit code of `drift`: what is refused, unmanaged or degraded is a difference too, upkeep is none."""
     if not plan.is_complete:
         return INCOMPLETE
-    differs = plan.refusals or plan.unmanaged or plan.degraded or not plan.is_empty
+    differs = plan.refusals or plan.unmanaged or plan.degraded or not plan.is_in_force
     return DIFFERENCES if differs else OK
 
 

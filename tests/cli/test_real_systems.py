@@ -8,7 +8,6 @@ import os
 import subprocess
 import sys
 import urllib.request
-import uuid
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +15,7 @@ import pytest
 from bizops import provider
 from bizops.provider import Options
 from stack.addresses import read_addresses
+from stack.names import own_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,7 +49,7 @@ class Real:
 
     def __init__(self, bench: Bench) -> None:
         self._bench = bench
-        self.name = f"cli{uuid.uuid4().hex[:8]}"
+        self.name = own_name()
         (bench.folder / "bizops.yaml").write_text(
             TOPOLOGY.format(
                 name=self.name, url=ADDRESSES.management, amqp=AMQP, kafka=ADDRESSES.bootstrap

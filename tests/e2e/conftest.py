@@ -8,7 +8,6 @@ import re
 import subprocess
 import sys
 import time
-import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from stack.addresses import Addresses, read_addresses
+from stack.names import own_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -155,7 +155,7 @@ def _witness() -> Callable[..., str]:
 @pytest.fixture
 def tag() -> str:
     """Give a name that nobody else uses; at least three literal characters, as `owns` asks."""
-    return f"t{uuid.uuid4().hex[:8]}"
+    return own_name()
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import uuid
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,6 +10,7 @@ from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from stack.addresses import read_addresses
+from stack.names import own_name
 from workers.errors import EventsAwayError
 from workers.following import find_ends
 
@@ -46,7 +46,7 @@ def make(admin: AdminClient, topic: str, broker: int) -> None:
 @pytest.fixture
 def topic() -> Iterator[str]:
     """Give the name of a topic of one partition and one replica, on the first broker."""
-    name, admin = f"test-following-{uuid.uuid4().hex[:8]}", AdminClient(BROKERS)
+    name, admin = own_name(), AdminClient(BROKERS)
     make(admin, name, 1)
     yield name
     admin.delete_topics([name])[name].result()

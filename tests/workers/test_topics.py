@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-import uuid
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from stack.addresses import read_addresses
+from stack.names import own_name
 from workers import kafka
 from workers.errors import REMEDY, EventsAwayError
 from workers.events import Event
@@ -35,7 +35,7 @@ def admin() -> AdminClient:
 @pytest.fixture
 def topic(admin: AdminClient, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Give the name of the one topic that the worker of a test writes to; nobody has made it."""
-    name = f"test-events-{uuid.uuid4().hex[:8]}"
+    name = own_name()
     monkeypatch.setattr(kafka, "TOPICS", (name,))
     yield name
     if name in admin.list_topics(timeout=30).topics:

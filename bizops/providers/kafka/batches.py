@@ -6,7 +6,6 @@ A KRaft controller refuses a request that makes more than 10,000 records (one fo
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import KafkaError, KafkaException
@@ -18,9 +17,8 @@ from confluent_kafka.admin import (
     NewTopic,
 )
 
-from bizops import errors
 from bizops.providers.kafka import configs
-from bizops.providers.kafka.client import is_transient, settled
+from bizops.providers.kafka.client import is_silence, settled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -61,9 +59,8 @@ def create(
         for name, fields in wanted.items()
     }
     return _in_pieces(
-        client,
         weights,
-        lambda names: client.admin().create_topics(
+        lambda names: client.controller().create_topics(
             [new(name) for name in names],
             operation_timeout=client.timeout,
             request_timeout=client.patience if validate_only else client.timeout,
@@ -75,9 +72,8 @@ def create(
 def grow(client: Client, totals: Mapping[str, int], weights: Mapping[str, int]) -> Answers:
     """Grow topics to a total number of partitions; `weights` are the numbers that are added."""
     return _in_pieces(
-        client,
         weights,
-        lambda names: client.admin().create_partitions(
+        lambda names: client.controller().create_partitions(
             [NewPartitions(name, totals[name]) for name in names],
             operation_timeout=client.timeout,
             request_timeout=client.timeout,
@@ -98,22 +94,21 @@ def alter(
         return ConfigResource(ConfigResource.Type.TOPIC, name, incremental_configs=entries)
 
     def ask(names: list[str]) -> Mapping[Any, Future[Any]]:
-        answers = client.admin().incremental_alter_configs(
+        answers = client.controller().incremental_alter_configs(
             [resource(name) for name in names],
             request_timeout=client.patience if validate_only else client.timeout,
             validate_only=validate_only,
         )
         return {asked.name: future for asked, future in answers.items()}
 
-    return _in_pieces(client, {name: len(pairs) for name, pairs in wanted.items()}, ask)
+    return _in_pieces({name: len(pairs) for name, pairs in wanted.items()}, ask)
 
 
 def delete(client: Client, names: Sequence[str]) -> Answers:
     """Delete topics with all that is in them."""
     return _in_pieces(
-        client,
         dict.fromkeys(names, 5),
-        lambda piece: client.admin().delete_topics(
+        lambda piece: client.controller().delete_topics(
             piece, operation_timeout=client.timeout, request_timeout=client.timeout
         ),
     )
@@ -133,8 +128,8 @@ def pieces(weights: Mapping[str, int], limit: int) -> Iterator[list[str]]:
         yield piece
 
 
-def _in_pieces(client: Client, weights: Mapping[str, int], ask: Ask) -> Answers:
-    """Ask piece after piece; where one got no answer, learn anew which broker to ask, for the next try."""
+def _in_pieces(weights: Mapping[str, int], ask: Ask) -> Answers:
+    """Ask piece after piece; after one that nobody answered the rest is not sent: it would wait as long."""
     answers: Answers = {}
     for piece in pieces(weights, RECORDS):
         try:
@@ -142,7 +137,7 @@ def _in_pieces(client: Client, weights: Mapping[str, int], ask: Ask) -> Answers:
         except KafkaException as error:
             cause: Any = error.args[0]
             answers.update(dict.fromkeys(piece, cause))
-    if any(is_transient(answer) for answer in answers.values()):
-        with contextlib.suppress(errors.ProviderError):
-            client.metadata()
+        silence = next((answers[name] for name in piece if is_silence(answers[name])), None)
+        if silence is not None:
+            return dict.fromkeys(weights, silence) | answers
     return answers

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 from confluent_kafka import KafkaError
 
 from bizops.providers.kafka import configs, words
+from bizops.providers.kafka.members import away
 from bizops.resource import Address, Field, Observation, Path, Presence, absent, unreadable
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from confluent_kafka.admin import ConfigEntry, TopicMetadata
 
+    from bizops.providers.kafka.members import Members
     from bizops.providers.kafka.specs import TopicSpec
 
 _ORIGINS = {
@@ -37,6 +39,7 @@ def observation(
     topic: TopicMetadata,
     entries: Mapping[str, ConfigEntry] | KafkaError | None,
     spec: TopicSpec | None,
+    members: Members,
 ) -> Observation:
     """Give the observation of a topic that the metadata lists.
 
@@ -53,7 +56,7 @@ def observation(
         ("partitions",): Field(len(topic.partitions), "topic"),
         ("replication_factor",): Field(_replication_factor(topic), "topic"),
     }
-    notes = list(_leaderless(topic))
+    notes: list[str] = []
     if isinstance(entries, KafkaError):
         notes.append(f"its configs cannot be read: {_why_not(entries, name)}")
     else:
@@ -65,6 +68,7 @@ def observation(
         tuple(sorted(fields.items())),
         counts=(("partitions", len(topic.partitions)),),
         notes=tuple(notes),
+        away=away(topic, members),
     )
 
 
@@ -78,16 +82,6 @@ def missing(name: str, error: KafkaError | None) -> Observation:
     if error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
         return absent(topic_address(name))
     return unreadable(topic_address(name), _why_not(error, name, "Describe"))
-
-
-def under_replicated(topic: TopicMetadata) -> int:
-    """Count the partitions with a replica that is not in sync."""
-    return sum(len(part.isrs) < len(part.replicas) for part in topic.partitions.values())
-
-
-def offline(topic: TopicMetadata) -> list[int]:
-    """Give the partitions without a leader, sorted."""
-    return sorted(number for number, part in topic.partitions.items() if part.leader < 0)
 
 
 def _replication_factor(topic: TopicMetadata) -> int | str:
@@ -129,13 +123,6 @@ def _source(entry: ConfigEntry) -> int:
     """Give the number of the source: the client gives it bare, its types promise an enum."""
     source = cast("Any", entry).source
     return int(getattr(source, "value", source))
-
-
-def _leaderless(topic: TopicMetadata) -> Iterator[str]:
-    numbers = offline(topic)
-    if numbers:
-        shown = ", ".join(map(str, numbers))
-        yield f"partition{'s' if len(numbers) > 1 else ''} {shown} without a leader"
 
 
 def _is_denied(error: KafkaError) -> bool:

@@ -1,56 +1,69 @@
-"""Has every broker taken over what was written?
+"""Has every broker that answers taken over what was written? Pure.
 
-"Created" is true on the controller first: right after 1,000 creations a broker of Kafka 4.3 listed one. librdkafka
-asks any broker it likes and cannot be told which, so each broker is asked with kafka-python, which can. It is imported
-here, at the first look after a write: 0.2 s that a plan never pays.
+"Created" is true on the controller first: right after 1,000 creations a broker of Kafka 4.3 listed one. A broker that
+does not answer shows a wrong picture to nobody, so what the others show is enough where they are the majority.
 """
 
 from __future__ import annotations
 
-import importlib
-import logging
-import time
-import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from bizops.change import Action, Readiness
 from bizops.providers.kafka import configs
-from bizops.providers.kafka.translation import translated
+from bizops.providers.kafka.members import brokers as broker_names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from bizops.change import Change, Step
 
-_LONGEST = 5.0
-_TOPIC = 2
+
+@dataclass(frozen=True, slots=True)
+class PartitionView:
+    """The leader of a partition (below 0: none), its replicas, and those in sync, by the ids of their brokers."""
+
+    leader: int
+    replicas: frozenset[int]
+    in_sync: frozenset[int]
+
+    @classmethod
+    def of(cls, leader: int, replicas: Iterable[int], in_sync: Iterable[int]) -> PartitionView:
+        """Take over what a client gives."""
+        return cls(leader, frozenset(replicas), frozenset(in_sync))
+
+    def waits_for(self, alive: Collection[int]) -> frozenset[int]:
+        """Give the brokers without which it can have no leader: every replica in sync is on one that is down."""
+        if self.leader >= 0 or self.in_sync & frozenset(alive):
+            return frozenset()
+        return self.replicas - frozenset(alive)
 
 
 @dataclass(frozen=True, slots=True)
 class BrokerView:
-    """What one broker shows: partitions and how many of them have a leader, by topic; config values, by topic.
+    """What one broker shows: partitions by topic; config values by topic.
 
-    `problem` is why it showed nothing.
+    `problem` is why it showed nothing, `silence` for how many seconds it has not.
     """
 
     broker: str
-    topics: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    number: int = -1
+    topics: Mapping[str, tuple[PartitionView, ...]] = field(default_factory=dict)
     values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     problem: str = ""
+    silence: float = 0.0
 
-    def lacks(self, step: Step) -> str:
+    def lacks(self, step: Step, alive: Collection[int]) -> str:
         """Say what of a step this broker does not show yet, or ""."""
         change = _change(step)
         name = change.address.name
-        if self.problem:
-            return f"{self.broker} {self.problem}"
         if step.action is Action.DELETE:
             return f"{self.broker} still lists it" if name in self.topics else ""
         if name not in self.topics:
             return f"{self.broker} does not list it yet"
-        count, led = self.topics[name]
-        wanted = max(_partitions(change), count)
+        parts = self.topics[name]
+        wanted = max(_partitions(change), len(parts))
+        led = sum(part.leader >= 0 or bool(part.waits_for(alive)) for part in parts)
         if led < wanted:
             return f"{self.broker} shows {led} of {wanted} partitions with a leader"
         for key, value in sorted(altered(step).items()):
@@ -60,103 +73,28 @@ class BrokerView:
         return ""
 
 
-class Brokers:
-    """Every broker of a cluster, each asked by itself.
+def readiness(
+    steps: Sequence[Step], views: Sequence[BrokerView], patience: float
+) -> list[Readiness]:
+    """Say for each step whether every view shows its outcome.
 
-    `settings` are librdkafka's; `timeout` is in seconds, for one round of answers. `lacking` names settings that
-    kafka-python has no word for: with these, no broker can be asked by itself.
+    A broker that has been silent for `patience` seconds is left out, where most of the others answer. Without a
+    majority it counts as failed after three times as long: by then a broker that is down has left the metadata.
     """
-
-    def __init__(self, settings: Mapping[str, str], timeout: float) -> None:
-        self._settings, self.lacking = translated(settings)
-        self._seconds = min(timeout, _LONGEST)
-        self._client: Any = None
-
-    def look(self, names: Sequence[str], keys: Mapping[str, Iterable[str]]) -> list[BrokerView]:
-        """Ask every broker about topics, and about some config keys of some of them; raises nothing."""
-        _import_quietly()
-        from kafka.errors import KafkaError  # noqa: PLC0415 - 0.2 s that a plan never pays
-
-        deadline = time.monotonic() + self._seconds
-        try:
-            numbers = self._connect(deadline)
-        except (KafkaError, OSError) as error:
-            self.close()
-            return [BrokerView("the cluster", problem=f"does not answer: {_brief(error)}")]
-        asked = {
-            number: [self._client.send(number, request) for request in _requests(names, keys)]
-            for number in numbers
-        }
-        return [self._view(number, futures, deadline) for number, futures in asked.items()]
-
-    def close(self) -> None:
-        """Let go of all connections."""
-        if self._client is not None:
-            self._client.close()
-            self._client = None
-
-    def _connect(self, deadline: float) -> list[int]:
-        """Give the ids of the brokers that the cluster names now, with a connection to those that answer."""
-        from kafka.net.compat import KafkaNetClient  # noqa: PLC0415 - as above
-        from kafka.protocol.metadata import MetadataRequest  # noqa: PLC0415 - as above
-
-        if self._client is None:
-            logging.getLogger("kafka").setLevel(logging.CRITICAL + 1)
-            self._client = KafkaNetClient(
-                client_id="bizops",
-                request_timeout_ms=int(self._seconds * 1000),
-                reconnect_backoff_ms=100,
-                reconnect_backoff_max_ms=1000,
-                **self._settings,
-            )
-            self._client.get_broker_version(timeout_ms=_left(deadline))
-        someone = self._client.least_loaded_node(bootstrap_fallback=True)
-        request = MetadataRequest(topics=[], allow_auto_topic_creation=False)
-        answer = self._client.send_and_receive(someone, request, timeout_ms=_left(deadline))
-        self._client.cluster.update_metadata(answer)
-        numbers = sorted(broker.node_id for broker in answer.brokers)
-        for number in numbers:
-            self._client.maybe_connect(number)
-        for number in numbers:
-            self._await_connection(number, deadline)
-        return numbers
-
-    def _await_connection(self, number: int, deadline: float) -> None:
-        from kafka.errors import KafkaError  # noqa: PLC0415 - as above
-
-        try:
-            self._client.await_ready(number, timeout_ms=_left(deadline))
-        except KafkaError:
-            return
-
-    def _view(self, number: int, futures: Sequence[Any], deadline: float) -> BrokerView:
-        broker = self._client.cluster.broker_metadata(number)
-        name = f"broker {number} ({broker.host}:{broker.port})" if broker else f"broker {number}"
-        for future in futures:
-            self._client.poll(timeout_ms=_left(deadline), future=future)
-            if not future.is_done:
-                return BrokerView(name, problem="does not answer")
-            if future.failed():
-                return BrokerView(name, problem=f"does not answer: {_brief(future.exception)}")
-        topics = {
-            topic.name: (
-                len(topic.partitions),
-                sum(part.leader_id >= 0 for part in topic.partitions),
-            )
-            for topic in futures[0].value.topics
-            if topic.error_code == 0
-        }
-        values = {
-            result.resource_name: {config.name: config.value for config in result.configs}
-            for future in futures[1:]
-            for result in future.value.results
-        }
-        return BrokerView(name, topics, values)
-
-
-def readiness(steps: Sequence[Step], views: Sequence[BrokerView]) -> list[Readiness]:
-    """Say for each step whether every view shows its outcome."""
-    return [_readiness(step, views) for step in steps]
+    answering = [view for view in views if not view.problem]
+    silent = [view for view in views if view.problem]
+    has_majority = len(answering) > len(silent)
+    limit = patience if has_majority else 3 * patience
+    waited_for = [view for view in silent if view.silence < limit]
+    if waited_for or not views:
+        detail = f"{waited_for[0].broker} {waited_for[0].problem}" if views else "no broker answers"
+        return [Readiness(detail=detail) for _ in steps]
+    if not has_majority:
+        lost = f"{silent[0].broker} {silent[0].problem}"
+        count = f"{len(answering)} of {len(views)} brokers answer"
+        detail = f"written, and it is not known whether it took effect: {count}; {lost}"
+        return [Readiness(failed=True, detail=detail) for _ in steps]
+    return [_readiness(step, answering, silent) for step in steps]
 
 
 def altered(step: Step) -> dict[str, Any]:
@@ -166,51 +104,27 @@ def altered(step: Step) -> dict[str, Any]:
     return {f.path[1]: f.after for f in _change(step).fields if f.path[0] == "configs"}
 
 
-def _readiness(step: Step, views: Sequence[BrokerView]) -> Readiness:
-    lacking = [text for view in views if (text := view.lacks(step))]
-    if lacking or not views:
+def _readiness(
+    step: Step, answering: Sequence[BrokerView], silent: Sequence[BrokerView]
+) -> Readiness:
+    alive = {view.number for view in answering}
+    lacking = [text for view in answering if (text := view.lacks(step, alive))]
+    if lacking:
         others = f" (and {len(lacking) - 1} more)" if len(lacking) > 1 else ""
-        return Readiness(detail=f"{lacking[0]}{others}" if lacking else "no broker answers")
-    brokers = f"all {len(views)} brokers" if len(views) > 1 else views[0].broker
+        return Readiness(detail=f"{lacking[0]}{others}")
+    shown = f"all {len(answering)} brokers" if len(answering) > 1 else answering[0].broker
+    if silent:
+        shown = f"{len(answering)} of {len(answering) + len(silent)} brokers"
+    parts = answering[0].topics.get(_change(step).address.name, ())
+    named = frozenset[int]().union(*(part.replicas for part in parts))
+    down = (named | {view.number for view in silent}) - alive if alive != {-1} else frozenset[int]()
+    away = f"; {broker_names(down)} {'is' if len(down) == 1 else 'are'} away" if down else ""
     if step.action is Action.DELETE:
-        return Readiness(settled=True, detail=f"gone from {brokers}")
-    count = views[0].topics[_change(step).address.name][0]
-    return Readiness(
-        settled=True, detail=f"{count} partition{'' if count == 1 else 's'}, {brokers}"
-    )
-
-
-def _import_quietly() -> None:
-    """Import kafka-python without the deprecation that it meets on Python 3.11 (`importlib.resources.read_text`)."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        importlib.import_module("kafka")
-
-
-def _requests(names: Sequence[str], keys: Mapping[str, Iterable[str]]) -> list[Any]:
-    from kafka.protocol.admin import DescribeConfigsRequest  # noqa: PLC0415 - as above
-    from kafka.protocol.metadata import MetadataRequest  # noqa: PLC0415 - as above
-
-    topics = [MetadataRequest.MetadataRequestTopic(name=name) for name in names]
-    found: list[Any] = [MetadataRequest(topics=topics, allow_auto_topic_creation=False)]
-    if keys:
-        resources = [
-            DescribeConfigsRequest.DescribeConfigsResource(
-                resource_type=_TOPIC, resource_name=name, configuration_keys=sorted(wanted)
-            )
-            for name, wanted in sorted(keys.items())
-        ]
-        found.append(DescribeConfigsRequest(resources=resources, include_synonyms=False))
-    return found
-
-
-def _left(deadline: float) -> float:
-    """Give the milliseconds that are left, and never none: kafka-python takes 0 for no limit."""
-    return max(1.0, (deadline - time.monotonic()) * 1000)
-
-
-def _brief(error: BaseException) -> str:
-    return str(error).partition("\n")[0] or type(error).__name__
+        return Readiness(settled=True, detail=f"gone from {shown}{away}")
+    count = f"{len(parts)} partition{'' if len(parts) == 1 else 's'}"
+    stuck = sum(bool(part.waits_for(alive)) for part in parts)
+    without = f" ({stuck} without a leader)" if stuck else ""
+    return Readiness(settled=True, detail=f"{count}{without}, {shown}{away}")
 
 
 def _partitions(change: Change) -> int:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from confluent_kafka import KafkaError
 
 from bizops.providers.kafka import batches, words
+from bizops.providers.kafka.view import Said
 from bizops.resource import Presence
 
 if TYPE_CHECKING:
@@ -24,10 +25,10 @@ _Groups = dict[tuple[Any, ...], list[str]]
 
 
 class Trial:
-    """What came of trying: `refused` gives Kafka's words by topic, `warnings` why something was not tried."""
+    """What came of trying: `refused` gives what Kafka said by topic, `warnings` why something was not tried."""
 
     def __init__(self) -> None:
-        self.refused: dict[str, str] = {}
+        self.refused: dict[str, Said] = {}
         self.warnings: list[str] = []
 
     def note(self, names: Sequence[str], error: KafkaError | None, right: str) -> None:
@@ -39,7 +40,9 @@ class Trial:
         elif error.code() in words.TRANSIENT:
             warning = f"kafka: {names[0]} could not be tried beforehand: {words.said(error)}"
         else:
-            self.refused.update(dict.fromkeys(names, words.said(error)))
+            is_factor = error.code() == KafkaError.INVALID_REPLICATION_FACTOR
+            said = Said(words.said(error), "replication_factor" if is_factor else "")
+            self.refused.update(dict.fromkeys(names, said))
             return
         if warning not in self.warnings:
             self.warnings.append(warning)

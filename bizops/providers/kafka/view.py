@@ -8,24 +8,34 @@ from typing import TYPE_CHECKING, Any
 from bizops.change import Action, Refusal
 from bizops.provider import Derived
 from bizops.providers.kafka import configs
+from bizops.providers.kafka.members import brokers, some
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from bizops.change import Change
     from bizops.provider import Observations, Scope
+    from bizops.providers.kafka.members import Members
     from bizops.resource import Address
 
 
 @dataclass(frozen=True, slots=True)
-class View:
-    """How many brokers are alive, and what the cluster said to changes that it was asked to try.
+class Said:
+    """Kafka's own words of refusal; `about` is the field that they are about, where its error code tells."""
 
-    `tried` gives, by topic, Kafka's own words of refusal; nothing was written to get them.
+    words: str
+    about: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Which brokers answer, and what the cluster said to changes that it was asked to try.
+
+    `tried` gives by topic what was refused; nothing was written to get it.
     """
 
-    brokers: int
-    tried: tuple[tuple[str, str], ...] = ()
+    members: Members
+    tried: tuple[tuple[str, Said], ...] = ()
 
 
 def derive(changes: Sequence[Change], observations: Observations, scope: Scope) -> Derived:
@@ -34,28 +44,44 @@ def derive(changes: Sequence[Change], observations: Observations, scope: Scope) 
     view = observations.context
     if not isinstance(view, View):
         return Derived()
-    words = dict(view.tried)
+    tried = dict(view.tried)
     refusals: list[Refusal] = []
     for change in changes:
         if change.action in {Action.CREATE, Action.UPDATE}:
-            found = [*_too_few_brokers(change, view), *_too_few_replicas(change)]
-            if not found and change.address.name in words:
-                found.append(_refused(change.address, words[change.address.name]))
+            found = list(_too_few_replicas(change))
+            if not found and change.address.name in tried:
+                found.append(_refused(change.address, tried[change.address.name], view.members))
             refusals.extend(found)
-    return Derived(refusals=tuple(refusals))
+    refused = {refusal.address for refusal in refusals}
+    begun = [change for change in changes if change.address not in refused]
+    return Derived(
+        refusals=tuple(refusals), warnings=tuple(_short_of_replicas(begun, view.members))
+    )
 
 
-def _too_few_brokers(change: Change, view: View) -> Iterator[Refusal]:
+def _short_of_replicas(changes: Sequence[Change], members: Members) -> Iterator[str]:
+    """Say which topics would begin with fewer replicas in sync than they ask for.
+
+    KRaft counts the brokers that are registered, also those that are down, and places replicas on them (4.3).
+    """
+    alive = len(members.answering)
+    names = [
+        change.address.name
+        for change in changes
+        if change.action is Action.CREATE and (_factor(change) or 0) > alive
+    ]
+    if names:
+        yield (
+            f"kafka: {some(names)} would begin with replicas out of sync, as {members.text}; "
+            "they catch up when it is back"
+        )
+
+
+def _factor(change: Change) -> int | None:
     assert change.resource is not None  # noqa: S101 - a creation has one
     spec: Any = change.resource.spec
-    wanted = spec.replication_factor
-    if change.action is Action.CREATE and wanted is not None and wanted > view.brokers:
-        yield Refusal(
-            change.address,
-            "replication_factor",
-            f"replication_factor {wanted} needs {wanted} brokers, and {view.brokers} are alive",
-            (f"write replication_factor: {view.brokers} or less", "add brokers, and plan again"),
-        )
+    factor: int | None = spec.replication_factor
+    return factor
 
 
 def _too_few_replicas(change: Change) -> Iterator[Refusal]:
@@ -78,11 +104,27 @@ def _too_few_replicas(change: Change) -> Iterator[Refusal]:
             )
 
 
-def _refused(address: Address, words: str) -> Refusal:
-    """Kafka's words, and the nearest key where it does not know one: `Unknown topic config name: retention.msec`."""
-    name = words.rpartition(": ")[2].strip() if "nknown topic config name" in words else ""
+def _refused(address: Address, said: Said, members: Members) -> Refusal:
+    """Give Kafka's words, and what to do: the nearest key where it does not know one, how many brokers there are."""
+    remedies: tuple[str, ...]
+    if said.about == "replication_factor":
+        alive = len(members.answering)
+        remedies = (
+            f"write replication_factor: {members.total} or less",
+            "add brokers, and plan again",
+        )
+        if members.down:
+            remedies = (f"wait for {brokers(members.down)}, and plan again", *remedies)
+        why = (
+            f"Kafka would refuse it: {said.words}; {alive} broker{'' if alive == 1 else 's'} alive"
+        )
+        return Refusal(address, said.about, why, remedies)
+    name = said.words.rpartition(": ")[2].strip() if _UNKNOWN_KEY in said.words else ""
     near = configs.nearest(name) if name else ""
     remedies = (f"write {near}",) if near and near != name else ()
     return Refusal(
-        address, f"configs.{name}" if name else "", f"Kafka would refuse it: {words}", remedies
+        address, f"configs.{name}" if name else "", f"Kafka would refuse it: {said.words}", remedies
     )
+
+
+_UNKNOWN_KEY = "nknown topic config name"

@@ -8,6 +8,8 @@ from confluent_kafka import KafkaError
 
 from bizops.change import Action, Outcome, Status
 from bizops.providers.kafka import batches, words
+from bizops.providers.kafka.client import is_silence
+from bizops.providers.kafka.reading import Reading
 from bizops.resource import Presence
 
 if TYPE_CHECKING:
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from bizops.change import Change, Step
     from bizops.providers.kafka.batches import Answers
     from bizops.providers.kafka.client import Client
+    from bizops.providers.kafka.members import Members
     from bizops.resource import Observation, Resource
 
     Look = Callable[[Sequence[Resource]], Mapping[str, Observation]]
@@ -29,30 +32,50 @@ _RIGHTS = {
 
 
 def apply(client: Client, steps: Sequence[Step], look: Look) -> list[Outcome]:
-    """Write all steps in bulk. `look` observes topics again: what exists already may be what is wanted."""
-    changes = {_change(step).address.name: _change(step) for step in steps}
+    """Write all steps in bulk. `look` observes topics again: what exists already may be what is wanted.
+
+    What nobody answered is sent once more, to another broker: each write may be done twice. A write that is not
+    answered then either has failed, as it is not known whether it was done.
+    """
+    reading = Reading(client)
+    answers = _written(client, steps)
+    unanswered = [step for step in steps if is_silence(answers.get(_name(step)))]
+    if unanswered:
+        reading = Reading(client)
+        answers |= _written(client, unanswered)
+    outcomes = [_outcome(step, answers, reading.members) for step in steps]
+    doubtful = {name for name, error in answers.items() if error and error.code() in _MAY_BE_DONE}
+    if not doubtful:
+        return outcomes
+    changes = {_name(step): _change(step) for step in steps}
+    seen = look([resource for name in sorted(doubtful) if (resource := changes[name].resource)])
+    return [
+        _compared(step, seen[_name(step)]) if _name(step) in doubtful else outcome
+        for step, outcome in zip(steps, outcomes, strict=True)
+    ]
+
+
+def _written(client: Client, steps: Sequence[Step]) -> Answers:
+    """Send every write, and give what came of each by topic; a deletion without consent is none."""
+    changes = {_name(step): _change(step) for step in steps}
 
     def names(action: Action) -> list[str]:
-        return [_change(step).address.name for step in steps if step.action is action]
+        return [_name(step) for step in steps if step.action is action]
 
-    allowed = [_change(s).address.name for s in steps if s.action is Action.DELETE and s.consent]
+    allowed = [_name(s) for s in steps if s.action is Action.DELETE and s.consent]
     updates = {name: changes[name] for name in names(Action.UPDATE)}
     creates = {name: _wanted(changes[name]) for name in names(Action.CREATE)}
     answers: Answers = batches.delete(client, allowed) | batches.create(client, creates)
     grown = _grown(client, updates)
     altered = _altered(client, updates)
-    answers |= {name: grown.get(name) or altered.get(name) for name in updates}
-    outcomes = [_outcome(step, answers) for step in steps]
-    doubtful = {name for name, error in answers.items() if error and error.code() in _MAY_BE_DONE}
-    if not doubtful:
-        return outcomes
-    seen = look([resource for name in sorted(doubtful) if (resource := changes[name].resource)])
-    return [
-        _compared(step, seen[name], altered.get(name))
-        if (name := _change(step).address.name) in doubtful
-        else outcome
-        for step, outcome in zip(steps, outcomes, strict=True)
-    ]
+    return answers | {name: _telling(grown.get(name), altered.get(name)) for name in updates}
+
+
+def _telling(grown: KafkaError | None, altered: KafkaError | None) -> KafkaError | None:
+    """Give the error of an update's two writes that decides: a growth that may be done says less than a refusal."""
+    if grown is None or (altered is not None and grown.code() in _MAY_BE_DONE):
+        return altered
+    return grown
 
 
 _MAY_BE_DONE = frozenset({KafkaError.TOPIC_ALREADY_EXISTS, KafkaError.INVALID_PARTITIONS})
@@ -78,26 +101,27 @@ def _altered(client: Client, changes: Mapping[str, Change]) -> Answers:
     return batches.alter(client, {name: values for name, values in pairs.items() if values})
 
 
-def _outcome(step: Step, answers: Answers) -> Outcome:
+def _outcome(step: Step, answers: Answers, members: Members) -> Outcome:
     if step.action is Action.DELETE and not step.consent:
         return Outcome(step, Status.FAILED, _NO_CONSENT)
-    error = answers.get(_change(step).address.name)
+    error = answers.get(_name(step))
     if error is None:
         return Outcome(step, Status.APPLIED)
     if step.action is Action.DELETE and error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
         return Outcome(step, Status.APPLIED, "it was gone already")
     if error.code() in words.DENIED:
         return Outcome(step, Status.FAILED, f"{words.said(error)}: needs {_RIGHTS[step.action]}")
+    if is_silence(error):
+        detail = f"not answered, so it is not known whether it was done: {words.said(error)}"
+        return Outcome(step, Status.FAILED, f"{detail} ({members.text}): plan again")
     status = Status.RETRY if error.code() in words.TRANSIENT else Status.FAILED
     return Outcome(step, status, words.said(error))
 
 
-def _compared(step: Step, observed: Observation, altered: KafkaError | None) -> Outcome:
+def _compared(step: Step, observed: Observation) -> Outcome:
     """Judge a topic that is as it should be, or not: a killed run may have left it, or somebody else."""
     if observed.presence is not Presence.PRESENT:
         return Outcome(step, Status.RETRY, "it exists, and not every broker knows it yet")
-    if altered is not None:
-        return Outcome(step, Status.FAILED, words.said(altered))
     live = dict(observed.fields)
     wanted = _wanted(_change(step))
     if step.action is Action.UPDATE:
@@ -116,6 +140,10 @@ def _compared(step: Step, observed: Observation, altered: KafkaError | None) -> 
 def _wanted(change: Change) -> dict[tuple[str, ...], Any]:
     assert change.resource is not None  # noqa: S101 - a creation and an update have one
     return change.resource.spec.fields()
+
+
+def _name(step: Step) -> str:
+    return _change(step).address.name
 
 
 def _change(step: Step) -> Change:

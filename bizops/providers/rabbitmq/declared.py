@@ -30,23 +30,24 @@ class Declared:
         self._changes = [change for change in changes if change.action is not Action.NOOP]
         self._vhost = vhost
         self._snapshot = snapshot
-        self._left = self._states(vhost.policies)[-1]
+        self._left = replace(vhost, policies=self._states(vhost.policies)[-1])
 
     def view(self, change: Change) -> view.View:
         """Give a declared queue among the policies that are left once the declared ones have changed."""
         seen: view.View = change.observed.raw
         if not self._changes:
             return seen
-        then = replace(self._vhost, policies=self._left)
         if seen.queue is None:
             assert change.resource is not None  # noqa: S101 - it is declared
             spec = change.resource.spec
             assert isinstance(spec, QueueSpec)  # noqa: S101 - the kind's own spec
-            return view.of_wanted(change.address.name, spec, then, self._snapshot, seen.topology)
+            return view.of_wanted(
+                change.address.name, spec, self._left, self._snapshot, seen.topology
+            )
         name = seen.queue.policy
-        stays = self._left.get(name) == self._vhost.policies.get(name)
+        stays = self._left.policies.get(name) == self._vhost.policies.get(name)
         queue = replace(seen.queue, policy=name if stays else "")
-        return view.of_live(queue, then, self._snapshot, seen.topology)
+        return view.of_live(queue, self._left, self._snapshot, seen.topology)
 
     def effects(
         self, created: Iterable[Group], deleted: Iterable[Policy], gone: Collection[str]
@@ -59,9 +60,10 @@ class Declared:
         if not self._changes:
             return
         ours = {group.policy.name: group.policy for group in created}
-        passed = self._states({**self._vhost.policies, **ours})
+        states = self._states({**self._vhost.policies, **ours})
         for policy in deleted:
-            passed[-1].pop(policy.name, None)
+            states[-1].pop(policy.name, None)
+        passed = [replace(self._vhost, policies=policies) for policies in states]
         for queue in self._vhost.queues.values():
             if queue.name not in gone:
                 yield from self._effects(queue, passed)
@@ -79,10 +81,10 @@ class Declared:
         return found
 
     def _effects(
-        self, queue: LiveQueue, passed: Iterable[Mapping[str, Policy]]
+        self, queue: LiveQueue, passed: Iterable[Vhost]
     ) -> Iterator[tuple[Address, Effect]]:
         seen = live.subject(queue, self._snapshot.version)
-        texts = dict.fromkeys(text for policies in passed for text in self._losses(queue, policies))
+        texts = dict.fromkeys(text for state in passed for text in self._losses(queue, state))
         for change in self._changes if texts else ():
             before = self._vhost.policies.get(change.address.name)
             sides = (*_wanted(change), *(() if before is None else (before,)))
@@ -91,10 +93,10 @@ class Declared:
                 text = f"queue {queue.name}: {'; '.join(texts)}"
                 yield change.address, Effect(EffectKind.DATA_LOSS, text, data)
 
-    def _losses(self, queue: LiveQueue, policies: Mapping[str, Policy]) -> list[str]:
+    def _losses(self, queue: LiveQueue, state: Vhost) -> list[str]:
         seen = live.subject(queue, self._snapshot.version)
         now = self._vhost.policies.get(queue.policy)
-        then = next(iter(effective.matching(policies.values(), seen)), None)
+        then = next(iter(effective.matching(state.candidates(queue.name), seen)), None)
         if now == then:
             return []
         operator = next(iter(effective.matching(self._vhost.operator_policies, seen)), None)

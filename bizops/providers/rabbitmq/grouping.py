@@ -12,8 +12,9 @@ from bizops.providers.rabbitmq.effective import Policy
 from bizops.providers.rabbitmq.names import derived_policy, digest, label
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from bizops.providers.rabbitmq.effective import Version
     from bizops.providers.rabbitmq.fields import Pairs
 
 APPLY_TO = "queues"
@@ -25,6 +26,10 @@ _SHORT = {
 }
 
 
+_LIMITED_SINCE = (4, 3)
+"""The version from which the broker takes no pattern above `patterns.MAX_BYTES`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Group:
     """A derived policy and the queues that it is for."""
@@ -33,38 +38,94 @@ class Group:
     queues: tuple[str, ...]
 
 
-def groups(
-    wanted: Mapping[str, Pairs], topology: str, priority: int, live: Mapping[str, Policy]
-) -> dict[str, Group]:
-    """Give the policies for these definitions by queue, by policy name.
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What policies are made for: a topology, its priority, and a vhost with its derived policies by name.
 
+    `with_line_feed` are names that another queue of the vhost has with a line feed behind.
+    """
+
+    topology: str
+    priority: int
+    version: Version
+    live: Mapping[str, Policy]
+    with_line_feed: frozenset[str] = frozenset()
+
+
+def groups(wanted: Mapping[str, Pairs], context: Context) -> dict[str, Group]:
+    """Give the policies for these definitions by queue, by policy name; each queue is in one of them.
+
+    A live policy that says of all its queues what is wanted stays as it is, whoever cut it. What is left is cut anew,
+    together with the one of fewest queues that would stay, if they fit into one: so a change of one queue writes few
+    policies, and many such changes leave few.
     The name holds a digest of all that the policy says, so the same content has the same name in every run. Where a
     live policy of that name was changed by hand another name is found, since none is ever updated.
     """
+    kept = _kept(wanted, context)
+    staying = {name for group in kept for name in group.queues}
     members: defaultdict[Pairs, list[str]] = defaultdict(list)
     for name in sorted(wanted):
-        if wanted[name]:
+        if wanted[name] and name not in staying:
             members[wanted[name]].append(name)
-    found: dict[str, Group] = {}
+    found = {group.policy.name: group for group in kept}
     for definition in sorted(members, key=repr):
-        for pattern, names in patterns.of_names(members[definition]):
-            nameless = Policy("", pattern, APPLY_TO, priority, definition)
-            policy = _named(nameless, (topology, live))
+        same = [group for group in kept if group.policy.definition == definition]
+        parts, absorbed = _cut(members[definition], same, context)
+        if absorbed is not None:
+            del found[absorbed.policy.name]
+        for pattern, names in parts:
+            nameless = Policy("", pattern, APPLY_TO, context.priority, definition)
+            policy = _named(nameless, context)
             found[policy.name] = Group(policy, names)
     return found
 
 
-def _named(wanted: Policy, place: tuple[str, Mapping[str, Policy]]) -> Policy:
+def _kept(wanted: Mapping[str, Pairs], context: Context) -> list[Group]:
+    """Give the live policies that stay; no queue is in two of them, and the one with more queues comes first."""
+    found: list[Group] = []
+    taken: set[str] = set()
+    listed = {name: patterns.names(policy.pattern) for name, policy in context.live.items()}
+    by_size = sorted(context.live.values(), key=lambda p: (-len(listed[p.name] or ()), p.name))
+    for policy in by_size:
+        names = listed[policy.name]
+        if not names or not names.isdisjoint(taken) or not _is_right(policy, context):
+            continue
+        if all(wanted.get(name) == policy.definition for name in names):
+            found.append(Group(policy, tuple(sorted(names))))
+            taken |= names
+    return found
+
+
+def _is_right(policy: Policy, context: Context) -> bool:
+    """True where all but its queues and their definition is as it would be written."""
+    is_taken = patterns.is_fit(policy.pattern) or context.version < _LIMITED_SINCE
+    is_ours = policy.apply_to == APPLY_TO and policy.priority == context.priority
+    return is_taken and is_ours and patterns.is_exact(policy.pattern, context.with_line_feed)
+
+
+def _cut(
+    names: Sequence[str], kept: Sequence[Group], context: Context
+) -> tuple[list[tuple[str, tuple[str, ...]]], Group | None]:
+    """Give patterns for these names, and the group that goes because the last pattern holds its names as well."""
+    *full, last = patterns.of_names(names, context.with_line_feed)
+    if kept:
+        least = min(kept, key=lambda group: (len(group.queues), group.policy.name))
+        joined = list(patterns.of_names((*last[1], *least.queues), context.with_line_feed))
+        if len(joined) == 1:
+            return [*full, *joined], least
+    return [*full, last], None
+
+
+def _named(wanted: Policy, context: Context) -> Policy:
     """Give a policy its name: that of the live one with this content, else one that no live policy has."""
-    topology, live = place
-    same = [p for _, p in sorted(live.items()) if replace(p, name="") == wanted]
+    same = [p for _, p in sorted(context.live.items()) if replace(p, name="") == wanted]
     if same:
         return same[0]
     content = [wanted.pattern, APPLY_TO, wanted.priority, fields.thaw(wanted.definition)]
     settings = settings_label(wanted.definition)
     digests = (digest(content, str(attempt or "")) for attempt in itertools.count())
-    names = (derived_policy(topology, settings, each) for each in digests)
-    return replace(wanted, name=next(name for name in names if name not in live))
+    names = (derived_policy(context.topology, settings, each) for each in digests)
+    return replace(wanted, name=next(name for name in names if name not in context.live))
 
 
 def settings_label(definition: Pairs) -> str:

@@ -1,10 +1,14 @@
-"""What `status` shows of the declared queues; pure."""
+"""What `status` shows of the declared queues; pure.
+
+The listing with statistics has every queue, also what lies on nodes that are down (3.10.8, 4.0.5 and 4.3.6).
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from bizops.provider import Health
+from bizops.providers.rabbitmq import cluster
 from bizops.providers.rabbitmq.names import encode
 from bizops.providers.rabbitmq.specs import QueueSpec
 
@@ -15,9 +19,11 @@ if TYPE_CHECKING:
 
 COLUMNS = ("QUEUE", "READY", "UNACKED", "CONSUMERS", "IN/s", "OUT/s", "DLQ")
 _WANTED = (
-    "name,state,messages_ready,messages_unacknowledged,consumers,"
+    "name,state,node,members,online,messages_ready,messages_unacknowledged,consumers,"
     "message_stats.publish_details.rate,message_stats.deliver_get_details.rate"
 )
+
+_UNREAD = "nobody consumes"
 
 Listing = "Mapping[str, Mapping[str, Any]]"
 
@@ -40,8 +46,7 @@ def health(
         for resource in queues
         if resource.address not in implied
     )
-    bad = sum(bool(problem) for _, _, problem in rows)
-    verdict = "ok" if not bad else "DEGRADED" if any("missing" in p for _, _, p in rows) else "ok"
+    verdict = "DEGRADED" if any(p and p != _UNREAD for _, _, p in rows) else "ok"
     return Health(COLUMNS, rows, verdict)
 
 
@@ -53,8 +58,10 @@ def _row(
     dead = address._replace(parts=(f"{name}.dlq",))
     waiting = listing.get(dead.name, {}).get("messages_ready")
     dlq = str(waiting or 0) if dead in implied and dead.name in listing else "-"
-    if queue is None:
-        return address, (name, "-", "-", "-", "-", "-", dlq), "missing"
+    place = cluster.place(queue or {})
+    if queue is None or place.away:
+        problem = f"it lies {place.away}" if place.away else "missing"
+        return address, (name, "-", "-", "-", "-", "-", dlq), problem
     stats = queue.get("message_stats") or {}
     ready, unacked = queue.get("messages_ready") or 0, queue.get("messages_unacknowledged") or 0
     consumers = queue.get("consumers") or 0
@@ -70,7 +77,9 @@ def _row(
     state = queue.get("state") or "running"
     if state not in {"running", "live", "idle", "flow"}:
         return address, cells, f"missing: it is {state}"
-    return address, cells, "nobody consumes" if ready and not consumers else ""
+    if place.down:
+        return address, cells, f"its member on {' and on '.join(place.down)} is down"
+    return address, cells, _UNREAD if ready and not consumers else ""
 
 
 def _rate(stats: Mapping[str, Any], name: str) -> str:

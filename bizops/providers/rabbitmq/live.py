@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from bizops.providers.rabbitmq import definitions, fields
+from bizops.providers.rabbitmq import cluster, definitions, effective, fields, patterns
+from bizops.providers.rabbitmq.cluster import Nodes, Place
 from bizops.providers.rabbitmq.effective import Policy, Subject, Version
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from bizops.providers.rabbitmq.fields import Pairs
 
-QUEUE_COLUMNS = (
-    "name,type,durable,auto_delete,exclusive,arguments,policy,messages,messages_unacknowledged"
-)
+QUEUE_COLUMNS = "name,type,durable,auto_delete,exclusive,arguments,policy,state,node,members,online"
+COUNT_COLUMNS = "name,policy,messages,messages_unacknowledged"
 EXCHANGE_COLUMNS = "name,type,durable,auto_delete,internal,arguments"
 BINDING_COLUMNS = "source,destination,destination_type,routing_key,arguments,properties_key"
 
 
 @dataclass(frozen=True, slots=True)
 class LiveQueue:
-    """A queue of the cheap listing. `messages` is None where that listing has no count: quorum queues and streams.
+    """A queue of the listings.
 
-    For classic queues the broker asks the queue itself, so its count is true at that moment (3.10.8 and 4.0.5).
-    Quorum queues get theirs from `counting`, where it decides.
+    `messages` is None where nothing counts them: quorum queues, which get theirs from `counting` where it decides,
+    streams, and what lies on a node that is down. For classic queues the broker asks the queue itself, so its count is
+    true at that moment (3.10.8 and 4.0.5).
     """
 
     name: str
@@ -36,6 +38,12 @@ class LiveQueue:
     policy: str
     messages: int | None
     unacked: int
+    place: Place = field(default_factory=Place)
+
+    @property
+    def away(self) -> str:
+        """Where it lies while that is out of reach; empty where it is in reach."""
+        return self.place.away
 
     @property
     def is_known_empty(self) -> bool:
@@ -72,6 +80,8 @@ class Vhost:
     """All that we read of one vhost; `problem` says why it could not be read.
 
     `exclusive` names the queues that belong to a connection of somebody: they are there, and not among `queues`.
+    `unlisted` names those that have a binding and are not listed: it is not known whether they are there. `bound` names
+    all that have their default binding: 3.10 lists no binding of a queue whose node is down.
     """
 
     name: str
@@ -82,15 +92,49 @@ class Vhost:
     operator_policies: tuple[Policy, ...] = ()
     problem: str = ""
     exclusive: frozenset[str] = frozenset()
+    unlisted: frozenset[str] = frozenset()
+    bound: frozenset[str] = frozenset()
+    _by_name: Mapping[str, Sequence[Policy]] = field(init=False, repr=False, compare=False)
+    _searched: Sequence[Policy] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Sort the policies by the names that they list, so that one queue is not asked of hundreds of patterns."""
+        by_name: defaultdict[str, list[Policy]] = defaultdict(list)
+        searched = []
+        for policy in self.policies.values():
+            names = patterns.names(policy.pattern)
+            if names is None:
+                searched.append(policy)
+            for name in names or ():
+                by_name[name].append(policy)
+        object.__setattr__(self, "_by_name", by_name)
+        object.__setattr__(self, "_searched", searched)
+
+    def candidates(self, queue: str) -> Iterator[Policy]:
+        """Give the policies whose pattern may match a queue's name; no other does."""
+        yield from self._by_name.get(queue, ())
+        if queue.endswith("\n"):
+            yield from self._by_name.get(queue[:-1], ())
+        yield from self._searched
+
+    def unread(self) -> tuple[Policy, ...]:
+        """Give the policies whose pattern cannot be read here."""
+        return tuple(p for p in self._searched if patterns.matcher(p.pattern) is None)
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Every vhost that we read, and the version that judges."""
+    """Every vhost that we read, the version that judges, and the nodes as far as we are told."""
 
     version: Version
     section_vhost: str
     vhosts: Mapping[str, Vhost]
+    nodes: Nodes = field(default_factory=Nodes)
+
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """Where all queues lie."""
+        return tuple(q.place for vhost in self.vhosts.values() for q in vhost.queues.values())
 
 
 def subject(queue: LiveQueue, version: Version) -> Subject:
@@ -107,30 +151,67 @@ def version(text: str) -> Version:
         return (3, 10)
 
 
-def queues(listing: Iterable[Mapping[str, Any]]) -> dict[str, LiveQueue]:
-    """Read a listing of queues; exclusive ones belong to a connection and are left out."""
-    found = {}
-    for item in listing:
-        if item.get("exclusive"):
-            continue
-        arguments = item.get("arguments") or {}
-        queue_type = item.get("type") or arguments.get("x-queue-type", "classic")
-        found[item["name"]] = LiveQueue(
-            item["name"],
-            queue_type,
-            bool(item.get("durable")),
-            bool(item.get("auto_delete")),
-            arguments=fields.freeze(dict(arguments)),
-            policy=item.get("policy") or "",
-            messages=item.get("messages") if queue_type == "classic" else None,
-            unacked=item.get("messages_unacknowledged") or 0,
-        )
-    return found
+def queues(
+    listing: Iterable[Mapping[str, Any]], counts: Iterable[Mapping[str, Any]]
+) -> dict[str, LiveQueue]:
+    """Read the listing of replicated metadata, with what the queues themselves say beside it, where they do.
+
+    A queue whose node is down says nothing. Exclusive ones belong to a connection and are left out.
+    """
+    said = {item["name"]: item for item in counts}
+    return {
+        item["name"]: _queue(item, said.get(item["name"]))
+        for item in listing
+        if not item.get("exclusive")
+    }
+
+
+def _queue(item: Mapping[str, Any], said: Mapping[str, Any] | None) -> LiveQueue:
+    arguments = item.get("arguments") or {}
+    queue_type = item.get("type") or arguments.get("x-queue-type", "classic")
+    place = cluster.place(item)
+    answers = said is not None and not place.is_away
+    own = said if said is not None and answers else {}
+    return LiveQueue(
+        item["name"],
+        queue_type,
+        bool(item.get("durable")),
+        bool(item.get("auto_delete")),
+        arguments=fields.freeze(dict(arguments)),
+        policy=(own if answers else item).get("policy") or "",
+        messages=own.get("messages") if queue_type == "classic" else None,
+        unacked=own.get("messages_unacknowledged") or 0,
+        place=place,
+    )
+
+
+def with_policies(vhost: Vhost, told: Iterable[str], version: Version) -> Vhost:
+    """Give queues out of reach the policy that applies to them, where the listing does not tell it.
+
+    3.10 and 4.0 leave out the policy of a queue whose node is down, and match it anew when the node is back. `told`
+    are the queues whose policy was listed.
+    """
+    known = {*told}
+    found = dict(vhost.queues)
+    for name, queue in vhost.queues.items():
+        if queue.place.is_away and name not in known:
+            best = effective.matching(vhost.candidates(name), subject(queue, version))
+            found[name] = replace(queue, policy=best[0].name if best else "")
+    return replace(vhost, queues=found)
 
 
 def exclusive(listing: Iterable[Mapping[str, Any]]) -> frozenset[str]:
     """Give the names in a listing of queues that are exclusive to a connection."""
     return frozenset(item["name"] for item in listing if item.get("exclusive"))
+
+
+def bound(listing: Iterable[Mapping[str, Any]]) -> frozenset[str]:
+    """Give the queues in a listing of bindings that have their default binding, which each queue has."""
+    return frozenset(
+        item["destination"]
+        for item in listing
+        if not item["source"] and item["destination_type"] == "queue"
+    )
 
 
 def exchanges(listing: Iterable[Mapping[str, Any]]) -> dict[str, LiveExchange]:

@@ -68,9 +68,9 @@ def _length(seen: View, before: Mapping[str, Setting], after: Mapping[str, Setti
     del before
     limit, waiting = after["max-length"].value, _count(seen)
     if waiting is None:
-        return (
-            f"it drops what waits beyond {limit} messages{_fate(after)}; how many wait is not known"
-        )
+        away = seen.queue.away if seen.queue is not None else ""
+        why = f": it lies {away}" if away else ""
+        return f"it drops what waits beyond {limit} messages{_fate(after)}; how many wait is not known{why}"
     if waiting <= limit:
         return f"{waiting} messages wait; from {limit} on it drops the first of them{_fate(after)}"
     return f"it drops {waiting - limit} of {waiting} messages{_fate(after)}"
@@ -116,8 +116,10 @@ def _count(seen: View) -> int | None:
 
 
 def waiting_text(seen: View) -> str:
-    """Give how many messages wait, or that nobody knows: the cheap listing counts classic queues only."""
+    """Give how many messages wait, or that nobody knows: the listing counts classic queues that it reaches."""
     waiting = _count(seen)
+    if waiting is None and seen.queue is not None and seen.queue.away:
+        return f"the messages that wait {seen.queue.away}"
     if waiting is None:
         return "the messages that wait (how many is not known)"
     return f"the {waiting} that wait"

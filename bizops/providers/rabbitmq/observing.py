@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bizops.providers.rabbitmq import definitions, ends, view
+from bizops.providers.rabbitmq import cluster, definitions, ends, view
 from bizops.providers.rabbitmq.names import (
     exchange_address,
     is_protected_exchange,
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from bizops.provider import Scope
-    from bizops.providers.rabbitmq.live import LiveExchange, Snapshot, Vhost
+    from bizops.providers.rabbitmq.live import LiveExchange, LiveQueue, Snapshot, Vhost
     from bizops.resource import Address, Path, Resource, Spec
 
 Fields = tuple[tuple["Path", Field], ...]
@@ -32,6 +32,7 @@ class Observer:
     def __init__(self, snapshot: Snapshot, scope: Scope) -> None:
         self._snapshot = snapshot
         self._scope = scope
+        self._minority = cluster.minority(snapshot.nodes, snapshot.places)
         self._bindings = {
             name: ends.by_end(vhost.bindings) for name, vhost in snapshot.vhosts.items()
         }
@@ -54,6 +55,13 @@ class Observer:
         return self._observation(address, vhost, resource.spec)
 
     def _observation(self, address: Address, vhost: Vhost, spec: Spec) -> Observation:
+        """Give what was read. What a part of a cluster that has no majority does not show may be there all the same."""
+        found = self._read(address, vhost, spec)
+        if found.presence is Presence.ABSENT and self._minority:
+            return unreadable(address, f"not in what this node knows, and {self._minority}")
+        return found
+
+    def _read(self, address: Address, vhost: Vhost, spec: Spec) -> Observation:
         if address.kind == "queue":
             return self._queue(address, vhost, spec)
         if address.kind == "exchange":
@@ -83,6 +91,8 @@ class Observer:
         wanted = spec if isinstance(spec, QueueSpec) else QueueSpec()
         if name in vhost.exclusive:
             return unreadable(address, "it is exclusive to a connection of somebody else")
+        if name in vhost.unlisted:
+            return unreadable(address, "it has a binding, and was not listed twice in a row")
         if queue is None:
             return absent(
                 address, raw=view.of_wanted(name, wanted, vhost, self._snapshot, topology)
@@ -98,6 +108,7 @@ class Observer:
             needs=_dead_letter_exchange(seen, address.scope),
             counts=counts,
             raw=seen,
+            away=queue.away,
         )
 
     def _exchange(self, address: Address, vhost: Vhost) -> Observation:
@@ -126,7 +137,7 @@ class Observer:
             None,
         )
         if found is None:
-            return absent(address)
+            return _unseen_binding(address, vhost.queues.get(queue), vhost) or absent(address)
         resource = ends.resource(found, address.scope)
         return Observation(
             address,
@@ -135,6 +146,15 @@ class Observer:
             needs=resource.needs,
             raw=found.key,
         )
+
+
+def _unseen_binding(address: Address, queue: LiveQueue | None, vhost: Vhost) -> Observation | None:
+    """Tell a binding that nobody can see from one that is not there: 3.10 lists none of a queue whose node is down."""
+    if queue is None or not queue.away or queue.name in vhost.bound:
+        return None
+    return unreadable(
+        address, f"its queue lies {queue.away}, and this version does not list it then"
+    )
 
 
 def _dead_letter_exchange(seen: view.View, scope: str) -> tuple[Address, ...]:

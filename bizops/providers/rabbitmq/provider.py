@@ -3,29 +3,45 @@
 from __future__ import annotations
 
 import contextlib
+import time
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bizops import errors
 from bizops.change import Action, Outcome, Readiness, Status, System
 from bizops.provider import Observations, Scope, Stake
-from bizops.providers.rabbitmq import amqp, counting, health, reading, settling, stakes, writing
+from bizops.providers.rabbitmq import (
+    amqp,
+    cluster,
+    counting,
+    health,
+    reading,
+    settling,
+    stakes,
+    writing,
+)
 from bizops.providers.rabbitmq.client import Client
 from bizops.providers.rabbitmq.lease import QueueLease
-from bizops.providers.rabbitmq.live import Snapshot, version
 from bizops.providers.rabbitmq.names import PROVIDER
 from bizops.providers.rabbitmq.observing import Observer
 from bizops.providers.rabbitmq.rematching import Rematching
+from bizops.providers.rabbitmq.silence import Silence
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Sequence
 
     from bizops.change import Step
     from bizops.provider import Health, Lease, Options
     from bizops.providers.rabbitmq.connection import Connection
-    from bizops.providers.rabbitmq.payload import PolicyWrite
+    from bizops.providers.rabbitmq.live import Snapshot, Vhost
     from bizops.providers.rabbitmq.specs import Settings
     from bizops.resource import Address, Resource
+
+Filled = Mapping[tuple[str, str], str]
+"""Why steps are not written after all, by their keys: queues that must be empty are not."""
+_AGAIN = 5.0
+"""Seconds for a second look at what was written, where the first one was not answered in time."""
 
 
 class RabbitMQ:
@@ -37,10 +53,12 @@ class RabbitMQ:
         self._options = options
         self._client = Client(connection, options)
         self._rematching = Rematching(self._client)
+        self._silence = Silence(options.timeout)
+        self._unread = Silence(options.timeout + _AGAIN)
         self._broker: reading.Broker | None = None
 
     def observe(self, resources: Sequence[Resource], scope: Scope) -> Observations:
-        """Read who it is and everything in the vhosts at hand: one request, and five for each vhost.
+        """Read who it is and everything in the vhosts at hand: three requests, and six for each vhost.
 
         Quorum queues whose settings become stricter are counted over AMQP as well. Raises ProviderError. A vhost that
         alone cannot be read gives UNREADABLE observations.
@@ -58,13 +76,17 @@ class RabbitMQ:
             self._broker.cluster_name,
             expected=self._connection.expect is not None,
             setting="connections.rabbitmq.url",
+            cluster=cluster.state(snapshot.nodes, snapshot.places),
         )
         return Observations(
             system, Observer(snapshot, scope).observations(resources), context=snapshot
         )
 
     def weigh(self, addresses: Sequence[Address]) -> Sequence[Stake]:
-        """Count the messages and consumers of queues; nothing else holds data. Raises ProviderError."""
+        """Count the messages and consumers of queues; nothing else holds data. Raises ProviderError.
+
+        A queue out of reach is not asked: that would hang.
+        """
         queues = [address for address in addresses if address.kind == "queue"]
         snapshot = self._snapshot({self._vhost(address) for address in queues})
         found = {
@@ -74,7 +96,7 @@ class RabbitMQ:
             mine = [address for address in queues if self._vhost(address) == name]
             counts, why = None, ""
             try:
-                names = [address.name for address in mine]
+                names = [address.name for address in mine if not _is_away(vhost, address)]
                 counts = amqp.count(self._connection, self._options.timeout, name, names)
             except errors.UnreachableError as error:
                 why = str(error)
@@ -86,53 +108,81 @@ class RabbitMQ:
 
         No policy goes while one that may take its place could not be written.
         """
-        filled = self._filled_meanwhile(steps)
-        silence: list[str] = []
+        if self._silence.is_over:
+            return [_unsent(step, self._silence) for step in steps]
+        self._silence.begin()
+        started = time.monotonic()
+        try:
+            filled = self._filled_meanwhile(steps)
+        except errors.UnreachableError as error:
+            self._silence.miss(started, str(error))
+            return [_unsent(step, self._silence) for step in steps]
         done: dict[tuple[str, str], Outcome] = {}
 
-        def carry_out(step: Step) -> Outcome:
-            if step.key in filled:
-                return Outcome(step, Status.FAILED, filled[step.key])
-            missing = _missing(done) if writing.is_old_policy(step) else None
-            if missing is not None:
-                text = f"stays: {missing.step.key[0]} may have to take its place: {missing.detail}"
-                return Outcome(step, missing.status, text)
-            request = writing.request(step, self._settings.vhost)
-            if request is None:
-                return Outcome(step, Status.APPLIED)
-            if silence:
-                return Outcome(step, Status.RETRY, silence[0])
-            answer = self._client.write(request)
-            if answer.is_unanswered:
-                silence.append(answer.reason)
-            return writing.outcome(step, answer)
+        def carry_out(chain: Sequence[Step]) -> list[Outcome]:
+            return [self._carry_out(step, filled, done) for step in chain]
 
         for phase in writing.phases(steps):
-            ended = self._client.map(lambda chain: [carry_out(step) for step in chain], phase)
+            ended = self._client.map(carry_out, phase)
             done |= {outcome.step.key: outcome for outcomes in ended for outcome in outcomes}
+        self._silence.end()
         return [done[step.key] for step in steps]
 
+    def _carry_out(
+        self, step: Step, filled: Filled, done: Mapping[tuple[str, str], Outcome]
+    ) -> Outcome:
+        """Write one step, unless something stands in its way; `done` are those of the phases before."""
+        if step.key in filled:
+            return Outcome(step, Status.FAILED, filled[step.key])
+        missing = _missing(done) if writing.is_old_policy(step) else None
+        if missing is not None:
+            text = f"stays: {missing.step.key[0]} may have to take its place: {missing.detail}"
+            return Outcome(step, missing.status, text)
+        request = writing.request(step, self._settings.vhost)
+        if request is None:
+            return Outcome(step, Status.APPLIED)
+        if self._silence.reason:
+            return _unsent(step, self._silence)
+        started = time.monotonic()
+        answer = self._client.write(request)
+        if not answer.is_unanswered:
+            return writing.outcome(step, answer)
+        self._silence.miss(started, answer.reason)
+        return Outcome(step, self._silence.status, answer.reason)
+
     def readiness(self, steps: Sequence[Step]) -> Sequence[Readiness]:
-        """Look at policies that were deleted and queues that changed in place; all else has settled when written."""
+        """Look at policies that were deleted and queues that changed in place; all else has settled when written.
+
+        Where the broker cannot be read for longer than a request may take, what was written counts as failed.
+        """
         looked_at = [step for step in steps if not settling.is_immediate(step)]
         if not looked_at:
             return [settling.SETTLED for _ in steps]
-        vhosts = {_vhost_of(step, self._settings.vhost) for step in looked_at}
+        started = time.monotonic()
+        self._unread.begin()
+        try:
+            found = self._looked_at(looked_at)
+        except errors.ProviderError as error:
+            self._unread.miss(started, str(error))
+            unread = settling.unread(error, is_over=self._unread.is_over)
+            found = dict.fromkeys((step.key for step in looked_at), unread)
+        self._unread.end()
+        return [found.get(step.key, settling.SETTLED) for step in steps]
+
+    def _looked_at(self, steps: Sequence[Step]) -> dict[tuple[str, str], Readiness]:
+        vhosts = {settling.vhost_of(step, self._settings.vhost) for step in steps}
         snapshot = self._snapshot(vhosts, is_whole=False)
-        changes = [step.change for step in looked_at if step.change is not None]
+        changes = [step.change for step in steps if step.change is not None]
         resources = [change.resource for change in changes if change.resource is not None]
-        topology = settling.topology_of(looked_at[0])
+        topology = settling.topology_of(steps[0])
         observer = Observer(snapshot, Scope(topology))
         found = {observed.address: observed for observed in observer.observations(resources)}
         for name in vhosts:
-            about = [step for step in looked_at if _vhost_of(step, self._settings.vhost) == name]
+            about = [
+                step for step in steps if settling.vhost_of(step, self._settings.vhost) == name
+            ]
             self._rematching.look(name, topology, settling.left_behind(about, snapshot, name))
-        return [
-            settling.SETTLED
-            if settling.is_immediate(step)
-            else settling.readiness(step, snapshot, found)
-            for step in steps
-        ]
+        return {step.key: settling.readiness(step, snapshot, found) for step in steps}
 
     def lease(self, topology: str, holder: str) -> Lease | None:
         """Give the lock of a topology, in the section's vhost."""
@@ -141,9 +191,12 @@ class RabbitMQ:
     def status(self, resources: Sequence[Resource], scope: Scope) -> Health:
         """Read the queues with their statistics. Raises ProviderError."""
         del scope
-        reading.identity(self._client, self._connection)
+        broker = reading.identity(self._client, self._connection)
         vhosts = sorted({self._vhost(resource.address) for resource in resources})
-        answers = self._client.read_all([health.path(vhost) for vhost in vhosts])
+        paths = [health.path(vhost) for vhost in vhosts]
+        paths += [reading.NODES] if broker.shows_nodes else []
+        answers = self._client.read_all(paths)
+        nodes = answers.pop() if broker.shows_nodes else None
         for answer in answers:
             if isinstance(answer, errors.ProviderError):
                 raise answer
@@ -151,7 +204,9 @@ class RabbitMQ:
             vhost: {queue["name"]: queue for queue in answer}
             for vhost, answer in zip(vhosts, answers, strict=True)
         }
-        return health.health(resources, listings, self._settings.vhost)
+        found = health.health(resources, listings, self._settings.vhost)
+        places = [cluster.place(item) for listing in listings.values() for item in listing.values()]
+        return replace(found, cluster=cluster.state(reading.nodes(nodes, places), places))
 
     def close(self) -> None:
         """Give back the connections."""
@@ -163,8 +218,9 @@ class RabbitMQ:
     def _snapshot(self, vhosts: Collection[str], *, is_whole: bool = True) -> Snapshot:
         if self._broker is None:
             self._broker = reading.identity(self._client, self._connection)
-        found = reading.vhosts(self._client, vhosts, is_whole=is_whole) if vhosts else {}
-        return Snapshot(version(self._broker.version), self._settings.vhost, found)
+        return reading.snapshot(
+            self._client, self._broker, self._settings.vhost, vhosts, is_whole=is_whole
+        )
 
     def _counted(self, snapshot: Snapshot, asked: Mapping[str, Collection[str]]) -> Snapshot:
         """Count these quorum queues over AMQP; where it does not answer, how much they hold stays unknown."""
@@ -187,29 +243,30 @@ class RabbitMQ:
         snapshot = self._snapshot({payload.vhost for _, payload in guarded}, is_whole=False)
         for _, payload in guarded:
             queues = snapshot.vhosts[payload.vhost].queues
-            uncounted = [q for q in payload.empty if q in queues and queues[q].type == "quorum"]
+            uncounted = [
+                name
+                for name in payload.empty
+                if name in queues and queues[name].type == "quorum" and not queues[name].away
+            ]
             if uncounted:
                 snapshot = self._counted(snapshot, {payload.vhost: uncounted})
-        found: dict[tuple[str, str], str] = {}
-        for step, payload in guarded:
-            queues = snapshot.vhosts[payload.vhost].queues
-            filled = [q for q in payload.empty if q in queues and not queues[q].is_known_empty]
-            if filled:
-                names = ", ".join(filled)
-                found[step.key] = f"messages came into {names} since the plan was made; plan again"
-        return found
+        return {
+            step.key: text
+            for step, payload in guarded
+            if (text := counting.filled(payload.empty, snapshot.vhosts[payload.vhost]))
+        }
+
+
+def _is_away(vhost: Vhost, address: Address) -> bool:
+    return address.name in vhost.queues and bool(vhost.queues[address.name].away)
+
+
+def _unsent(step: Step, silence: Silence) -> Outcome:
+    """Give the outcome of a step that was not sent, because the broker did not answer others."""
+    return Outcome(step, silence.status, f"not sent: {silence.reason}")
 
 
 def _missing(done: Mapping[tuple[str, str], Outcome]) -> Outcome | None:
     """Give the first policy that could not be written."""
     failed = (o for o in done.values() if o.status is not Status.APPLIED)
     return next((outcome for outcome in failed if writing.is_new_policy(outcome.step)), None)
-
-
-def _vhost_of(step: Step, section_vhost: str) -> str:
-    """Give the vhost that a step is about."""
-    if step.write is not None:
-        payload: PolicyWrite = step.write.payload
-        return payload.vhost
-    assert step.change is not None  # noqa: S101 - one of the two is always there
-    return step.change.address.scope or section_vhost

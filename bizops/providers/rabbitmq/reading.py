@@ -1,45 +1,65 @@
-"""Reads a broker: who it is, and all of some vhosts in five requests for each, side by side."""
+"""Reads a broker: who it is, its nodes, and all of some vhosts in six requests for each, side by side.
+
+Names come from the listing of queues without statistics and totals: it is the replicated metadata alone, so it has what
+lies on nodes that are down (3.10.8, 4.0.5 and 4.3.6). The listing with totals asks each queue, and since 4.0 leaves out
+those that do not answer; it is read for their counts and for the policy that their processes have.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bizops import errors
-from bizops.providers.rabbitmq import live
+from bizops.providers.rabbitmq import cluster, live
 from bizops.providers.rabbitmq.names import encode
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping
     from typing import Any
 
     from bizops.providers.rabbitmq.client import Client
+    from bizops.providers.rabbitmq.cluster import Nodes
     from bizops.providers.rabbitmq.connection import Connection
+    from bizops.providers.rabbitmq.effective import Version
 
     Listing = Iterable[Mapping[str, Any]]
 
 _CHEAP = "disable_stats=true"
+_HANGS = (
+    "it waits for a node of its cluster that hangs, and gives that up after net_ticktime (60 s "
+    "where nobody set it)"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """Who answers."""
+    """Who answers; `shows_nodes` is True where our user may list the nodes of the cluster."""
 
     version: str
     cluster_name: str
+    shows_nodes: bool = False
 
 
 def identity(client: Client, connection: Connection) -> Broker:
     """Ask who answers; raises WrongSystemError where it is no RabbitMQ, or not the one in `expect`."""
-    try:
-        said = client.read(f"/overview?{_CHEAP}&enable_queue_totals=true")
-    except errors.RejectedError as error:
-        message = f"{client.url} is not RabbitMQ's management API: {error}"
-        raise errors.WrongSystemError(message, remedy=error.remedy) from None
+    said, whoami = client.read_all(
+        [f"/overview?{_CHEAP}&enable_queue_totals=true", "/whoami"],
+    )
+    if isinstance(said, errors.RejectedError):
+        message = f"{client.url} is not RabbitMQ's management API: {said}"
+        raise errors.WrongSystemError(message, remedy=said.remedy)
+    if isinstance(said, errors.UnreachableError) and isinstance(whoami, dict):
+        message = f"{said}, though it runs: {_HANGS}"
+        raise errors.UnreachableError(message, remedy=said.remedy)
+    if isinstance(said, errors.ProviderError):
+        raise said
     if not isinstance(said, dict) or "rabbitmq_version" not in said:
         message = f"{client.url} answers, but is not RabbitMQ's management API"
         raise errors.WrongSystemError(message)
-    found = Broker(said["rabbitmq_version"], said.get("cluster_name", ""))
+    tags = whoami.get("tags") or () if isinstance(whoami, dict) else ()
+    shows_nodes = "monitoring" in tags or "administrator" in tags
+    found = Broker(said["rabbitmq_version"], said.get("cluster_name", ""), shows_nodes)
     expected = connection.expect
     if expected is not None and expected.cluster_name != found.cluster_name:
         message = (
@@ -50,55 +70,88 @@ def identity(client: Client, connection: Connection) -> Broker:
     return found
 
 
-def vhosts(
-    client: Client, names: Collection[str], *, is_whole: bool = True
-) -> dict[str, live.Vhost]:
-    """Read these vhosts; without exchanges and bindings where not `is_whole`.
+def snapshot(
+    client: Client,
+    broker: Broker,
+    section_vhost: str,
+    names: Collection[str],
+    *,
+    is_whole: bool = True,
+) -> live.Snapshot:
+    """Read these vhosts and the nodes of the cluster; without exchanges, bindings and nodes where not `is_whole`.
 
-    One that cannot be read carries the reason; raises ProviderError where none can.
+    A vhost that cannot be read carries the reason; raises ProviderError where none can.
     """
-    ordered = sorted(names)
+    version, ordered = live.version(broker.version), sorted(names)
     parts = _PARTS if is_whole else _PARTS_OF_QUEUES
-    answers = client.read_all([path.format(encode(name)) for name in ordered for path in parts])
+    paths = [path.format(encode(name)) for name in ordered for path in parts.values()]
+    asks_nodes = is_whole and broker.shows_nodes
+    answers = client.read_all([*paths, *([NODES] if asks_nodes else [])])
     found: dict[str, live.Vhost] = {}
     failed: list[errors.ProviderError] = []
     for position, name in enumerate(ordered):
         said = answers[position * len(parts) : (position + 1) * len(parts)]
         error = next((each for each in said if isinstance(each, errors.ProviderError)), None)
         if error is None:
-            found[name] = _vhost(name, said)
+            vhost = _vhost(name, dict(zip(parts, said, strict=True)), version)
+            found[name] = _looked_again(client, vhost)
             continue
         failed.append(_named(error, name))
         found[name] = live.Vhost(name, problem=str(failed[-1]))
     if failed and len(failed) == len(ordered):
         raise failed[0]
-    return found
+    read = live.Snapshot(version, section_vhost, found)
+    return replace(read, nodes=nodes(answers[-1] if asks_nodes else None, read.places))
 
 
-_PARTS_OF_QUEUES = (
-    f"/queues/{{}}?{_CHEAP}&enable_queue_totals=true&columns={live.QUEUE_COLUMNS}",
-    "/policies/{}",
-    "/operator-policies/{}",
-)
-_PARTS = (
-    *_PARTS_OF_QUEUES,
-    f"/exchanges/{{}}?{_CHEAP}&columns={live.EXCHANGE_COLUMNS}",
-    f"/bindings/{{}}?{_CHEAP}&columns={live.BINDING_COLUMNS}",
-)
+def nodes(answer: object, places: Iterable[cluster.Place]) -> Nodes:
+    """Give the nodes of the cluster as the list of nodes has them, or as queues tell where there is no list."""
+    return cluster.listed(answer) if isinstance(answer, list) else cluster.of_places(places)
 
 
-def _vhost(name: str, listings: Sequence[Listing]) -> live.Vhost:
-    """Take listings in the order of `_PARTS`; those that were not read are empty."""
-    queues, policies, operator_policies, exchanges, bindings = (*listings, (), ())[: len(_PARTS)]
-    return live.Vhost(
+NODES = f"/nodes?{_CHEAP}&columns=name,running"
+_PARTS_OF_QUEUES = {
+    "queues": f"/queues/{{}}?{_CHEAP}&columns={live.QUEUE_COLUMNS}",
+    "counts": f"/queues/{{}}?{_CHEAP}&enable_queue_totals=true&columns={live.COUNT_COLUMNS}",
+    "policies": "/policies/{}",
+    "operator_policies": "/operator-policies/{}",
+}
+_PARTS = {
+    **_PARTS_OF_QUEUES,
+    "exchanges": f"/exchanges/{{}}?{_CHEAP}&columns={live.EXCHANGE_COLUMNS}",
+    "bindings": f"/bindings/{{}}?{_CHEAP}&columns={live.BINDING_COLUMNS}",
+}
+
+
+def _vhost(name: str, said: Mapping[str, Listing], version: Version) -> live.Vhost:
+    """Take listings by the names of `_PARTS`; those that were not read are empty."""
+    queues, bindings = said["queues"], said.get("bindings", ())
+    exclusive, bound = live.exclusive(queues), live.bound(bindings)
+    vhost = live.Vhost(
         name,
-        live.queues(queues),
-        live.exchanges(exchanges),
+        live.queues(queues, said["counts"]),
+        live.exchanges(said.get("exchanges", ())),
         live.bindings(bindings),
-        live.policies(policies),
-        tuple(live.policies(operator_policies).values()),
-        exclusive=live.exclusive(queues),
+        live.policies(said["policies"]),
+        tuple(live.policies(said["operator_policies"]).values()),
+        exclusive=exclusive,
+        bound=bound,
     )
+    unlisted = bound - vhost.queues.keys() - exclusive
+    told = [item["name"] for item in queues if "policy" in item]
+    return live.with_policies(replace(vhost, unlisted=unlisted), told, version)
+
+
+def _looked_again(client: Client, vhost: live.Vhost) -> live.Vhost:
+    """Ask once more for queues that have a binding and are not listed: most came or went between two listings."""
+    if not vhost.unlisted:
+        return vhost
+    paths = [_PARTS[part].format(encode(vhost.name)) for part in ("queues", "bindings")]
+    queues, bindings = client.read_all(paths)
+    if isinstance(queues, errors.ProviderError) or isinstance(bindings, errors.ProviderError):
+        return vhost
+    listed = {item["name"] for item in queues}
+    return replace(vhost, unlisted=(vhost.unlisted & live.bound(bindings)) - listed)
 
 
 def _named(error: errors.ProviderError, vhost: str) -> errors.ProviderError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bizops.change import Action, Readiness
-from bizops.providers.rabbitmq import effective, live, observing, view
+from bizops.providers.rabbitmq import effective, live, observing, patterns, view
 from bizops.providers.rabbitmq.names import is_derived_policy, topology_of_policy
 from bizops.providers.rabbitmq.specs import QueueSpec
 from bizops.resource import Presence
@@ -46,10 +46,29 @@ def topology_of(step: Step) -> str:
 
 def readiness(step: Step, snapshot: Snapshot, found: Mapping[Address, Observation]) -> Readiness:
     """Give the readiness of a deleted policy, or of a queue that was changed in place."""
+    vhost = snapshot.vhosts[vhost_of(step, snapshot.section_vhost)]
+    if vhost.problem:
+        return Readiness(detail=vhost.problem)
     if step.write is not None:
         return _deleted(step, snapshot)
     assert step.change is not None  # noqa: S101 - one of the two is always there
     return _updated(step.change, found[step.change.address])
+
+
+def unread(error: Exception, *, is_over: bool) -> Readiness:
+    """Give the readiness of what was written while the broker cannot be read; failed where that lasts too long."""
+    if not is_over:
+        return Readiness(detail=str(error))
+    return Readiness(failed=True, detail=f"written, and what became of it was not read: {error}")
+
+
+def vhost_of(step: Step, section_vhost: str) -> str:
+    """Give the vhost that a step is about."""
+    if step.write is not None:
+        payload: PolicyWrite = step.write.payload
+        return payload.vhost
+    assert step.change is not None  # noqa: S101 - one of the two is always there
+    return step.change.address.scope or section_vhost
 
 
 def left_behind(steps: Sequence[Step], snapshot: Snapshot, vhost: str) -> Left:
@@ -58,7 +77,7 @@ def left_behind(steps: Sequence[Step], snapshot: Snapshot, vhost: str) -> Left:
     Where a policy cannot be read here nobody can say what should apply, so then there are none.
     """
     found = snapshot.vhosts[vhost]
-    if not all(effective.is_understood(policy) for policy in found.policies.values()):
+    if found.unread():
         return {}
     names = {name for step in steps for name in _left_by(step, snapshot, vhost)}
     return {name: _strongest(found.queues[name], found, snapshot.version) for name in names}
@@ -70,11 +89,15 @@ def _left_by(step: Step, snapshot: Snapshot, name: str) -> list[str]:
     if step.write is not None:
         payload: PolicyWrite = step.write.payload
         policy = payload.policy
+        matched = frozenset(patterns.among(policy.pattern, vhost.queues.keys()))
         about = [
             queue
             for queue in vhost.queues.values()
             if queue.policy == policy.name
-            or effective.is_applicable(policy, live.subject(queue, version))
+            or (
+                queue.name in matched
+                and effective.is_applicable(policy, live.subject(queue, version))
+            )
         ]
     else:
         assert step.change is not None  # noqa: S101 - one of the two is always there
@@ -84,7 +107,13 @@ def _left_by(step: Step, snapshot: Snapshot, name: str) -> list[str]:
 
 
 def _is_left(queue: LiveQueue, vhost: Vhost, version: Version, topology: str) -> bool:
-    """True where its policy is gone, or is weaker than one of ours that applies. Of equals the broker takes any."""
+    """True where its policy is gone, or is weaker than one of ours that applies. Of equals the broker takes any.
+
+    What lies on a node that is down shows nothing of its process, and is matched anew when it is back (tried on 3.10.8,
+    4.0.5 and 4.3.6).
+    """
+    if queue.away:
+        return False
     has = vhost.policies.get(queue.policy)
     if has is None and queue.policy:
         return True
@@ -94,7 +123,7 @@ def _is_left(queue: LiveQueue, vhost: Vhost, version: Version, topology: str) ->
 
 
 def _strongest(queue: LiveQueue, vhost: Vhost, version: Version) -> Policy | None:
-    found = effective.matching(vhost.policies.values(), live.subject(queue, version))
+    found = effective.matching(vhost.candidates(queue.name), live.subject(queue, version))
     return found[0] if found else None
 
 
@@ -116,7 +145,9 @@ def _updated(change: Change, observed: Observation) -> Readiness:
 
     While an old policy of ours waits for other steps before it goes, the broker may apply either, and that is enough.
     """
-    if observed.presence is not Presence.PRESENT:
+    if observed.presence is Presence.UNREADABLE:
+        return Readiness(detail=observed.why)
+    if observed.presence is Presence.ABSENT:
         return Readiness(failed=True, detail="the queue is gone")
     assert change.resource is not None  # noqa: S101 - only a deletion has none
     spec, seen = change.resource.spec, observed.raw
@@ -136,6 +167,8 @@ def _updated(change: Change, observed: Observation) -> Readiness:
         shown = "not set" if value is None else value
         return Readiness(detail=f"{changed.name} is still {shown}, under {_policy_text(seen)}")
     detail = ", ".join(f"{f.name} is {f.after}" for f in change.fields if f.after is not None)
+    if observed.away:
+        detail = f"written; it lies {observed.away}, and takes effect when that is back"
     return Readiness(settled=True, detail=detail)
 
 

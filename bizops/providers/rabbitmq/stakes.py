@@ -27,6 +27,8 @@ def stake(
     queue = vhost.queues.get(name)
     if queue is None:
         return Stake(address, needs_consent=False, text=_GONE)
+    if queue.away:
+        return Stake(address, needs_consent=True, text=f"what lies {queue.away}")
     bindings = sum(b.is_to_queue and b.destination == name for b in vhost.bindings)
     count = counts.get(name) if counts is not None else None
     messages, consumers = _known(queue, count)
@@ -54,7 +56,7 @@ def _unknown(queue: LiveQueue) -> str:
     """Say why the broker answered and there is no number all the same."""
     if queue.type == "stream":
         return "the broker tells 0 for any stream"
-    return "it is exclusive to a connection"
+    return "the broker did not tell"
 
 
 def _remedies(queue: LiveQueue, messages: int | None, consumers: int | None) -> list[str]:

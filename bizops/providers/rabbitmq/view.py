@@ -14,7 +14,6 @@ from bizops.providers.rabbitmq.effective import (
     Setting,
     Subject,
     in_force,
-    is_understood,
     matching,
 )
 from bizops.providers.rabbitmq.live import LiveQueue, Snapshot, Vhost, subject
@@ -117,7 +116,7 @@ def recreated(seen: View, spec: QueueSpec) -> View:
 
 
 def _among(wanted: Subject, vhost: Vhost, topology: str) -> View:
-    considered = matching(vhost.policies.values(), wanted)
+    considered = matching(vhost.candidates(wanted.name), wanted)
     operators = matching(vhost.operator_policies, wanted)
     foreign = tuple(p for p in considered if not is_derived_policy(p.name, topology))
     return View(
@@ -127,7 +126,7 @@ def _among(wanted: Subject, vhost: Vhost, topology: str) -> View:
         vhost,
         tuple(p for p in considered if is_derived_policy(p.name, topology)),
         foreign,
-        tuple(p for p in vhost.policies.values() if not is_understood(p)),
+        vhost.unread(),
         operators[0] if operators else None,
         considered[0] if considered else None,
     )

@@ -7,12 +7,12 @@ Requests speak the highest version of the API that the engine has, for a lower o
 from __future__ import annotations
 
 import json
-import logging
+import time
 import warnings
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bizops import errors
-from bizops.providers.swarm import endpoint, silence
+from bizops.providers.swarm import endpoint, managers, sessions, silence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 
 _OLDEST = (1, 41)
 """Docker 20.10: service status in lists, job modes, capabilities."""
-_MOST_SSH_CONNECTIONS = 4
+_LEAST_SECONDS = 1.0
+"""For the addresses that are left when others have used the time up."""
 _OK = range(200, 300)
+_SERVER_ERRORS = range(500, 600)
 _NOT_A_MANAGER = "is not a swarm manager"
 
 
@@ -55,7 +57,11 @@ class Engine:
         self._session: Any = None
         self._programs: Any = None
         self._prefix = ""
+        self._swarm = ""
+        self._is_lost = False
         self.version = ""
+        self.detour: tuple[str, ...] = ()
+        """Why a later address than the first is asked, as one warning; empty where the first one is."""
 
     @property
     def label(self) -> str:
@@ -63,12 +69,36 @@ class Engine:
         return self._endpoint.label if self._endpoint else "docker"
 
     def connect(self) -> None:
-        """Agree on a version. Raises UnreachableError, DeniedError or WrongSystemError."""
-        if self._prefix:
+        """Choose the first address that serves, once, and again after it was lost.
+
+        Addresses that say nothing share one time-out. Raises UnreachableError, DeniedError or WrongSystemError.
+        """
+        if self._prefix and not self._is_lost:
             return
-        self._endpoint = endpoint.choose(self._connection, endpoint.environment())
-        self._session = self._new_session(self._endpoint)
-        answer = self.ask("GET", "/version")
+        candidates = endpoint.candidates(self._connection)
+        deadline = time.monotonic() + self._options.timeout
+        said: list[errors.ProviderError] = []
+        for position, candidate in enumerate(candidates):
+            self.close()
+            left = max(deadline - time.monotonic(), _LEAST_SECONDS) / (len(candidates) - position)
+            try:
+                self._open(candidate, left)
+                if len(candidates) > 1:
+                    self._check_that_it_manages(left)
+            except errors.ProviderError as error:
+                said.append(error)
+            else:
+                self._is_lost = False
+                self.detour = managers.detour(said, self.label)
+                return
+        self.close()
+        raise managers.none_serves(said)
+
+    def _open(self, candidate: endpoint.Candidate, seconds: float) -> None:
+        """Agree on a version with one engine."""
+        self._endpoint = endpoint.found(candidate, self._connection.tls, endpoint.environment())
+        self._session, self._programs = sessions.opened(self._endpoint, self._options)
+        answer = self.ask("GET", "/version", seconds=seconds)
         spoken = answer.body.get("ApiVersion") if isinstance(answer.body, dict) else None
         if not answer.is_ok or not spoken:
             message = (
@@ -82,6 +112,20 @@ class Engine:
             raise errors.WrongSystemError(message)
         self.version = str(answer.body.get("Version", ""))
         self._prefix = f"/v{spoken}"
+
+    def _check_that_it_manages(self, seconds: float) -> None:
+        """Ask for the swarm, which a worker does not know, nor a manager without a leader.
+
+        One run stays in one swarm: an address of another one does not take the place of the first.
+        """
+        answer = self.ask("GET", "/swarm", seconds=seconds)
+        if not answer.is_ok:
+            raise self.refusal(answer)
+        found = str(answer.body.get("ID", ""))
+        if self._swarm not in {"", found}:
+            message = f"{self.label} is swarm {found}, and this run began on {self._swarm}"
+            raise errors.WrongSystemError(message)
+        self._swarm = found
 
     def speaks(self, version: tuple[int, int]) -> bool:
         """True where the engine's API is at least of that version."""
@@ -109,9 +153,12 @@ class Engine:
             method, path, seconds, params=_query(params or {}), json=body, headers=headers
         )
         try:
-            return Answer(response.status_code, response.json() if response.content else None)
+            answer = Answer(response.status_code, response.json() if response.content else None)
         except ValueError:
-            return Answer(response.status_code, response.text[:500])
+            answer = Answer(response.status_code, response.text[:500])
+        if answer.status in _SERVER_ERRORS and managers.NO_LEADER in answer.message:
+            self._is_lost = True
+        return answer
 
     def content(self, path: str, seconds: float, **params: Any) -> bytes:  # noqa: ANN401 - query values
         """Read something that is not JSON; empty where the engine refuses."""
@@ -132,7 +179,11 @@ class Engine:
         text = f"{self.label}: {said}"
         if answer.status in {401, 403}:
             return errors.DeniedError(text)
-        return errors.RetryableError(text) if answer.status >= 500 else errors.RejectedError(text)  # noqa: PLR2004
+        return (
+            errors.RetryableError(text)
+            if answer.status in _SERVER_ERRORS
+            else errors.RejectedError(text)
+        )
 
     def close(self) -> None:
         """Give back connections."""
@@ -140,7 +191,7 @@ class Engine:
             self._session.close()
         if self._programs is not None:
             self._programs.stop()
-        self._session, self._prefix = None, ""
+        self._session, self._programs, self._prefix = None, None, ""
 
     def registry_header(self, registry: str) -> str:
         """Give the credentials for a registry as the docker CLI finds them, encoded for the engine, or "".
@@ -168,50 +219,10 @@ class Engine:
                 **given,
             )
         except OSError as error:  # docker-py's and requests' errors are OSErrors
+            self._is_lost = True
             complaint = self._programs.complaint() if self._programs else ""
-            raise silence.error(self.label, error, self._options.timeout, complaint) from None
-
-    def _new_session(self, chosen: endpoint.Endpoint) -> Any:  # noqa: ANN401 - docker-py's client
-        import docker.api.client  # noqa: PLC0415 - heavy, and only a live run needs it
-        import docker.errors  # noqa: PLC0415 - as above
-        import docker.utils  # noqa: PLC0415 - as above
-
-        logging.getLogger("urllib3").setLevel(logging.ERROR)
-        try:
-            is_ssh = chosen.url.startswith("ssh://")
-            parsed = (
-                chosen.url if is_ssh else docker.utils.parse_host(chosen.url, tls=bool(chosen.tls))
-            )
-            host = str(parsed)
-            is_dialled = host.startswith(("ssh://", "http+unix://"))
-            session = docker.api.client.APIClient(
-                base_url="unix:///dialled" if is_dialled else chosen.url,
-                version="1.41",  # said so that it asks nothing by itself; the paths carry the real one
-                timeout=self._seconds,
-                tls=chosen.tls,
-                max_pool_size=self._options.parallelism,
-            )
-        except (docker.errors.DockerException, ValueError) as error:
-            message = f"{chosen.label} cannot be used: {error}"
-            raise errors.UnreachableError(message, remedy="docker context ls") from None
-        if is_dialled:
-            session.trust_env = False  # neither proxies nor ~/.netrc concern a socket
-            self._mount(session, host)
-        return session
-
-    @property
-    def _seconds(self) -> int:
-        return max(1, int(self._options.timeout))
-
-    def _mount(self, session: Any, host: str) -> None:  # noqa: ANN401 - docker-py's client
-        from bizops.providers.swarm import ssh, transport  # noqa: PLC0415 - the latter imports docker
-
-        connections = self._options.parallelism
-        dial = transport.local("/" + host.removeprefix("http+unix://").lstrip("/"))
-        if host.startswith("ssh://"):
-            self._programs = ssh.Programs(ssh.command(host, self._seconds))
-            dial, connections = self._programs.dial, min(connections, _MOST_SSH_CONNECTIONS)
-        session.mount("http+docker://", transport.Adapter(dial, self._seconds, connections))
+            waited = seconds or self._options.timeout
+            raise silence.error(self.label, error, waited, complaint) from None
 
 
 def _query(params: Mapping[str, Any]) -> dict[str, Any]:

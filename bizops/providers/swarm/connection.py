@@ -2,9 +2,36 @@
 
 from __future__ import annotations
 
-from pydantic import Field, model_validator
+from typing import TYPE_CHECKING, Annotated
 
-from bizops.providers.swarm.values import Block, Text, Truth
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from bizops.providers.swarm.values import Block, Text, Truth, list_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def _in_order(value: Sequence[str]) -> tuple[str, ...]:
+    """Keep the order, in which they are asked; raises ValueError for none, and for one that stands there twice."""
+    if not value:
+        message = "name at least one"
+        raise ValueError(message)
+    for position, item in enumerate(value):
+        if item in value[:position]:
+            message = f"[{position}] is the same as [{value.index(item)}]"
+            raise ValueError(message)
+    return tuple(value)
+
+
+if TYPE_CHECKING:
+    Managers = tuple[str, ...]
+else:
+    Managers = Annotated[
+        tuple[Annotated[Text, Field(min_length=1)], ...],
+        BeforeValidator(list_of, json_schema_input_type=str | list[str]),
+        AfterValidator(_in_order),
+    ]
 
 
 class Tls(Block):
@@ -39,12 +66,14 @@ class Expect(Block):
 class Connection(Block):
     """How to reach a manager node."""
 
-    host: Text | None = Field(
-        default=None, description="Engine to talk to; goes before DOCKER_HOST and every context.",
-        examples=["unix:///var/run/docker.sock", "tcp://manager:2376", "ssh://ops@manager"],
-    )  # fmt: skip
-    context: Text | None = Field(
-        default=None, description="Docker context to use; goes before DOCKER_HOST."
+    host: Managers | None = Field(
+        default=None,
+        description="Engine to talk to, or several that are asked in order; goes before DOCKER_HOST and every context.",
+        examples=["unix:///var/run/docker.sock", ["tcp://manager1:2376", "ssh://ops@manager2"]],
+    )
+    context: Managers | None = Field(
+        default=None,
+        description="Docker context to use, or several that are tried in order; goes before DOCKER_HOST.",
     )
     tls: Tls | None = Field(default=None, description="Certificates for a tcp:// engine.")
     expect: Expect | None = Field(default=None, description="What the swarm must be.")

@@ -29,24 +29,39 @@ class Endpoint:
     label: str
 
 
-def choose(connection: Connection, environ: Mapping[str, str]) -> Endpoint:
-    """Give the engine to talk to. Raises UnreachableError where a context or a certificate is missing."""
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One engine that may be asked: its `host`, else its `context`, else what the environment says."""
+
+    host: str = ""
+    context: str = ""
+
+
+def candidates(connection: Connection) -> tuple[Candidate, ...]:
+    """Give the engines to ask, in order; there is at least one."""
+    hosts = tuple(Candidate(host=host) for host in connection.host or ())
+    contexts = tuple(Candidate(context=context) for context in connection.context or ())
+    return hosts or contexts or (Candidate(),)
+
+
+def found(candidate: Candidate, tls: Tls | None, environ: Mapping[str, str]) -> Endpoint:
+    """Give where an engine is. Raises UnreachableError where a context or a certificate is missing."""
     import docker.errors  # noqa: PLC0415 - heavy, and only a live run needs it
 
-    host = connection.host or ("" if connection.context else environ.get("DOCKER_HOST", ""))
+    host = candidate.host or ("" if candidate.context else environ.get("DOCKER_HOST", ""))
     try:
         if host:
-            return Endpoint(host, _tls(host, connection.tls, environ), host)
-        return _from_context(connection, environ)
+            return Endpoint(host, _tls(host, tls, environ), host)
+        return _from_context(candidate.context, tls, environ)
     except docker.errors.DockerException as error:
         message = f"the connection to Docker is not set up: {error}"
         raise errors.UnreachableError(message, remedy="docker context ls") from None
 
 
-def _from_context(connection: Connection, environ: Mapping[str, str]) -> Endpoint:
+def _from_context(given: str, tls: Tls | None, environ: Mapping[str, str]) -> Endpoint:
     from docker.context import ContextAPI  # noqa: PLC0415 - as above
 
-    name = connection.context or environ.get("DOCKER_CONTEXT") or None
+    name = given or environ.get("DOCKER_CONTEXT") or None
     try:
         context = ContextAPI.get_context(name)
     except Exception as error:  # noqa: BLE001 - docker-py raises bare exceptions for a broken context
@@ -58,9 +73,8 @@ def _from_context(connection: Connection, environ: Mapping[str, str]) -> Endpoin
         )
         raise errors.UnreachableError(message, remedy="docker context ls")
     url = str(context.Host or DEFAULT_SOCKET).replace("http+unix://", "unix://")
-    tls = _tls(url, connection.tls, {}) or context.TLSConfig or False
     label = url if context.name == "default" else f"{url}, context {context.name}"
-    return Endpoint(url, tls, label)
+    return Endpoint(url, _tls(url, tls, {}) or context.TLSConfig or False, label)
 
 
 def _tls(host: str, given: Tls | None, environ: Mapping[str, str]) -> Any:  # noqa: ANN401 - docker-py's type

@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from bizops import errors
-from bizops.providers.swarm import settle
+from bizops.providers.swarm import nodes
+from bizops.providers.swarm.tasks import desired, last_failure, running
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,14 +25,14 @@ def lines(engine: Engine, service: Mapping[str, Any]) -> tuple[str, ...]:
     """Give lines for people; what cannot be found out is left out, for the failure itself is known already."""
     try:
         tasks = engine.get("/tasks", filters={"service": {service["ID"]: True}})
-        failed = settle.last_failure(tasks)
+        failed = last_failure(tasks)
         if failed is None:
             return _stuck(tasks)
         said = _log(engine, failed)
-        nodes = {node["ID"]: node["Description"]["Hostname"] for node in engine.get("/nodes")}
+        names = {node.identity: node.name for node in nodes.parsed(engine.get("/nodes"))}
     except errors.ProviderError:
         return ()
-    head = _what_happened(service, failed, nodes)
+    head = _what_happened(service, failed, names)
     shown = [f"  {line}" for line in said]
     end = "; its last lines:" if len(said) > 1 else "; its last line:" if said else ""
     return (f"{head}{end}", *shown, *_aftermath(service, tasks))
@@ -43,12 +44,12 @@ def _stuck(tasks: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
 
 
 def _what_happened(
-    service: Mapping[str, Any], task: Mapping[str, Any], nodes: Mapping[str, str]
+    service: Mapping[str, Any], task: Mapping[str, Any], names: Mapping[str, str]
 ) -> str:
     """Say which task, where, and how it ended."""
     status = task.get("Status") or {}
-    name = f"{service['Spec']['Name']}.{task.get('Slot') or nodes.get(task.get('NodeID', ''), '?')}"
-    node = nodes.get(task.get("NodeID", ""), "")
+    name = f"{service['Spec']['Name']}.{task.get('Slot') or names.get(task.get('NodeID', ''), '?')}"
+    node = names.get(task.get("NodeID", ""), "")
     place = f" on {node}" if node else ""
     error = status.get("Err", "")
     code = (status.get("ContainerStatus") or {}).get("ExitCode")
@@ -82,12 +83,7 @@ def _aftermath(service: Mapping[str, Any], tasks: Sequence[Mapping[str, Any]]) -
     state = (service.get("UpdateStatus") or {}).get("State", "")
     if not state.startswith("rollback"):
         return ()
-    running = sum(
-        task.get("DesiredState") == "running"
-        and (task.get("Status") or {}).get("State") == "running"
-        for task in tasks
-    )
-    return (f"{running}/{settle.desired_tasks(service, tasks)} run the old spec now",)
+    return (f"{running(tasks)}/{desired(service, tasks)} run the old spec now",)
 
 
 def _log(engine: Engine, task: Mapping[str, Any]) -> list[str]:

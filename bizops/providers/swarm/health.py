@@ -6,12 +6,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from bizops.provider import Health
-from bizops.providers.swarm import observation, settle
+from bizops.providers.swarm import observation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from bizops.providers.swarm.inventory import Inventory, Raw
+    from bizops.providers.swarm.standing import Standing
     from bizops.resource import Resource
 
 COLUMNS = ("SERVICE", "TASKS", "IMAGE", "UPDATE", "LAST ERROR")
@@ -31,48 +32,38 @@ _WRONG = {
 }
 
 
-def is_short(raw: Raw) -> bool:
-    """True where tasks are missing, or the last update did not end well: worth a look at the tasks."""
-    status = raw.get("ServiceStatus") or {}
-    state = (raw.get("UpdateStatus") or {}).get("State", "")
-    return status.get("RunningTasks", 0) < _wanted(raw) or state in _WRONG
-
-
-def of(services: Sequence[Resource], found: Inventory, tasks: Sequence[Raw]) -> Health:
+def of(services: Sequence[Resource], found: Inventory) -> Health:
     """Give one row for each service, in the order given."""
     rows = []
     for resource in services:
-        raw = found.services.get(observation.engine_name(resource))
-        cells, problem = _row(
-            resource, raw, [t for t in tasks if raw and t["ServiceID"] == raw["ID"]]
-        )
+        name = observation.engine_name(resource)
+        cells, problem = _row(resource, found.services.get(name), found.standings.get(name))
         rows.append((resource.address, cells, problem))
-    return Health(COLUMNS, tuple(rows), "DEGRADED" if any(row[2] for row in rows) else "ok")
+    cluster = found.nodes.cluster()
+    is_fine = not cluster.is_degraded and not any(row[2] for row in rows)
+    return Health(COLUMNS, tuple(rows), "ok" if is_fine else "DEGRADED", cluster)
 
 
-def _row(resource: Resource, raw: Raw | None, tasks: Sequence[Raw]) -> tuple[tuple[str, ...], str]:
+def _row(
+    resource: Resource, raw: Raw | None, stands: Standing | None
+) -> tuple[tuple[str, ...], str]:
     name = resource.address.name
-    if raw is None:
+    if raw is None or stands is None:
         return (name, "-", "-", "", ""), "it does not exist"
-    running, wanted = (raw.get("ServiceStatus") or {}).get("RunningTasks", 0), _wanted(raw)
     update = raw.get("UpdateStatus") or {}
     state = update.get("State", "")
     image = observation.tag_of(
         raw["Spec"]["TaskTemplate"].get("ContainerSpec", {}).get("Image", "")
     )
-    problem = _WRONG.get(state, "") or settle.missing_tasks(raw, tasks)
+    problem = _WRONG.get(state, "") or stands.trouble
     cells = (
         name,
-        f"{running}/{wanted}",
+        f"{stands.running}/{stands.wanted}",
         image,
         _told(state, update),
-        settle.last_error(tasks) if is_short(raw) else "",
+        stands.error if problem else "",
     )
     return cells, problem
-
-
-def _wanted(raw: Raw) -> int:
-    return settle.desired_tasks(raw, ())
 
 
 def _told(state: str, update: Mapping[str, Any]) -> str:

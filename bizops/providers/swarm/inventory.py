@@ -1,13 +1,18 @@
-"""All that one read of a swarm gives, as raw JSON: five requests, whatever the number of services."""
+"""All that one read of a swarm gives, as raw JSON: six requests, whatever the number of services.
+
+Where a node is not ready, or the engine's own numbers do not say that all runs, the tasks are one more.
+"""
 
 from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from bizops.providers.swarm import nodes, standing
 from bizops.providers.swarm.allocation import is_allocated
+from bizops.providers.swarm.nodes import Nodes
 from bizops.providers.swarm.shapes import Names, RawSpec
 from bizops.providers.swarm.table import OWNER
 
@@ -15,21 +20,30 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from bizops.providers.swarm.client import Engine
+    from bizops.providers.swarm.standing import Standing
 
 Raw = dict[str, Any]
 _LOOKS, _PAUSE = 10, 0.1
 """At networks that are not allocated: how often, and the seconds between."""
+_SECOND_LOOKS, _LONGER_PAUSE = 4, 0.25
+"""At services that fall short."""
+_LOOKS_AFTER_ELECTION = 28
 
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """The swarm's id, and its objects by name. `names` leads from names to ids."""
+    """The swarm's id, and its objects by name. `names` leads from names to ids.
+
+    `standings` are those of the services that were asked for, by name.
+    """
 
     cluster: str
     services: Mapping[str, Raw]
     networks: Mapping[str, Raw]
     secrets: Mapping[str, Raw]
     names: Names
+    nodes: Nodes = field(default_factory=Nodes)
+    standings: Mapping[str, Standing] = field(default_factory=dict)
 
 
 def read(engine: Engine, called: Mapping[str, str], *, with_configs: bool) -> Inventory:
@@ -38,19 +52,21 @@ def read(engine: Engine, called: Mapping[str, str], *, with_configs: bool) -> In
     Raises a ProviderError where the engine is no manager or refuses.
     """
     engine.connect()
-    with ThreadPoolExecutor(max_workers=4) as pool:
+    with ThreadPoolExecutor(max_workers=5) as pool:
         swarm = pool.submit(engine.get, "/swarm")
         services = pool.submit(engine.get, "/services", status="true")
         networks = pool.submit(engine.get, "/networks")
         secrets = pool.submit(engine.get, "/secrets")
+        members = pool.submit(engine.get, "/nodes")
         cluster = str(swarm.result().get("ID", ""))
         listed = networks.result()
         return Inventory(
             cluster,
-            {raw["Spec"]["Name"]: raw for raw in services.result()},
+            _by_spec_name(services.result()),
             _by_name(listed),
-            {raw["Spec"]["Name"]: raw for raw in secrets.result()},
+            _by_spec_name(secrets.result()),
             names(engine, called, listed, secrets.result(), with_configs=with_configs),
+            nodes.parsed(members.result()),
         )
 
 
@@ -65,6 +81,44 @@ def with_allocated(engine: Engine, found: Inventory, wanted: Collection[str]) ->
         time.sleep(_PAUSE)
         found = replace(found, networks=_by_name(engine.get("/networks")))
     return found
+
+
+def with_standings(engine: Engine, found: Inventory, wanted: Collection[str]) -> Inventory:
+    """Find out how these services stand, by name; look again for a second at most while one falls short.
+
+    A task that is being replaced is no trouble. What falls short in every look is. After an election no node is
+    known to be ready until it has reported to the new leader, some 5 s later (tried on 28.5): that is waited for.
+    """
+    standings = _standings(engine, found, wanted)
+    for look in range(_LOOKS_AFTER_ELECTION):
+        short = [name for name, each in standings.items() if each.lasts]
+        is_elected = not any(node.state == nodes.UNKNOWN for node in found.nodes)
+        if is_elected and (not short or look >= _SECOND_LOOKS):
+            break
+        time.sleep(_LONGER_PAUSE)
+        services = _by_spec_name(engine.get("/services", status="true"))
+        found = replace(found, nodes=nodes.parsed(engine.get("/nodes")))
+        again = short if is_elected else wanted
+        standings |= _standings(engine, replace(found, services=services), again)
+    return replace(found, standings=standings)
+
+
+def _standings(engine: Engine, found: Inventory, wanted: Collection[str]) -> dict[str, Standing]:
+    services = [found.services[name] for name in sorted(wanted) if name in found.services]
+    are_ready = all(node.is_ready for node in found.nodes)
+    doubtful = [raw for raw in services if not (are_ready and standing.is_told(raw))]
+    listed: Sequence[Raw] = ()
+    if doubtful:
+        listed = engine.get("/tasks", filters={"service": {raw["ID"]: True for raw in doubtful}})
+    tasks: dict[str, list[Raw]] = {raw["ID"]: [] for raw in doubtful}
+    for task in listed:
+        tasks.setdefault(task.get("ServiceID", ""), []).append(task)
+    return {
+        raw["Spec"]["Name"]: standing.counted(raw, tasks[raw["ID"]], found.nodes)
+        if raw["ID"] in tasks
+        else standing.told(raw)
+        for raw in services
+    }
 
 
 def names(
@@ -91,6 +145,10 @@ def _by_key(ids: dict[str, str], called: Mapping[str, str]) -> dict[str, str]:
     taken = {key: ids[name] for key, name in called.items() if name in ids}
     hidden = {*called, *called.values()}
     return {**{name: found for name, found in ids.items() if name not in hidden}, **taken}
+
+
+def _by_spec_name(listed: Sequence[Raw]) -> dict[str, Raw]:
+    return {raw["Spec"]["Name"]: raw for raw in listed}
 
 
 def _by_name(networks: Sequence[Raw]) -> dict[str, Raw]:

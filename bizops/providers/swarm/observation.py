@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bizops.provider import Scope, is_match
-from bizops.providers.swarm import allocation, images, inventory, live, settle, update_status
+from bizops.providers.swarm import (
+    allocation,
+    images,
+    inventory,
+    live,
+    placement,
+    update_status,
+)
 from bizops.providers.swarm import network as networks
 from bizops.providers.swarm.network import Network
 from bizops.providers.swarm.service import Service
@@ -40,6 +47,15 @@ class Declared:
             {a.name: name for a, name in called.items() if a.kind == "secret" and name != a.name},
             {a.name: name for a, name in called.items() if a.kind == "network" and name != a.name},
         )
+
+    def shown_services(self, found: Inventory, scope: Scope) -> set[str]:
+        """Give the names of the live services that the run shows: the declared ones, and those with our label."""
+        declared = {engine_name(r) for r in self.resources if isinstance(r.spec, Service)}
+        return {
+            name
+            for name, raw in found.services.items()
+            if name in declared or _is_ours(raw["Spec"], scope)
+        }
 
     @property
     def own_networks(self) -> frozenset[str]:
@@ -139,7 +155,7 @@ def _live_service(
     spec: Service | None,
     refined: Mapping[Path, Any],
 ) -> Observation:
-    status = raw.get("ServiceStatus") or {}
+    stands = found.standings[raw["Spec"]["Name"]]
     fields = live.fields(raw["Spec"], found.names, spec, pinned=("image",) in refined)
     state = (raw.get("UpdateStatus") or {}).get("State", "")
     if spec and state in update_status.PAUSED:
@@ -154,14 +170,15 @@ def _live_service(
         owner=inventory.owner(raw["Spec"].get("Labels")),
         refined=tuple(sorted(refined.items())),
         counts=(
-            ("desired", status.get("DesiredTasks", 0)),
-            ("running", status.get("RunningTasks", 0)),
+            ("desired", stands.wanted),
+            ("running", stands.running),
         ),
         notes=tuple(
             update_status.notes(raw, is_as_declared=_is_as_declared(fields, spec, refined))
         ),
         raw=raw,
         needs=() if spec else _uses(raw, found),
+        degraded=stands.degraded,
     )
 
 
@@ -216,20 +233,21 @@ def warnings(
     for resource in declared.resources:
         name, spec = engine_name(resource), resource.spec
         if isinstance(spec, Service):
-            yield from _service_warnings(resource, found.services.get(name), found)
+            yield from _service_warnings(resource, found)
         elif isinstance(spec, Network) and (why := allocation.warning(spec, name, found.networks)):
             yield f"{resource.address}: {why}"
 
 
-def _service_warnings(resource: Resource, raw: Raw | None, found: Inventory) -> Iterator[str]:
+def _service_warnings(resource: Resource, found: Inventory) -> Iterator[str]:
     spec = resource.spec
     assert isinstance(spec, Service)  # noqa: S101 - the caller looked
     for reference in spec.configs or ():
         if reference.source not in found.names.configs:
             yield f"{resource.address}: configs: there is no config {reference.source} in the swarm"
-    may_be_short = raw and not settle.is_moving(raw) and not settle.ends(raw["Spec"])
-    if raw and may_be_short and (short := settle.missing_tasks(raw)):
-        yield f"{resource.address}: {short}: `bizops status` shows why"
+    stands = found.standings.get(engine_name(resource))
+    if not (stands and stands.degraded):
+        for why in placement.warnings(spec.deploy, found.nodes):
+            yield f"{resource.address}: {why}"
 
 
 def tag_of(reference: str) -> str:

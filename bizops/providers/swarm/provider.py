@@ -9,10 +9,19 @@ from typing import TYPE_CHECKING, Any
 from bizops import errors
 from bizops.change import Action, Readiness, System
 from bizops.provider import Observations, Options, Stake
-from bizops.providers.swarm import allocation, effects, inventory, observation, registry, settle
+from bizops.providers.swarm import (
+    allocation,
+    effects,
+    inventory,
+    nodes,
+    observation,
+    registry,
+    settle,
+)
 from bizops.providers.swarm.client import Engine
 from bizops.providers.swarm.service import Service
 from bizops.providers.swarm.table import UPDATE_STATUS
+from bizops.providers.swarm.tasks import off_nodes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -46,10 +55,13 @@ class Swarm:
         self._watches: dict[tuple[str, str], settle.Watch] = {}
 
     def observe(self, resources: Sequence[Resource], scope: Scope) -> Observations:
-        """Read everything in five requests. Tags are resolved only for what `scope.refresh` names."""
+        """Read everything in six requests, and the tasks where they are in doubt.
+
+        Tags are resolved only for what `scope.refresh` names.
+        """
         self._topology = scope.topology
         declared = self._declared = observation.Declared.of(resources)
-        found = self._inventory(declared)
+        found = self._inventory(declared, scope)
         resolved = registry.resolve(self._engine, observation.to_resolve(resources, scope))
         system = System(
             "swarm",
@@ -57,11 +69,12 @@ class Swarm:
             self._engine.version,
             found.cluster,
             expected=bool(self._expected),
+            cluster=found.nodes.cluster(),
         )
         return Observations(
             system,
             tuple(observation.observations(declared, found, scope, resolved)),
-            tuple(observation.warnings(declared, found, resolved)),
+            (*self._engine.detour, *observation.warnings(declared, found, resolved)),
         )
 
     def weigh(self, addresses: Sequence[Address]) -> Sequence[Stake]:
@@ -82,6 +95,7 @@ class Swarm:
 
     def readiness(self, steps: Sequence[Step]) -> Sequence[Readiness]:
         """Look once at all services, and once at the tasks of those that are waited for."""
+        self._engine.connect()
         kinds = {step.change.address.kind for step in steps if step.change}
         look = self._look(steps) if "service" in kinds else Look()
         networks = self._engine.get("/networks") if "network" in kinds else ()
@@ -96,24 +110,15 @@ class Swarm:
         """Give one row for each declared service."""
         from bizops.providers.swarm import health  # noqa: PLC0415 - only `status` needs it
 
-        del scope
-        found = self._inventory(observation.Declared.of(resources))
+        found = self._inventory(observation.Declared.of(resources), scope)
         services = [resource for resource in resources if isinstance(resource.spec, Service)]
-        ids = {
-            observation.engine_name(r): found.services.get(observation.engine_name(r))
-            for r in services
-        }
-        tasks: list[Raw] = []
-        if any(raw and health.is_short(raw) for raw in ids.values()):
-            wanted = {raw["ID"]: True for raw in ids.values() if raw}
-            tasks = self._engine.get("/tasks", filters={"service": wanted})
-        return health.of(services, found, tasks)
+        return health.of(services, found)
 
     def close(self) -> None:
         """Give back connections."""
         self._engine.close()
 
-    def _inventory(self, declared: observation.Declared) -> inventory.Inventory:
+    def _inventory(self, declared: observation.Declared, scope: Scope) -> inventory.Inventory:
         specs = [resource.spec for resource in declared.resources]
         uses_configs = any(isinstance(spec, Service) and spec.configs for spec in specs)
         found = inventory.read(self._engine, declared.networks, with_configs=uses_configs)
@@ -123,7 +128,9 @@ class Swarm:
             )
             remedy = "correct connections.swarm, or its expect: {cluster_id: ...}"
             raise errors.WrongSystemError(message, remedy=remedy)
-        return inventory.with_allocated(self._engine, found, declared.own_networks)
+        found = inventory.with_allocated(self._engine, found, declared.own_networks)
+        shown = declared.shown_services(found, scope)
+        return inventory.with_standings(self._engine, found, shown)
 
     def _look(self, steps: Sequence[Step]) -> Look:
         listed = self._engine.get("/services", status="true")
@@ -133,18 +140,15 @@ class Swarm:
         leaves = any(_deletes(step, "service") for step in steps)
         if not wanted and not leaves:
             return Look(named)
-        down = {
-            node["ID"]
-            for node in self._engine.get("/nodes")
-            if (node.get("Status") or {}).get("State") == "down"
-        }
+        members = nodes.parsed(self._engine.get("/nodes"))
         tasks: dict[str, list[Raw]] = {}
-        for filters in (
-            {"service": wanted, "_up-to-date": {"true": True}} if wanted else {},
-            {"desired-state": {"remove": True}} if leaves else {},
+        silent = {node.identity for node in members if not node.is_ready}
+        for filters, left_out in (
+            ({"service": wanted, "_up-to-date": {"true": True}} if wanted else {}, silent),
+            ({"desired-state": {"remove": True}} if leaves else {}, members.down()),
         ):
             found = self._engine.get("/tasks", filters=filters) if filters else ()
-            for task in settle.on_nodes_that_are_up(found, down):
+            for task in off_nodes(found, left_out):
                 tasks.setdefault(task["ServiceID"], []).append(dict(task))
         return Look(named, tasks)
 

@@ -12,14 +12,24 @@ from typing import Any
 
 from bizops.change import Readiness
 from bizops.providers.swarm.special import mode_of
+from bizops.providers.swarm.tasks import (
+    FAILED,
+    desired,
+    finished,
+    is_one_shot,
+    is_wanted,
+    of_this_iteration,
+    progress,
+    running,
+    slot_of,
+    state_of,
+)
 
 Raw = Mapping[str, Any]
 
 IN_A_ROW = 3
 """So many failed or rejected tasks one after the other in one slot are a failure."""
 _MONITOR = 5.0
-_GOING = frozenset({"new", "pending", "assigned", "accepted", "preparing", "ready", "starting"})
-_FAILED = frozenset({"failed", "rejected"})
 _REJECTED_BY_SWARM = {
     "paused": "PAUSED by Swarm",
     "rollback_completed": "ROLLED BACK by Swarm",
@@ -54,19 +64,19 @@ def judge(  # noqa: PLR0911 - one for each way in which it can stand
     mode = mode_of(spec)[0]
     if mode.endswith("-job"):
         return _job(service, tasks)
-    wanted = desired_tasks(service, tasks)
+    wanted = desired(service, tasks)
     if watch.before is None:
-        watch.before = frozenset(task["ID"] for task in tasks if _state(task) in _FAILED)
+        watch.before = frozenset(task["ID"] for task in tasks if state_of(task) in FAILED)
     if failing_slot(spec, tasks, watch.before) and not _swarm_decides(spec, state):
         return Readiness(
-            failed=True, detail=f"{_running(tasks)}/{wanted} running, and the tasks keep failing"
+            failed=True, detail=f"{running(tasks)}/{wanted} running, and the tasks keep failing"
         )
-    up = _running(tasks) + (_finished(tasks) if is_one_shot(spec) else 0)
+    up = running(tasks) + (finished(tasks) if is_one_shot(spec) else 0)
     new = " on the new spec" if watch.restarts and state else ""
     detail = f"{up}/{wanted} running{new}"
     if up != wanted:
         watch.stable_since = None
-        return Readiness(detail=", ".join([detail, *_progress(tasks)]))
+        return Readiness(detail=_going_on(detail, tasks))
     if wanted == 0 and mode == "replicated":
         return Readiness(settled=True, detail="0/0 running")
     if not watch.restarts or state == "completed":
@@ -92,44 +102,7 @@ def monitor(spec: Raw) -> float:
 def may_have_tasks(service: Raw) -> bool:
     """True where the tasks must be looked at: none are wanted only of a service scaled to none."""
     mode = mode_of(service["Spec"])[0]
-    return mode != "replicated" or desired_tasks(service, ()) > 0
-
-
-def desired_tasks(service: Raw, tasks: Sequence[Raw]) -> int:
-    """Give how many tasks the service should have; for a global one as many as the engine has made or wants."""
-    mode, options = mode_of(service["Spec"])
-    if mode == "replicated":
-        replicas = options.get("Replicas")
-        return 1 if replicas is None else int(replicas)
-    status = service.get("ServiceStatus") or {}
-    return max(int(status.get("DesiredTasks", 0)), sum(_is_wanted(task) for task in tasks))
-
-
-def missing_tasks(service: Raw, tasks: Sequence[Raw] = ()) -> str:
-    """Say how many tasks are not there, or "". Those of `tasks` that were to end and ended well are not missing."""
-    spec = service["Spec"]
-    wanted = desired_tasks(service, ())
-    missing = wanted - int((service.get("ServiceStatus") or {}).get("RunningTasks", 0))
-    if ends(spec):
-        missing -= _finished(tasks)
-    return f"{missing} of {wanted} tasks do not run" if missing > 0 else ""
-
-
-def ends(spec: Raw) -> bool:
-    """True where tasks are to end: of a job, and where one that ended well is not started again."""
-    return mode_of(spec)[0].endswith("-job") or is_one_shot(spec)
-
-
-def is_moving(service: Raw) -> bool:
-    """True while Swarm replaces tasks."""
-    state = (service.get("UpdateStatus") or {}).get("State", "")
-    return state in {"updating", "rollback_started"}
-
-
-def is_one_shot(spec: Raw) -> bool:
-    """True where a task that ended well is not started again."""
-    policy = (spec.get("TaskTemplate") or {}).get("RestartPolicy") or {}
-    return policy.get("Condition") in {"none", "on-failure"}
+    return mode != "replicated" or desired(service, ()) > 0
 
 
 def failing_slot(spec: Raw, tasks: Sequence[Raw], before: Collection[str] = ()) -> bool:
@@ -140,38 +113,18 @@ def failing_slot(spec: Raw, tasks: Sequence[Raw], before: Collection[str] = ()) 
     policy = (spec.get("TaskTemplate") or {}).get("RestartPolicy") or {}
     attempts = policy.get("MaxAttempts") or IN_A_ROW
     enough = 1 if policy.get("Condition") == "none" else min(IN_A_ROW, attempts + 1)
-    tried = {_slot(task) for task in tasks if _is_wanted(task)}
+    tried = {slot_of(task) for task in tasks if is_wanted(task)}
     for slot, ended in _ended_by_slot(tasks).items():
         counted = [task for task in ended if slot not in tried or task.get("ID") not in before]
         recent = counted[-enough:]
-        if len(recent) == enough and all(_state(task) in _FAILED for task in recent):
+        if len(recent) == enough and all(state_of(task) in FAILED for task in recent):
             return True
     return False
 
 
-def last_failure(tasks: Sequence[Raw]) -> Raw | None:
-    """Give the task that failed last, or None."""
-    failed = [task for task in tasks if _state(task) in _FAILED]
-    return max(
-        failed, key=lambda task: (task.get("Status") or {}).get("Timestamp", ""), default=None
-    )
-
-
-def last_error(tasks: Sequence[Raw]) -> str:
-    """Give why a task cannot start (no node takes it), else why the last one failed, in the engine's words; or ""."""
-    stuck = [_error(task) for task in tasks if _state(task) in _GOING and _is_wanted(task)]
-    return next(filter(None, stuck), "") or _error(last_failure(tasks) or {})
-
-
-def on_nodes_that_are_up(tasks: Sequence[Raw], down: Collection[str]) -> list[Raw]:
-    """Leave out the tasks of nodes that are down: what they last said is not so any more."""
-    return [task for task in tasks if task.get("NodeID", "") not in down]
-
-
 def _job(service: Raw, tasks: Sequence[Raw]) -> Readiness:
     """A job has settled when its tasks of this iteration have ended well."""
-    iteration = ((service.get("JobStatus") or {}).get("JobIteration") or {}).get("Index")
-    current = [t for t in tasks if (t.get("JobIteration") or {}).get("Index") == iteration]
+    current = of_this_iteration(service, tasks)
     mode, options = mode_of(service["Spec"])
     total = options.get("TotalCompletions")
     wanted = (
@@ -179,58 +132,26 @@ def _job(service: Raw, tasks: Sequence[Raw]) -> Readiness:
         if mode == "replicated-job"
         else len({t.get("NodeID") for t in current})
     )
-    done = _finished(current)
+    done = finished(current)
     detail = f"{done}/{wanted} done"
     if failing_slot(service["Spec"], current):
         return Readiness(failed=True, detail=f"{detail}, and the tasks keep failing")
     if done >= wanted and (current or not wanted):
         return Readiness(settled=True, detail=detail)
-    return Readiness(detail=", ".join([detail, *_progress(current)]))
-
-
-def _state(task: Raw) -> str:
-    return str((task.get("Status") or {}).get("State", ""))
-
-
-def _error(task: Raw) -> str:
-    return str((task.get("Status") or {}).get("Err", ""))
-
-
-def _is_wanted(task: Raw) -> bool:
-    return task.get("DesiredState") in {"running", "ready", "accepted"}
-
-
-def _running(tasks: Sequence[Raw]) -> int:
-    return sum(_is_wanted(task) and _state(task) == "running" for task in tasks)
-
-
-def _finished(tasks: Sequence[Raw]) -> int:
-    return len({_slot(task) for task in tasks if _state(task) == "complete"})
-
-
-def _slot(task: Raw) -> object:
-    return task.get("Slot") or task.get("NodeID")
+    return Readiness(detail=_going_on(detail, current))
 
 
 def _ended_by_slot(tasks: Sequence[Raw]) -> dict[object, list[Raw]]:
     """Give the tasks that ended by themselves or came up, oldest first, for each slot."""
     found: dict[object, list[Raw]] = {}
     for task in sorted(tasks, key=lambda task: task.get("CreatedAt", "")):
-        if _state(task) in _FAILED or _state(task) in {"running", "complete"}:
-            found.setdefault(_slot(task), []).append(task)
+        if state_of(task) in FAILED or state_of(task) in {"running", "complete"}:
+            found.setdefault(slot_of(task), []).append(task)
     return found
 
 
-def _progress(tasks: Sequence[Raw]) -> list[str]:
-    """Say what the first task that is not up yet is doing, and what the engine says about it."""
-    going = [task for task in tasks if _state(task) in _GOING and _is_wanted(task)]
-    if not going:
-        return []
-    task = min(going, key=lambda task: (task.get("Slot") or 0, task.get("CreatedAt", "")))
-    status = task.get("Status") or {}
-    slot = f"task {task['Slot']}" if task.get("Slot") else "a task"
-    said = status.get("Err", "")
-    return [f"{slot} {_state(task)}: {said}" if said else f"{slot} {_state(task)}"]
+def _going_on(detail: str, tasks: Sequence[Raw]) -> str:
+    return ", ".join(filter(None, (detail, progress(tasks))))
 
 
 def _with(words: str, update: Raw) -> str:

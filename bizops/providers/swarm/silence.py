@@ -18,7 +18,7 @@ def error(label: str, raised: OSError, seconds: float, complaint: str) -> errors
         return errors.DeniedError(message, remedy=_GROUP)
     if "timed out" in texts or any(isinstance(each, TimeoutError) for each in chain):
         return errors.UnreachableError(
-            f"{label} did not answer in {seconds:g} s", remedy="docker info"
+            f"{label} did not answer in {seconds:.3g} s", remedy="docker info"
         )
     message = f"no Docker engine answers at {label}: {complaint or _words(chain)}"
     return errors.UnreachableError(message, remedy="docker info")

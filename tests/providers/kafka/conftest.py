@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-import uuid
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,6 +15,7 @@ from bizops.providers.kafka import DEFINITION, TOPIC
 from bizops.resource import Resource
 from stack.addresses import read_addresses
 from stack.errors import StackError
+from stack.names import own_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -58,7 +58,7 @@ def admin() -> AdminClient:
 @pytest.fixture
 def prefix(admin: AdminClient) -> Iterator[str]:
     """Give a beginning for names of this test's own; whatever begins so is gone afterwards."""
-    mine = f"bizops-test.{uuid.uuid4().hex[:10]}."
+    mine = f"{own_name()}."
     yield mine
     left = [name for name in admin.list_topics(timeout=30).topics if name.startswith(mine)]
     for future in admin.delete_topics(left).values() if left else ():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import uuid
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -19,6 +18,7 @@ from bizops.providers.rabbitmq.connection import Connection
 from bizops.providers.rabbitmq.specs import Settings
 from bizops.resource import Resource, Source
 from bizops.testing import carry_out, converge, guarded, plan_for
+from stack.names import own_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -166,7 +166,7 @@ def _with_needs(resource: Resource, settings: Any, texts: Declared) -> Resource:
 def running(server: Server) -> Iterator[Broker]:
     admin = requests.Session()
     admin.auth = ("guest", "guest")
-    vhost = f"t{uuid.uuid4().hex[:10]}"
+    vhost = own_name()
     settings = Settings(vhost=vhost)
     connection = Connection.model_validate(
         {

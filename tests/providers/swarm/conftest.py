@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-import uuid
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,6 +16,7 @@ from bizops.providers.swarm.connection import Connection, Settings
 from bizops.providers.swarm.service import Service
 from bizops.resource import Address, Resource
 from stack.addresses import read_addresses
+from stack.names import own_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -61,7 +61,7 @@ def live() -> Iterator[Provider]:
 @pytest.fixture
 def name(docker: Callable[..., str]) -> Iterator[str]:
     """Give a name of this test's own; what begins with it is removed afterwards."""
-    given = f"bz-{uuid.uuid4().hex[:10]}"
+    given = own_name()
     yield given
     for kind in ("service", "secret", "network", "config"):
         _remove(docker, kind, given)

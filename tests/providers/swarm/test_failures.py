@@ -107,7 +107,9 @@ def test_status_says_why_no_node_takes_a_task(
         "not settled after 2 s: 0/1 running, task 1 pending: no suitable node"
     )
     assert cells[-1].startswith("no suitable node")
-    assert "1 of 1 tasks do not run" == problem
+    assert "0 of 1 task runs" == problem
+    change = plan_for(live, (wanted,), scope).changes[0]
+    assert change.observed.degraded.startswith("0 of 1 task runs: no suitable node (scheduling")
 
 
 def test_a_paused_update_is_a_failure_and_the_next_apply_goes_on_with_it(
@@ -148,10 +150,10 @@ def test_a_paused_update_is_a_failure_and_the_next_apply_goes_on_with_it(
     assert 2 == len(_tasks(docker, wanted.address.name))
 
 
-def test_a_service_whose_tasks_do_not_run_is_a_warning_of_every_plan(
+def test_a_service_whose_tasks_do_not_run_is_degraded_in_every_plan(
     live: Provider, scope: Scope, service: Callable[..., Resource]
 ) -> None:
-    """Its spec is as declared, so there is nothing to change, and still somebody should look."""
+    """Its spec is as declared, so there is nothing to write, and still it is not what was declared."""
     image = f"{REGISTRY}/bizops/no-such-image:1"
     wanted = service(image=image, deploy={"replicas": 1, **FAST})
     assert Status.FAILED is _outcome(live, wanted, scope).status
@@ -159,7 +161,25 @@ def test_a_service_whose_tasks_do_not_run_is_a_warning_of_every_plan(
     plan = plan_for(live, (wanted,), scope)
 
     assert plan.is_empty
-    assert any("1 of 1 tasks do not run" in warning for warning in plan.warnings), plan.warnings
+    assert (wanted.address,) == plan.degraded
+    assert plan.changes[0].observed.degraded.startswith("0 of 1 task runs: No such image")
+
+
+def test_a_constraint_that_no_node_meets_is_told_before_anything_is_written(
+    live: Provider, scope: Scope, service: Callable[..., Resource]
+) -> None:
+    """The plan names the constraint; what then waits for a node is degraded, and no warning beside it."""
+    nowhere = {"constraints": ["node.labels.nowhere==true"]}
+    wanted = service(deploy={"replicas": 1, **FAST, "placement": nowhere})
+    told = "no ready node meets node.labels.nowhere==true"
+
+    before = plan_for(live, (wanted,), scope)
+    applier.apply(graph.steps(before), {"swarm": live}, pace=applier.Pace(settle_timeout=1))
+    after = plan_for(live, (wanted,), scope)
+
+    assert [f"{wanted.address}: deploy.placement.constraints: {told}"] == list(before.warnings)
+    assert (wanted.address,) == after.degraded
+    assert not after.warnings
 
 
 def test_a_rollback_is_a_failure_and_says_what_runs_now(

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError
 
+from bizops.providers.kafka.members import Members
 from bizops.providers.kafka.observation import observation
 from bizops.providers.kafka.specs import TopicSpec
 from bizops.resource import Presence
 
+ALL = Members(frozenset({0, 1, 2}))
 DENIED = KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED)
 LOST = KafkaError(KafkaError.REQUEST_TIMED_OUT)
 
@@ -32,7 +34,7 @@ def test_the_replication_factor_is_that_of_every_partition(
     factors: tuple[int, ...], shown: int | str
 ) -> None:
     """While partitions are being moved some have more replicas, and that equals no declared number."""
-    found = observation(topic(*factors), {}, TopicSpec())
+    found = observation(topic(*factors), {}, TopicSpec(), ALL)
 
     assert dict(found.fields)["replication_factor",].value == shown
 
@@ -55,7 +57,7 @@ def test_configs_that_cannot_be_read_are_not_taken_for_none(
     error: KafkaError, spec: dict[str, Any], presence: Presence, words: str
 ) -> None:
     """A user without DescribeConfigs may still compare a topic that declares no config, and is told."""
-    found = observation(topic(1), error, TopicSpec.model_validate(spec))
+    found = observation(topic(1), error, TopicSpec.model_validate(spec), ALL)
 
     assert found.presence is presence
     assert words in (found.why or found.notes[0])

@@ -8,10 +8,13 @@ import pytest
 
 from bizops.change import Action, Change, FieldChange, System
 from bizops.provider import Derived, Observations, Scope
+from bizops.providers.kafka.members import Members
 from bizops.providers.kafka.specs import TopicSpec
-from bizops.providers.kafka.view import View, derive
+from bizops.providers.kafka.view import Said, View, derive
 from bizops.resource import Address, Field, Observation, Presence, Resource, absent
 
+ALL = Members(frozenset({1, 2, 3}))
+ONE_DOWN = Members(frozenset({1, 2}), away=frozenset({3}))
 ADDRESS = Address("kafka", "topic", ("t",))
 
 
@@ -24,20 +27,47 @@ def _creation(**spec: Any) -> Change:
     return Change(ADDRESS, Action.CREATE, resource, absent(ADDRESS))
 
 
-def test_more_replicas_than_brokers_are_refused_with_both_numbers() -> None:
-    """The plan says so, before the broker has to; enough brokers are no refusal."""
-    refusals = _derived(_creation(replication_factor=5), View(3)).refusals
+@pytest.mark.parametrize(
+    ("members", "alive", "first"),
+    [
+        (ALL, "3 brokers alive", "write replication_factor: 3 or less"),
+        (ONE_DOWN, "2 brokers alive", "wait for broker 3, and plan again"),
+    ],
+    ids=["all", "one down"],
+)
+def test_too_few_brokers_are_refused_in_kafkas_words(
+    members: Members, alive: str, first: str
+) -> None:
+    """The controller decides; its words come with the number of brokers that live, and with what to do."""
+    said = Said("only 3 broker(s) are registered", "replication_factor")
 
-    assert ["replication_factor 5 needs 5 brokers, and 3 are alive"] == [r.why for r in refusals]
-    assert refusals[0].remedies
-    assert not _derived(_creation(replication_factor=3), View(3)).refusals
+    refusals = _derived(_creation(replication_factor=5), View(members, (("t", said),))).refusals
+
+    assert ["replication_factor"] == [refusal.field for refusal in refusals]
+    assert refusals[0].why == f"Kafka would refuse it: {said.words}; {alive}"
+    assert first == refusals[0].remedies[0]
+
+
+def test_what_the_controller_accepts_with_a_broker_down_is_a_warning() -> None:
+    """During a rolling upgrade a topic may be made whose replicas catch up later; counting refuses nothing."""
+    derived = _derived(_creation(replication_factor=3), View(ONE_DOWN))
+
+    assert not derived.refusals
+    assert [
+        (
+            "kafka: t would begin with replicas out of sync, as 2 of 3 brokers answer: broker 3 does not; "
+            "they catch up when it is back"
+        )
+    ] == list(derived.warnings)
+    assert not _derived(_creation(replication_factor=2), View(ONE_DOWN)).warnings
+    assert not _derived(_creation(replication_factor=3), View(ALL)).warnings
 
 
 def test_kafkas_own_words_refuse_a_creation_and_name_the_nearest_key() -> None:
     """What the trial brought back stands in the plan."""
     words = "Unknown topic config name: retention.msec"
 
-    refusals = _derived(_creation(), View(3, (("t", words),))).refusals
+    refusals = _derived(_creation(), View(ALL, (("t", Said(words)),))).refusals
 
     assert [("configs.retention.msec", ("write retention.ms",))] == [
         (refusal.field, refusal.remedies) for refusal in refusals
@@ -47,7 +77,7 @@ def test_kafkas_own_words_refuse_a_creation_and_name_the_nearest_key() -> None:
 
 def test_words_about_another_topic_refuse_nothing() -> None:
     """A trial speaks of its own topic only."""
-    assert not _derived(_creation(), View(3, (("other", "no"),))).refusals
+    assert not _derived(_creation(), View(ALL, (("other", Said("no")),))).refusals
 
 
 def test_a_system_that_was_not_read_refuses_nothing() -> None:
@@ -65,7 +95,7 @@ def test_more_replicas_in_sync_than_the_live_topic_has_are_refused(
     live = Observation(ADDRESS, Presence.PRESENT, ((("replication_factor",), Field(2)),))
     change = Change(ADDRESS, Action.UPDATE, resource, live, (FieldChange(path, 1, wanted),))
 
-    assert is_refused == bool(_derived(change, View(3)).refusals)
+    assert is_refused == bool(_derived(change, View(ALL)).refusals)
 
 
 @pytest.mark.parametrize("action", [Action.DELETE, Action.NOOP])
@@ -73,4 +103,4 @@ def test_what_is_not_written_is_not_refused(action: Action) -> None:
     """Deleting needs no brokers."""
     change = Change(ADDRESS, action, None, absent(ADDRESS))
 
-    assert not _derived(change, View(1, (("t", "no"),))).refusals
+    assert not _derived(change, View(ALL, (("t", Said("no")),))).refusals

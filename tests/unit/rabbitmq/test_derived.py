@@ -5,7 +5,7 @@ from __future__ import annotations
 import graphlib
 import random
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
@@ -15,12 +15,23 @@ from bizops import graph, planner
 from bizops.change import Action, Plan, Step, System
 from bizops.planner import Choice, Desired
 from bizops.provider import Observations, Scope
-from bizops.providers.rabbitmq import DEFINITION, definitions, effective, fields, view
+from bizops.providers.rabbitmq import (
+    DEFINITION,
+    definitions,
+    effective,
+    expressions,
+    fields,
+    patterns,
+    view,
+)
 from bizops.providers.rabbitmq.effective import Policy
 from bizops.providers.rabbitmq.live import LiveQueue, Snapshot, Vhost, subject
 from bizops.providers.rabbitmq.observing import Observer
 from bizops.providers.rabbitmq.specs import Settings
 from bizops.resource import Lifecycle, Resource
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 VERSION = (4, 0)
 EMPTY = LiveQueue(
@@ -42,9 +53,10 @@ class Broker:
     queues: dict[str, LiveQueue] = field(default_factory=dict)
     policies: dict[str, Policy] = field(default_factory=dict)
     chance: random.Random = field(default_factory=lambda: chance_of(7))
+    version: tuple[int, int] = VERSION
 
     def winner(self, name: str) -> Policy | None:
-        found = effective.matching(self.policies.values(), subject(self.queues[name], VERSION))
+        found = effective.matching(self.policies.values(), subject(self.queues[name], self.version))
         best = [policy for policy in found if policy.priority == found[0].priority]
         return self.chance.choice(best) if best else None
 
@@ -58,7 +70,7 @@ class Broker:
 
     def plan(self, declared: Declared, choice: Choice | None = None) -> Plan:
         resources = resources_of(declared)
-        snapshot = Snapshot(VERSION, "/", {"/": self.vhost()})
+        snapshot = Snapshot(self.version, "/", {"/": self.vhost()})
         found = Observer(snapshot, SCOPE).observations(resources)
         observations = Observations(System("rabbitmq", "memory"), found, context=snapshot)
         desired = Desired("t", tuple(resources), {"rabbitmq": SCOPE})
@@ -134,8 +146,17 @@ QUORUM = st.fixed_dictionaries(
 TOPOLOGY = st.dictionaries(st.sampled_from(NAMES), QUEUE | QUORUM, max_size=5)
 
 
+@pytest.fixture(params=[1024, 32], ids=["one pattern", "several"], scope="module")
+def limit(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Let a few queues of equal settings take one pattern, or several."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(patterns, "MAX_BYTES", request.param)
+        yield
+
+
 @settings(max_examples=120, deadline=None)
 @given(TOPOLOGY, TOPOLOGY, st.booleans(), st.integers(0, 1000))
+@pytest.mark.usefixtures("limit")
 def test_no_queue_that_stays_is_ever_without_its_settings(
     first: Declared,
     second: Declared,
@@ -179,6 +200,7 @@ def test_no_queue_that_stays_is_ever_without_its_settings(
 
 @settings(max_examples=120, deadline=None)
 @given(TOPOLOGY, TOPOLOGY, st.integers(0, 1000), st.integers(0, 30))
+@pytest.mark.usefixtures("limit")
 def test_a_run_that_is_killed_anywhere_is_finished_by_the_next(
     first: Declared, second: Declared, seed: int, stop: int
 ) -> None:
@@ -199,6 +221,7 @@ def test_a_run_that_is_killed_anywhere_is_finished_by_the_next(
 
 @settings(max_examples=80, deadline=None)
 @given(TOPOLOGY, TOPOLOGY, st.integers(0, 1000))
+@pytest.mark.usefixtures("limit")
 def test_a_foreign_catch_all_that_came_later_never_applies(
     first: Declared, second: Declared, seed: int
 ) -> None:
@@ -237,11 +260,76 @@ def test_equal_settings_share_one_policy_whose_name_says_what_it_does() -> None:
 
 
 def test_many_queues_are_split_over_several_policies() -> None:
-    """The broker refuses a regular expression from about 31,000 characters on."""
-    plan = Broker().plan({f"own_{n:04d}_{'x' * 40}": {"message_ttl": "1h"} for n in range(1000)})
+    """RabbitMQ 4.3 takes no pattern above 1,024 bytes."""
+    plan = Broker().plan(
+        {f"own_{n * 7919 % 1000}_{'x' * 40}": {"message_ttl": "1h"} for n in range(1000)}
+    )
 
-    assert len(plan.writes) == 2
+    assert 1 < len(plan.writes) < 9
     assert sum(len(write.serves) for write in plan.writes) == 1000
+    assert all(len(write.payload.policy.pattern) <= 1024 for write in plan.writes)
+
+
+def of_earlier_version(names: list[str]) -> Policy:
+    """Give a policy as it was written when patterns could have 30,000 bytes."""
+    pattern = f"^(?:{'|'.join(map(expressions.escaped, names))})$"
+    content = {"message-ttl": 3_600_000}
+    return Policy("bizops.t.ttl-1h.0a0a0a0a", pattern, "queues", 100, definitions.freeze(content))
+
+
+@pytest.mark.parametrize("version", [(4, 0), (4, 3)])
+def test_patterns_are_cut_anew_where_the_broker_takes_the_old_ones_no_more(
+    version: tuple[int, int],
+) -> None:
+    """A plan shows it, apply writes it in two phases, drift says nothing of it: each setting is in force."""
+    names = [f"own_{number * 7919 % 100003:05d}" for number in range(300)]
+    old = of_earlier_version(names)
+    broker = Broker(
+        {name: replace(EMPTY, name=name) for name in names}, {old.name: old}, version=version
+    )
+    declared: Declared = {key: {"message_ttl": "1h"} for key in names}
+
+    plan = broker.plan(declared)
+
+    assert plan.is_empty == (version == (4, 0))
+    assert plan.is_in_force
+    assert not [write for write in plan.writes if write.shown_under or not write.is_upkeep]
+    for step in ordered(plan, broker.chance):
+        broker.carry_out(step)
+        assert all(broker.winner(name) for name in names[::20]), step.key
+    assert broker.plan(declared).is_empty
+
+
+def test_a_change_beside_patterns_that_are_cut_anew_is_shown_with_them() -> None:
+    """What one queue's change takes along is no upkeep: it stands beneath the change."""
+    names = [f"own_{number * 7919 % 100003:05d}" for number in range(300)]
+    old = of_earlier_version(names)
+    broker = Broker({n: replace(EMPTY, name=n) for n in names}, {old.name: old}, version=(4, 3))
+    declared: Declared = {key: {"message_ttl": "1h"} for key in names}
+
+    plan = broker.plan(declared | {names[7]: {"message_ttl": "2h"}})
+
+    assert not plan.is_in_force
+    assert {(f"rabbitmq.queue/{names[7]}",)} == {
+        tuple(map(str, w.shown_under)) for w in plan.writes
+    }
+
+
+def test_what_a_killed_run_left_is_no_upkeep() -> None:
+    """A policy whose queues another holds already is a leftover: it is deleted, and nothing is created."""
+    broker = Broker()
+    declared: Declared = {key: {"message_ttl": "1h"} for key in NAMES[:3]}
+    for step in ordered(broker.plan(declared), broker.chance):
+        broker.carry_out(step)
+    (live,) = broker.policies.values()
+    left = replace(live, name="bizops.t.ttl-1h.00000000", pattern="^(?:own_a|own_b)$")
+    broker.policies[left.name] = left
+
+    plan = broker.plan(declared)
+
+    assert [(Action.DELETE, left.name, False)] == [
+        (write.action, write.identity, write.is_upkeep) for write in plan.writes
+    ]
 
 
 def test_writes_stand_beneath_the_queues_that_they_change() -> None:

@@ -278,6 +278,25 @@ def test_drift_names_what_a_killed_run_left_behind(heading: Heading, plain: Styl
     assert 2 == render.drift_verdict(plan)
 
 
+def test_drift_notes_upkeep_and_counts_it_not(heading: Heading, plain: Style) -> None:
+    """Everything that is declared is in force: a plan shows it, and the exit code of drift is 0."""
+    write = Write("rabbitmq", "new", Action.CREATE, "policy b (3 queues), cut anew", is_upkeep=True)
+    plan = Plan("shop", writes=(write,))
+
+    told = render.drift_text(plan, plain, heading=heading)
+    document = render.drift_json(plan, heading=heading)
+
+    assert "NOTE       rabbitmq policy b (3 queues), cut anew\nNo drift: shop matches" in told
+    assert ([], ["policy b (3 queues), cut anew"], True) == (
+        document["drift"], document["upkeep"], document["clean"],
+    )  # fmt: skip
+    assert 0 == render.drift_verdict(plan)
+    assert 2 == render.plan_verdict(plan, detailed=True)
+    assert "~ policy b (3 queues), cut anew" in render.plan_text(
+        plan, plain, heading=heading, verbose=False
+    )
+
+
 def _present(address: Address) -> Observation:
     return Observation(address, Presence.PRESENT)
 

@@ -119,26 +119,6 @@ def test_failures_before_the_write_count_only_where_swarm_has_given_up() -> None
     assert [False, False, True, True] == verdicts
 
 
-@pytest.mark.parametrize(
-    ("spec", "running", "tasks", "words"),
-    [
-        ({}, 1, [], "2 of 3 tasks do not run"),
-        ({}, 3, [], ""),
-        ({"restart": {"Condition": "none"}}, 0, ["complete", "complete", "complete"], ""),
-        ({"restart": {"Condition": "none"}}, 0, ["complete", "failed"], "2 of 3 tasks do not run"),
-        ({"mode": {"ReplicatedJob": {}}}, 0, ["complete", "complete", "complete"], ""),
-    ],
-)
-def test_a_task_that_was_to_end_and_ended_well_is_not_missing(
-    spec: dict[str, Any], running: int, tasks: list[str], words: str
-) -> None:
-    """A job that is done is no trouble."""
-    service = {**_service(3, **spec), "ServiceStatus": {"RunningTasks": running, "DesiredTasks": 3}}
-    found = [_task(state, slot) for slot, state in enumerate(tasks, 1)]
-
-    assert words == settle.missing_tasks(service, found)
-
-
 def test_failures_of_different_slots_do_not_add_up() -> None:
     """Three slots that failed once each may all come up on the next try."""
     tasks = [_task("failed", slot) for slot in (1, 2, 3)]
@@ -167,13 +147,6 @@ def test_a_task_that_finds_no_node_is_told_and_waited_for() -> None:
 
     assert not verdict.failed
     assert "0/1 running, task 1 pending: no suitable node (1 node not available)" == verdict.detail
-
-
-def test_tasks_of_nodes_that_are_down_do_not_count() -> None:
-    """What they last said is not so any more."""
-    tasks = [_task("running"), {**_task("running", 2), "NodeID": "down"}]
-
-    assert tasks[:1] == settle.on_nodes_that_are_up(tasks, {"down"})
 
 
 def test_a_job_counts_only_its_present_iteration() -> None:

@@ -1,0 +1,148 @@
+"""Which nodes of a cluster run, and which queues lie on those that do not; pure.
+
+The broker tells both to a user with the tag `management`, from its replicated metadata: the listing of queues without
+statistics and totals has every queue with its node, or its members and those of them that are online (3.10.8, 4.0.5 and
+4.3.6). The list of all nodes takes the tag `monitoring`, and is there for words.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bizops.change import Cluster
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+_OUT_OF_REACH = frozenset({"down", "minority"})
+_UNSEEN = "whether most of its nodes run is not readable without the tag monitoring"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a queue lies: the node of a classic queue, the members of a quorum queue or a stream.
+
+    `down` are those that do not run. `is_away` is True where what the queue holds is out of reach.
+    """
+
+    members: tuple[str, ...] = ()
+    down: tuple[str, ...] = ()
+    is_away: bool = False
+
+    @property
+    def is_replicated(self) -> bool:
+        """True where the queue has more than one member, so that its state tells of a majority."""
+        return len(self.members) > 1
+
+    @property
+    def away(self) -> str:
+        """Give where it is out of reach: `on rabbit@rc3, which is down`; empty where it is in reach."""
+        if not self.is_away:
+            return ""
+        if not self.is_replicated:
+            return f"on {_joined(self.members) or 'a node'}, which is down"
+        left = [name for name in self.members if name not in self.down]
+        return f"on {_joined(self.members)}, of which {_only(left)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Nodes:
+    """The nodes that we know of, and those that run; `is_whole` where the broker listed all that belong to it."""
+
+    known: frozenset[str] = frozenset()
+    running: frozenset[str] = frozenset()
+    is_whole: bool = False
+
+    @property
+    def down(self) -> tuple[str, ...]:
+        """The nodes that do not run, sorted."""
+        return tuple(sorted(self.known - self.running))
+
+
+def place(item: Mapping[str, Any]) -> Place:
+    """Read where a queue of a listing lies."""
+    state, members = item.get("state"), tuple(sorted(item.get("members") or ()))
+    if not members:
+        found = (item["node"],) if item.get("node") else ()
+        return Place(found, found if state == "down" else (), state == "down")
+    down = tuple(name for name in members if name not in (item.get("online") or ()))
+    return Place(members, down, state in _OUT_OF_REACH or 2 * len(down) >= len(members))
+
+
+def listed(listing: Iterable[Mapping[str, Any]]) -> Nodes:
+    """Read the list of nodes that `/nodes` gives."""
+    items = list(listing)
+    running = frozenset(item["name"] for item in items if item.get("running"))
+    return Nodes(frozenset(item["name"] for item in items), running, is_whole=True)
+
+
+def of_places(places: Iterable[Place]) -> Nodes:
+    """Give the nodes that queues lie on: not all of the cluster, and all that a user without `monitoring` sees."""
+    known: set[str] = set()
+    down: set[str] = set()
+    for each in places:
+        known |= {*each.members}
+        down |= {*each.down}
+    return Nodes(frozenset(known), frozenset(known - down))
+
+
+def minority(nodes: Nodes, places: Iterable[Place]) -> str:
+    """Say that too few nodes run for the metadata to be trusted, or "".
+
+    The part of a cluster that is cut off shows what it knew last, so a name that it does not show may exist. A quorum
+    queue or stream says that most of its members are away; it may be one that lies elsewhere than the rest.
+    """
+    is_told = any(each.is_away and each.is_replicated for each in places)
+    if not is_told or 2 * len(nodes.running) > len(nodes.known):
+        return ""
+    return f"only {len(nodes.running)} of {len(nodes.known)} nodes run: {_are_down(nodes.down)}"
+
+
+def state(nodes: Nodes, places: Sequence[Place]) -> Cluster:
+    """Give the state of the cluster in one line."""
+    down = nodes.down
+    if nodes.is_whole:
+        number = len(nodes.known)
+        if not down:
+            return Cluster(f"{number} node{'s run' if number != 1 else ' runs'}")
+        text = f"{len(nodes.running)} of {number} nodes run: {_are_down(down)}"
+        return Cluster(text, is_degraded=True)
+    if not down:
+        return Cluster(_all_run(len(nodes.known)) if nodes.known else "")
+    where = "it" if len(down) == 1 else "them"
+    away = sum(each.is_away for each in places)
+    fewer = sum(bool(each.down) and not each.is_away for each in places)
+    parts = [
+        *([f"{_queues(away)} on {where} out of reach"] if away else []),
+        *([f"{_queues(fewer)} with a member on {where}"] if fewer else []),
+    ]
+    text = f"{_are_down(down)}: {', '.join(parts)}"
+    sees_majority = any(each.is_replicated for each in places)
+    return Cluster(text if sees_majority else f"{text}; {_UNSEEN}", is_degraded=True)
+
+
+def _all_run(number: int) -> str:
+    return (
+        "queues lie on 1 node, which runs"
+        if number == 1
+        else f"queues lie on {number} nodes, which run"
+    )
+
+
+def _queues(number: int) -> str:
+    return f"{number} queue{'s' if number != 1 else ''}"
+
+
+def _are_down(names: Sequence[str]) -> str:
+    return f"{_joined(names)} {'is' if len(names) == 1 else 'are'} down"
+
+
+def _only(left: Sequence[str]) -> str:
+    if not left:
+        return "none runs"
+    return f"only {_joined(left)} run{'s' if len(left) == 1 else ''}"
+
+
+def _joined(names: Sequence[str]) -> str:
+    return " and ".join(part for part in (", ".join(names[:-1]), *names[-1:]) if part)

@@ -1,0 +1,45 @@
+"""How long a broker that gives no answer is asked again."""
+
+from __future__ import annotations
+
+import time
+
+from bizops.change import Status
+
+
+class Silence:
+    """Since when writes of one apply went without an answer. May be used from several threads.
+
+    A request that was not answered may have been carried out, so nothing more is sent in the same batch. The next one
+    may try again while less than `patience` seconds have passed, which covers the restart of a node behind a load
+    balancer. After that the apply writes nothing more here, so that it ends soon.
+    """
+
+    def __init__(self, patience: float) -> None:
+        self._patience = patience
+        self._since: float | None = None
+        self.reason = ""
+
+    @property
+    def is_over(self) -> bool:
+        """True where it has lasted too long to ask again."""
+        return self._since is not None and time.monotonic() - self._since >= self._patience
+
+    @property
+    def status(self) -> Status:
+        """How a step ends that met it."""
+        return Status.FAILED if self.is_over else Status.RETRY
+
+    def begin(self) -> None:
+        """Ask again; what was heard before counts no more."""
+        self.reason = ""
+
+    def miss(self, since: float, reason: str) -> None:
+        """Note a request that was begun at `since`, of `time.monotonic`, and was not answered."""
+        self._since = min(since, self._since or since)
+        self.reason = self.reason or reason
+
+    def end(self) -> None:
+        """Forget it where all was answered."""
+        if not self.reason:
+            self._since = None

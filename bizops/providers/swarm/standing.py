@@ -1,0 +1,137 @@
+"""How a service stands against what it is to run; pure.
+
+`ServiceStatus`, which the engine counts, holds every task that was last heard running: also those that are being
+stopped, and those of a node that is gone (swarmkit `controlapi/service.go`, tried on 20.10 and 28.5). So its numbers
+are taken only where every node is ready; else the tasks are counted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bizops.providers.swarm import placement
+from bizops.providers.swarm.special import mode_of
+from bizops.providers.swarm.tasks import (
+    desired,
+    ends,
+    error_of,
+    finished,
+    is_moving,
+    is_running,
+    is_wanted,
+    last_error,
+    last_failure,
+    of_this_iteration,
+    off_nodes,
+    progress,
+    running,
+    slot_of,
+    state_of,
+    unplaced,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from bizops.providers.swarm.nodes import Nodes
+
+    Raw = Mapping[str, Any]
+
+_UNSETTLED = frozenset({"updating", "paused", "rollback_started", "rollback_paused"})
+_STOPPING = frozenset({"assigned", "accepted", "preparing", "ready", "starting", "running"})
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How many tasks run, and how many are to run.
+
+    `problem` says that some do not and which nodes are missing, "" where all do or have ended well; `error` is the
+    last task's own, in the engine's words. `lasts` is False where that is a moment of something that goes on.
+    """
+
+    running: int
+    wanted: int
+    problem: str = ""
+    error: str = ""
+    missing: str = ""
+    lasts: bool = False
+
+    @property
+    def degraded(self) -> str:
+        """Give the whole story of what will not pass by itself, or ""."""
+        if not self.lasts:
+            return ""
+        text = f"{self.problem}: {self.error}" if self.error else self.problem
+        return "; ".join(filter(None, (text, self.missing)))
+
+    @property
+    def trouble(self) -> str:
+        """Give the problem and the missing nodes, for a reader who sees the error beside it."""
+        return "; ".join(filter(None, (self.problem, self.missing)))
+
+
+def is_told(service: Raw) -> bool:
+    """True where the engine's numbers say that all is well; where not, the tasks say why."""
+    counts = service.get("ServiceStatus") or {}
+    state = (service.get("UpdateStatus") or {}).get("State", "")
+    return counts.get("RunningTasks", 0) >= desired(service, ()) and state not in _UNSETTLED
+
+
+def told(service: Raw) -> Standing:
+    """Give the engine's own numbers. Right where all nodes are ready and `is_told`."""
+    counts = service.get("ServiceStatus") or {}
+    return Standing(counts.get("RunningTasks", 0), desired(service, ()))
+
+
+def counted(service: Raw, tasks: Sequence[Raw], nodes: Nodes) -> Standing:
+    """Count the tasks on nodes that are ready. `tasks` are all of this service, those that ended too."""
+    spec, current = service["Spec"], of_this_iteration(service, tasks)
+    heard = off_nodes(current, {node.identity for node in nodes if not node.is_ready})
+    up, wanted = running(heard), _wanted(service, heard)
+    done = finished(current) if ends(spec) else 0
+    waits = unplaced(heard)
+    if up + done >= wanted and not waits:
+        return Standing(up, wanted, error=last_error(heard))
+    problem = f"{up} of {wanted} {'task runs' if wanted == 1 else 'tasks run'}"
+    if up + done >= wanted:
+        problem = f"{problem}, and another is to"
+    return Standing(
+        up, wanted, problem, _cause(heard), _missing(spec, nodes), _lasts(service, heard)
+    )
+
+
+def _wanted(service: Raw, heard: Sequence[Raw]) -> int:
+    """Give how many tasks are to run: of a global service, on the nodes that are ready alone."""
+    if mode_of(service["Spec"])[0] == "global":
+        return sum(is_wanted(task) for task in heard)
+    return desired(service, heard)
+
+
+def _lasts(service: Raw, heard: Sequence[Raw]) -> bool:
+    """True where time alone will not help: what ends has its own story, and a rollout waits for tasks that stop."""
+    is_stopping = any(not is_running(t) and _is_stopping(t) for t in heard)
+    if is_moving(service) or ends(service["Spec"]):
+        return bool(unplaced(heard)) and not is_stopping
+    return not is_stopping
+
+
+def _is_stopping(task: Raw) -> bool:
+    return not is_wanted(task) and state_of(task) in _STOPPING
+
+
+def _missing(spec: Raw, nodes: Nodes) -> str:
+    """Name the nodes that would take a task of this service if they were well."""
+    constraints = ((spec.get("TaskTemplate") or {}).get("Placement") or {}).get("Constraints") or ()
+    fitting = [node for node in nodes if placement.allows(constraints, node)]
+    return ", ".join(f"node {node.trouble}" for node in fitting if node.trouble)
+
+
+def _cause(heard: Sequence[Raw]) -> str:
+    """Give why a task has no node, else how the last one in a slot without a running task failed, else what it does."""
+    if said := unplaced(heard):
+        return said
+    up = {slot_of(task) for task in heard if is_running(task)}
+    failed = last_failure([task for task in heard if slot_of(task) not in up])
+    return error_of(failed) if failed else progress(heard)

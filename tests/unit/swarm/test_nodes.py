@@ -1,0 +1,246 @@
+"""Nodes, and what runs on them, as a real swarm told it: three nodes of engine 28.5.2, the second one killed.
+
+`p` has one replica and `node.hostname==swarm-2`, `w` four replicas, `g` is global.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bizops.providers.swarm import nodes, placement, standing
+from bizops.providers.swarm.deploy import Deploy
+
+RECORDED = json.loads((Path(__file__).parent / "node_down.json").read_text(encoding="utf-8"))
+
+
+def _nodes(**changes: dict[str, Any]) -> nodes.Nodes:
+    """Give the recorded nodes; `changes` by the last digit of the host name, such as `_2={"State": "ready"}`."""
+    raws = copy.deepcopy(RECORDED["nodes"])
+    for raw in raws:
+        for key, value in changes.get("_" + raw["Description"]["Hostname"][-1], {}).items():
+            place = {"State": "Status", "Reachability": "ManagerStatus", "Hostname": "Description"}
+            raw.setdefault(place.get(key, "Spec"), {})[key] = value
+    return nodes.parsed(raws)
+
+
+def _service(name: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    service = next(raw for raw in RECORDED["services"] if raw["Spec"]["Name"] == name)
+    return copy.deepcopy(service), [
+        copy.deepcopy(task) for task in RECORDED["tasks"] if task["ServiceID"] == service["ID"]
+    ]
+
+
+READY = {"State": "ready"}
+MANAGER = {"Reachability": "reachable"}
+LOST = {"Reachability": "unreachable"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "text", "is_degraded"),
+    [
+        ({"_2": READY}, "3 nodes ready, 1 manager", False),
+        ({}, "2 of 3 nodes ready: swarm-2 is down; 1 manager", True),
+        ({"_2": {"State": "unknown"}}, "2 of 3 nodes ready: swarm-2 is not heard of yet; 1 manager", True),
+        ({"_2": {**READY, "Availability": "drain"}}, "3 nodes ready; swarm-2 is drained; 1 manager", False),
+        ({"_2": {**READY, "Availability": "pause"}}, "3 nodes ready; swarm-2 is paused; 1 manager", False),
+        ({"_2": {**READY, **MANAGER}, "_3": MANAGER}, "3 nodes ready, 3 managers", False),
+        (
+            {"_2": LOST, "_3": MANAGER},
+            (
+                "2 of 3 nodes ready: swarm-2 is down; 2 of 3 managers reachable: swarm-2 is not; "
+                "one more lost stops all changes"
+            ),
+            True,
+        ),
+        (
+            {"_2": {"Hostname": "swarm-1"}},
+            "2 of 3 nodes ready: swarm-1 (erbnfx1im69g) is down; 1 manager",
+            True,
+        ),
+    ],
+)  # fmt: skip
+def test_the_state_of_the_swarm_is_one_line(
+    changes: dict[str, dict[str, Any]], text: str, is_degraded: bool
+) -> None:
+    """A node that is away degrades it, one that an operator drained is only told."""
+    cluster = _nodes(**changes).cluster()
+
+    assert (text, is_degraded) == (cluster.text, cluster.is_degraded)
+
+
+@pytest.mark.parametrize(
+    ("managers", "lost", "is_critical"), [(3, 1, True), (5, 1, False), (5, 2, True), (2, 0, False)]
+)
+def test_the_last_manager_that_can_be_spared_is_told(
+    managers: int, lost: int, is_critical: bool
+) -> None:
+    """More than half of the managers have to hear each other."""
+    raw = RECORDED["nodes"][0]
+    listed = [
+        {**raw, "ID": str(number), "ManagerStatus": LOST if number < lost else MANAGER}
+        for number in range(managers)
+    ]
+
+    text = nodes.parsed(listed).cluster().text
+
+    assert is_critical is ("one more lost stops all changes" in text)
+
+
+@pytest.mark.parametrize(
+    ("name", "running", "wanted", "degraded"),
+    [
+        (
+            "p",
+            0,
+            1,
+            (
+                "0 of 1 task runs: no suitable node (scheduling constraints not satisfied on 2 nodes; "
+                "1 node not available for new tasks); node swarm-2 is down"
+            ),
+        ),
+        ("w", 4, 4, ""),
+        ("g", 2, 2, ""),
+    ],
+)  # fmt: skip
+def test_what_was_last_heard_of_a_dead_node_does_not_count(
+    name: str, running: int, wanted: int, degraded: str
+) -> None:
+    """The engine's own numbers are 1/1, 5/4 and 3/2: it counts the tasks of the dead node."""
+    service, tasks = _service(name)
+
+    stands = standing.counted(service, tasks, _nodes())
+
+    assert (running, wanted, degraded) == (stands.running, stands.wanted, stands.degraded)
+    assert service["ServiceStatus"]["RunningTasks"] == standing.told(service).running > running
+
+
+def test_a_moment_of_a_rollout_is_no_trouble_and_a_rollout_that_cannot_go_on_is() -> None:
+    """While old tasks stop a new one may find no place; when nothing stops any more it never will."""
+    service, tasks = _service("p")
+    service["UpdateStatus"] = {"State": "updating"}
+    ready = _nodes(_2=READY)
+    gone = [task for task in tasks if task["DesiredState"] == "running"]
+
+    assert "" == standing.counted(service, tasks, ready).degraded
+    assert "0 of 1 task runs" == standing.counted(service, tasks, ready).problem
+    assert standing.counted(service, gone, ready).degraded.startswith("0 of 1 task runs: no suitab")
+    starting = [{**gone[0], "Status": {"State": "starting"}}]
+    assert "" == standing.counted(service, starting, ready).degraded
+
+
+def test_a_new_task_without_a_place_is_told_beside_the_old_one_that_runs() -> None:
+    """With `start-first` the old task stays until the new one runs, so the numbers look well."""
+    service, tasks = _service("p")
+    service["UpdateStatus"] = {"State": "updating"}
+    waiting = next(task for task in tasks if task["Status"]["State"] == "pending")
+    old = {**waiting, "ID": "old", "Status": {"State": "running"}, "NodeID": _nodes()[0].identity}
+
+    stands = standing.counted(service, [old, waiting], _nodes(_2=READY))
+
+    assert stands.degraded.startswith("1 of 1 task runs, and another is to: no suitable node")
+
+
+@pytest.mark.parametrize(
+    ("condition", "states", "problem"),
+    [
+        ("none", ["complete"], ""),
+        ("on-failure", ["complete"], ""),
+        ("none", ["failed"], "0 of 1 task runs"),
+        ("any", ["complete"], "0 of 1 task runs"),
+    ],
+)
+def test_a_task_that_was_to_end_and_ended_well_is_not_missing(
+    condition: str, states: list[str], problem: str
+) -> None:
+    """Also where its node is down by now."""
+    service, (_, task) = _service("p")
+    service["Spec"]["TaskTemplate"]["RestartPolicy"] = {"Condition": condition}
+    ended = [{**task, "DesiredState": "shutdown", "Status": {"State": state}} for state in states]
+
+    stands = standing.counted(service, ended, _nodes())
+
+    assert problem == stands.problem
+    assert bool(stands.degraded) is (condition == "any")
+
+
+def test_a_job_counts_its_present_run_alone() -> None:
+    """What an earlier run did is history."""
+    service, (_, task) = _service("p")
+    service["Spec"]["Mode"] = {"ReplicatedJob": {"MaxConcurrent": 1, "TotalCompletions": 1}}
+    service["ServiceStatus"] = {"DesiredTasks": 1}
+    service["JobStatus"] = {"JobIteration": {"Index": 7}}
+    done = {**task, "DesiredState": "complete", "Status": {"State": "complete"}}
+
+    def problem(index: int) -> str:
+        return standing.counted(
+            service, [{**done, "JobIteration": {"Index": index}}], _nodes()
+        ).problem
+
+    assert "" == problem(7)
+    assert "0 of 1 task runs" == problem(3)
+
+
+@pytest.mark.parametrize(
+    ("constraint", "fits"),
+    [
+        ("node.hostname==swarm-1", True), ("node.hostname==SWARM-1", True),
+        ("Node.Hostname!=swarm-1", False), ("node.id==81adln9z929ylrfjg9kik540a", True),
+        ("node.role==manager", True), ("node.role!=worker", True),
+        ("node.platform.os==linux", True), ("node.platform.arch==amd64", False),
+        ("node.platform.arch==x86_64", True), ("node.labels.zone==a", False),
+        ("node.labels.zone!=a", True), ("engine.labels.disk==ssd", False),
+        ("node.ip==10.77.0.1", True), ("node.ip==10.77.0.0/24", True),
+        ("node.ip!=10.77.0.0/24", False), ("node.ip!=rubbish", False),
+        ("node.colour!=red", False),
+    ],
+)  # fmt: skip
+def test_constraints_mean_what_the_scheduler_means(constraint: str, fits: bool) -> None:
+    """Each was tried with a service on the recorded swarm: `fits` is whether a task ran on the first node."""
+    assert fits is placement.allows((constraint,), _nodes()[0])
+
+
+@pytest.mark.parametrize(
+    ("deploy", "warning"),
+    [
+        ({}, ""),
+        ({"placement": {"constraints": ["node.hostname==swarm-1"]}}, ""),
+        (
+            {"placement": {"constraints": ["node.hostname==swarm-2"]}},
+            "deploy.placement.constraints: no ready node meets node.hostname==swarm-2; swarm-2 is down",
+        ),
+        ({"placement": {"constraints": ["node.hostname==swarm-2"]}, "replicas": 0}, ""),
+        (
+            {"placement": {"constraints": ["node.labels.zone==a", "node.role==worker"]}},
+            "deploy.placement.constraints: no ready node meets node.labels.zone==a",
+        ),
+        (
+            {"placement": {"constraints": ["node.hostname==swarm-1", "node.role==worker"]}},
+            "deploy.placement.constraints: no ready node meets node.hostname==swarm-1 and node.role==worker",
+        ),
+        (
+            {"placement": {"max_replicas_per_node": 1}, "replicas": 3},
+            "deploy.placement.max_replicas_per_node: 1 on each of 2 nodes that may run it is fewer than 3 replicas",
+        ),
+        ({"placement": {"max_replicas_per_node": 2}, "replicas": 3}, ""),
+        (
+            {"resources": {"reservations": {"memory": "500GiB", "cpus": "99"}}},
+            (
+                "deploy.resources.reservations.memory: no node that may run it has 500GiB\n"
+                "deploy.resources.reservations.cpus: no node that may run it has 99"
+            ),
+        ),
+        ({"resources": {"reservations": {"memory": "1GiB", "cpus": "1"}}}, ""),
+    ],
+)
+def test_what_no_ready_node_can_give_is_told_before_anything_is_written(
+    deploy: dict[str, Any], warning: str
+) -> None:
+    """A constraint is named, and the node that is down and would meet it."""
+    found = placement.warnings(Deploy.model_validate(deploy), _nodes())
+
+    assert warning == "\n".join(found)
