@@ -8,8 +8,8 @@ RIVALS := $(VENV)/rivals/.ready
 # Most of a test's time is spent waiting for a server, so more workers than cores pay.
 WORKERS ?= 4
 
-.PHONY: help demo test venv stack stack-status stack-logs stack-stop stack-reset \
-        lint types layers format unit integration golden docs bench drills soak e2e-llm pins clean image push
+.PHONY: help demo test slow venv stack stack-status stack-logs stack-stop stack-reset \
+        lint types layers format unit integration golden docs bench drills drills-cluster matrix soak e2e-llm pins clean image push
 
 help: ## List the verbs
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -19,8 +19,13 @@ demo: venv stack ## Tell the whole story on the seed topology, against the real 
 	@$(BIN)/python -m stack.demo
 
 test: venv lint types layers stack-tests ## Check everything, against the real stack
-	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m 'not disruptive' $(PYTEST)
-	@$(BIN)/python -m pytest -q -m disruptive $(PYTEST)
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m 'not disruptive and not cluster' $(PYTEST)
+	@$(BIN)/python -m pytest -q -m 'disruptive and not cluster' $(PYTEST)
+
+slow: stack-tests ## Check what takes longer than `make test`: clusters that get broken, `make soak`, `make drills-cluster`
+	@$(BIN)/python -m pytest -q -m cluster $(PYTEST)
+	@$(MAKE) soak
+	@$(MAKE) drills-cluster
 
 venv: $(READY) ## Make .venv with the pinned dependencies
 
@@ -75,13 +80,14 @@ unit: venv ## Run the tests that need no servers
 	@$(BIN)/python -m pytest -q -m 'not integration' $(PYTEST)
 
 integration: stack-tests ## Run the tests that need the servers
-	@$(BIN)/python -m pytest -q -m integration $(PYTEST)
+	@$(BIN)/python -m pytest -q -m 'integration and not cluster' $(PYTEST)
 
 golden: venv ## Rewrite the golden files; read the difference before you commit it
 	@BIZOPS_GOLDEN=write $(BIN)/python -m pytest -q tests/unit tests/docs -k golden $(PYTEST)
 
-docs: venv ## Write docs/topology-reference.md from the models
+docs: venv ## Write docs/topology-reference.md from the models, docs/compatibility.md from the results
 	@$(BIN)/python -m docs.reference
+	@$(BIN)/python -m matrix --page
 
 bench: stack $(RIVALS) ## Measure, beside what the raw clients and other workers need in the same minute
 	@$(BIN)/python benchmarks/all.py
@@ -96,8 +102,15 @@ $(RIVALS): benchmarks/constraints.txt | $(READY)
 drills: venv ## Do harm to servers of its own and to workers, count, and write docs/drills.md
 	@$(BIN)/python -m drills --page docs/drills.md $(DRILLS)
 
+# ONLY chooses parts; FRESH=1 runs what has passed, too.
+matrix: venv ## Run the live suites on every version of the servers, and write docs/compatibility.md
+	@$(BIN)/python -m matrix --only '$(ONLY)' $(if $(FRESH),--fresh)
+
+drills-cluster: venv ## Kill, freeze and cut off members of clusters under the command line, and write docs/drills-cluster.md
+	@$(BIN)/python -m drills.cluster --page docs/drills-cluster.md $(DRILLS)
+
 soak: stack-tests ## Many more kills and random topologies than `make test` has time for
-	@SOAK=1 $(BIN)/python -m pytest -q tests/e2e $(PYTEST)
+	@SOAK=1 $(BIN)/python -m pytest -q -m 'not cluster' tests/e2e $(PYTEST)
 
 e2e-llm: venv ## Let an agent ask a small real model, offline; downloads 200 MB once
 	@$(BIN)/python -m stack start --with smollm2

@@ -1,4 +1,4 @@
-"""``python -m stack start|status|logs|stop|reset|image|push``."""
+"""``python -m stack start|status|logs|stop|reset|image|push|nodes``."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from stack.errors import StackError
+from stack.nodes.commands import add_parser as add_nodes_parser
+from stack.nodes.commands import run as run_nodes
 from stack.settings import describe_settings, load_settings
 from stack.state import open_state
 
@@ -38,6 +40,14 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         metavar="PARTS",
         help="also these parts, with commas or spaces between",
     )
+    start.add_argument(
+        "--only",
+        action="extend",
+        type=_split,
+        default=[],
+        metavar="PARTS",
+        help="no parts but these",
+    )
     commands.add_parser("status", help="each part, its address, version and health; 1 if not well")
     logs = commands.add_parser("logs", help="logs of a part or of a step")
     logs.add_argument("name", nargs="?", default="", help="a part or a step; all parts without it")
@@ -51,6 +61,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     push.add_argument(
         "--registry", default="", metavar="HOST/PATH", help="else the stack's own registry"
     )
+    add_nodes_parser(commands)
     return parser.parse_args(arguments)
 
 
@@ -84,6 +95,8 @@ def _do(options: argparse.Namespace, settings: Settings, state: State) -> int:
         rows = observe(settings)
         render(rows)
         return 0 if all(row.is_healthy for row in rows) else 1
+    if options.command == "nodes":
+        return run_nodes(options, state)
     if options.command == "logs":
         from stack.logs import show_logs  # noqa: PLC0415
 
@@ -100,7 +113,9 @@ def _change(options: argparse.Namespace, settings: Settings, state: State) -> in
     try:
         with state.lock(lambda pid: report.say(f"waiting for another call (pid {pid})")):
             if options.command == "start":
-                lifecycle.Start(settings, state, report).start(tuple(options.extra))
+                lifecycle.Start(settings, state, report).start(
+                    tuple(options.extra), tuple(options.only)
+                )
                 report.say("the stack is up")
             elif options.command == "stop":
                 lifecycle.stop(settings, state, report)

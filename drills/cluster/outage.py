@@ -1,0 +1,146 @@
+"""One harm from its beginning to its end: one member is gone, then the majority, then all are back."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from drills.cluster.promises import MISUSE, REMOVERS, broken, changed, lost
+from drills.cluster.state import DrillError, State, UnreadableError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from drills.cluster.command import Said
+    from drills.cluster.harm import Harm
+    from drills.cluster.state import Subject
+
+COMMANDS = ("plan", "drift", "apply", "prune", "destroy")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What a command said in a situation, and the promises that it broke."""
+
+    system: str
+    situation: str
+    command: str
+    code: int | None
+    seconds: float
+    words: str
+    broken: tuple[str, ...]
+
+
+class Outage:
+    """Drills one system with one harm; `tell` gets each row as it comes. Raises DrillError."""
+
+    def __init__(self, subject: Subject, harm: Harm, tell: Callable[[Row], None]) -> None:
+        self._subject = subject
+        self._harm = harm
+        self._tell = tell
+        self._gone: list[str] = []
+        self._has_change = False
+        self._last = self._exists = State(frozenset(), {})
+
+    def run(self) -> None:
+        """Do it all; the members are healed whatever comes."""
+        self._subject.reset()
+        self._subject.prepare(self._harm)
+        whole = self._subject.state(counts=True)
+        self._exists = whole
+        try:
+            for _ in range(2):
+                self._take_away()
+                for command in COMMANDS:
+                    self._look(command)
+        finally:
+            self._gone.clear()
+            self._subject.members.heal()
+        self._subject.wait_until_whole()
+        self._end(whole)
+
+    def _take_away(self) -> None:
+        name = self._subject.members.names[-1 - len(self._gone)]
+        self._subject.members.harm(name, self._harm)
+        self._subject.wait_for_loss(name, self._harm)
+        self._gone.append(name)
+        self._read()
+
+    def _look(self, command: str) -> None:
+        """Run a command, and judge it by what it says and by what was written."""
+        expected = self._subject.expected(command, self._harm, len(self._gone))
+        said = self._subject.line.run(command, *self._overlays(command))
+        if MISUSE.search(said.text):
+            raise DrillError(said.text)
+        found = broken(command, said, expected, self._gone, self._exists)
+        before = self._last
+        self._read()
+        if command in REMOVERS and expected.writes and said.code == 0:
+            found += self._restore(said)
+        else:
+            found += (lost if expected.writes else changed)(before, self._last)
+        if command == "apply" and len(self._gone) == 1:
+            self._has_change = said.code == 0
+        self._row(command, said, found)
+
+    def _read(self) -> None:
+        """Read what is there, and keep what was read before where nobody says it."""
+        with contextlib.suppress(UnreadableError):
+            self._last = self._subject.state()
+            objects = self._exists.objects | self._last.objects
+            self._exists = dataclasses.replace(self._exists, objects=objects)
+
+    def _restore(self, said: Said) -> list[str]:
+        """See that what a removal says to be gone is gone, and make it again."""
+        found = [f"{name} is still there" for name in said.destroyed & self._last.objects]
+        again = self._subject.line.run("apply", "change")
+        if again.code:
+            found.append(f"making it again ended with {again.code}: {again.words()}")
+        self._read()
+        return found
+
+    def _overlays(self, command: str) -> tuple[str, ...]:
+        """Choose the files: with a change on top, and one more while the majority is gone."""
+        if len(self._gone) == 1:
+            changes: tuple[str, ...] = () if command in {"plan", "drift"} else ("change",)
+        else:
+            changes = ("change", "more") if command == "apply" else ("change",)
+        return (*changes, "less") if command == "prune" else changes
+
+    def _end(self, whole: State) -> None:
+        """All are back: nothing is lost or there twice, nothing was written late, and the plan is empty."""
+        before = self._last
+        self._read()
+        found = []
+        if self._has_change:
+            # What was hidden with a member, as 3.10 hides bindings, is not made by its return.
+            known = before.objects | (self._exists.objects & self._last.objects)
+            found += changed(dataclasses.replace(before, objects=known), self._last)
+        else:
+            said = self._subject.line.run("apply", "change")
+            if said.code:
+                found.append(f"the next apply ended with {said.code}: {said.words()}")
+        said = self._subject.line.run("plan", "change")
+        if said.code or said.planned or "No changes" not in said.out:
+            found.append(f"the plan is not empty: {sorted(said.planned)}")
+        found += [
+            fault for fault in lost(whole, self._subject.state(counts=True)) if fault not in found
+        ]
+        self._row("plan", said, found)
+
+    def _row(self, command: str, said: Said, found: list[str]) -> None:
+        away = " and ".join(self._gone)
+        situation = f"{away} {self._harm.value}" if away else f"all back ({self._harm.value})"
+        names = self._subject.members.names[1:]
+        row = Row(
+            self._subject.system,
+            situation,
+            command,
+            said.code,
+            said.seconds,
+            said.words(names),
+            tuple(found),
+        )
+        self._tell(row)
