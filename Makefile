@@ -8,7 +8,7 @@ RIVALS := $(VENV)/rivals/.ready
 # Most of a test's time is spent waiting for a server, so more workers than cores pay.
 WORKERS ?= 4
 
-.PHONY: help demo test venv stack stack-status stack-logs stack-stop stack-reset \
+.PHONY: help demo test slow venv stack stack-status stack-logs stack-stop stack-reset \
         lint types layers format unit integration golden docs bench drills soak e2e-llm pins clean image push
 
 help: ## List the verbs
@@ -19,8 +19,12 @@ demo: venv stack ## Tell the whole story on the seed topology, against the real 
 	@$(BIN)/python -m stack.demo
 
 test: venv lint types layers stack-tests ## Check everything, against the real stack
-	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m 'not disruptive' $(PYTEST)
-	@$(BIN)/python -m pytest -q -m disruptive $(PYTEST)
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m 'not disruptive and not cluster' $(PYTEST)
+	@$(BIN)/python -m pytest -q -m 'disruptive and not cluster' $(PYTEST)
+
+slow: stack-tests ## Check what takes longer than `make test`: clusters that get broken, and `make soak`
+	@$(BIN)/python -m pytest -q -m cluster $(PYTEST)
+	@$(MAKE) soak
 
 venv: $(READY) ## Make .venv with the pinned dependencies
 
@@ -75,7 +79,7 @@ unit: venv ## Run the tests that need no servers
 	@$(BIN)/python -m pytest -q -m 'not integration' $(PYTEST)
 
 integration: stack-tests ## Run the tests that need the servers
-	@$(BIN)/python -m pytest -q -m integration $(PYTEST)
+	@$(BIN)/python -m pytest -q -m 'integration and not cluster' $(PYTEST)
 
 golden: venv ## Rewrite the golden files; read the difference before you commit it
 	@BIZOPS_GOLDEN=write $(BIN)/python -m pytest -q tests/unit tests/docs -k golden $(PYTEST)
@@ -97,7 +101,7 @@ drills: venv ## Do harm to servers of its own and to workers, count, and write d
 	@$(BIN)/python -m drills --page docs/drills.md $(DRILLS)
 
 soak: stack-tests ## Many more kills and random topologies than `make test` has time for
-	@SOAK=1 $(BIN)/python -m pytest -q tests/e2e $(PYTEST)
+	@SOAK=1 $(BIN)/python -m pytest -q -m 'not cluster' tests/e2e $(PYTEST)
 
 e2e-llm: venv ## Let an agent ask a small real model, offline; downloads 200 MB once
 	@$(BIN)/python -m stack start --with smollm2

@@ -1,4 +1,4 @@
-"""``python -m stack start|status|logs|stop|reset|image|push``."""
+"""``python -m stack start|status|logs|stop|reset|image|push|nodes``."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from stack.errors import StackError
+from stack.nodes.commands import add_parser as add_nodes_parser
+from stack.nodes.commands import run as run_nodes
 from stack.settings import describe_settings, load_settings
 from stack.state import open_state
 
@@ -51,6 +53,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     push.add_argument(
         "--registry", default="", metavar="HOST/PATH", help="else the stack's own registry"
     )
+    add_nodes_parser(commands)
     return parser.parse_args(arguments)
 
 
@@ -84,6 +87,8 @@ def _do(options: argparse.Namespace, settings: Settings, state: State) -> int:
         rows = observe(settings)
         render(rows)
         return 0 if all(row.is_healthy for row in rows) else 1
+    if options.command == "nodes":
+        return run_nodes(options, state)
     if options.command == "logs":
         from stack.logs import show_logs  # noqa: PLC0415
 
