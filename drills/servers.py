@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 import redis
 import requests
 
-from stack.settings import Settings
+from stack.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 PREFIX = "drills-"
 FIRST_PORT = 24000
@@ -87,36 +87,51 @@ FIRST = Servers(
 BROKERS = ("kafka-1", "kafka-2", "kafka-3")
 
 
-@contextmanager
-def second_stack(*, is_kept: bool) -> Iterator[Servers]:
-    """Start a stack beside the first one, and remove it with its data unless it `is_kept`."""
+def describe_stack(prefix: str, first_port: int, **settings: str) -> dict[str, str]:
+    """Give the environment of a stack beside the first one, with ports from `first_port` on.
+
+    `settings` are some of the stack's own by name, such as `kafka_version`.
+    """
     names = [field.name for field in dataclasses.fields(Settings) if field.name.endswith("_port")]
-    ports = {
-        name: os.environ.get(f"BIZOPS_STACK_{name.upper()}", str(number))
-        for number, name in enumerate(names, FIRST_PORT)
-    }
-    environment = {
-        **os.environ,
-        "XDG_STATE_HOME": str(Path.home() / ".local" / "state" / "bizops-drills"),
-        "BIZOPS_STACK_PREFIX": PREFIX,
-        "BIZOPS_STACK_NETWORK": f"{PREFIX}network",
-        **{f"BIZOPS_STACK_{name.upper()}": port for name, port in ports.items()},
+    ports = {name: str(number) for number, name in enumerate(names, first_port)}
+    chosen = {"prefix": prefix, "network": f"{prefix}network", **ports, **settings}
+    state = Path.home() / ".local" / "state" / f"bizops-{prefix.strip('-')}"
+    return {
+        "XDG_STATE_HOME": str(state),
+        **{f"BIZOPS_STACK_{name.upper()}": value for name, value in chosen.items()},
+        # Each port may be set as for the first stack.
+        **{name: value for name, value in os.environ.items() if name.startswith("BIZOPS_STACK_")},
     }
 
-    def call(command: str) -> None:
-        subprocess.run([sys.executable, "-m", "stack", command], env=environment, check=True)
+
+@contextmanager
+def started(environment: Mapping[str, str], *extra: str, is_kept: bool = False) -> Iterator[None]:
+    """Start the stack that an environment describes, and remove it with its data unless it `is_kept`."""
+
+    def call(*command: str) -> None:
+        words = [sys.executable, "-m", "stack", *command]
+        subprocess.run(words, env={**os.environ, **environment}, check=True)
 
     try:
-        call("start")
-        brokers = (f"{HOST}:{ports[f'kafka_{number}_port']}" for number in (1, 2, 3))
-        yield Servers(
-            prefix=PREFIX,
-            rabbitmq_port=int(ports["rabbitmq_port"]),
-            management=f"http://{HOST}:{ports['rabbitmq_management_port']}",
-            kafka=",".join(brokers),
-            redis_url=f"redis://{HOST}:{ports['redis_port']}/9",
-            model=f"http://{HOST}:{ports['llm_port']}/v1",
-        )
+        call("start", *(word for part in extra for word in ("--with", part)))
+        yield
     finally:
         if not is_kept:
             call("reset")
+
+
+@contextmanager
+def second_stack(*, is_kept: bool) -> Iterator[Servers]:
+    """Start a stack beside the first one, and remove it with its data unless it `is_kept`."""
+    environment = describe_stack(PREFIX, FIRST_PORT)
+    with started(environment, is_kept=is_kept):
+        settings = load_settings(environment)
+        brokers = (settings.kafka_1_port, settings.kafka_2_port, settings.kafka_3_port)
+        yield Servers(
+            prefix=PREFIX,
+            rabbitmq_port=settings.rabbitmq_port,
+            management=f"http://{HOST}:{settings.rabbitmq_management_port}",
+            kafka=",".join(f"{HOST}:{port}" for port in brokers),
+            redis_url=f"redis://{HOST}:{settings.redis_port}/9",
+            model=f"http://{HOST}:{settings.llm_port}/v1",
+        )

@@ -1,0 +1,122 @@
+"""What is promised of a command while members are away, and which promises a run broke. Pure."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from drills.cluster.command import BEYOND, DEADLINE
+from drills.cluster.harm import Harm
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from drills.cluster.command import Said
+    from drills.cluster.state import State
+
+REMOVERS = frozenset({"prune", "destroy"})
+READERS = frozenset({"plan", "drift"})
+_MAKES_OR_REMOVES = frozenset({"+", "-", "-/+"})
+_DESTROYED = re.compile(r"^ *✓ (\S+) +destroyed", re.MULTILINE)
+_UNREADABLE = re.compile(r"not readable|(?:no|without an?|lost its) (?:majority|quorum)")
+_CRASH = re.compile(r"Traceback \(most recent|failed in a way it should not")
+MISUSE = re.compile(r"No such option|unexpected extra argument")
+"""What a drill that calls a command wrongly is told: it would look like a refusal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """`codes` are the exit codes that tell the truth. `names` says that the member has to be named.
+
+    `writes` says that the command may change something. `words_do` says that a reader may also end well where it
+    says that the state of the cluster is not readable. `reports` are marks and kinds that tell the truth besides.
+    """
+
+    codes: frozenset[int]
+    names: bool = False
+    writes: bool = False
+    words_do: bool = False
+    reports: frozenset[str] = frozenset()
+
+
+def usual(command: str, harm: Harm, gone: int) -> Expected:
+    """Give what holds on all three systems while so many of three members are gone."""
+    is_known = harm is not Harm.FREEZE
+    if gone > 1:
+        codes = frozenset({3}) if command in READERS else frozenset({1, 3})
+        return Expected(codes, words_do=command in READERS)
+    if command in REMOVERS:
+        return Expected(frozenset({1} if is_known else {1, 3}), names=is_known)
+    if command == "apply":
+        # Nobody can know of one that froze a moment ago: it may fail, and has to say so.
+        return Expected(frozenset({0} if is_known else {0, 1, 3}), writes=True)
+    return Expected(frozenset({0} if is_known else {0, 3}), names=is_known)
+
+
+def broken(
+    command: str, said: Said, expected: Expected, member: Sequence[str], before: State
+) -> list[str]:
+    """Say which promises a run broke by what it said. `before` was there; `member` is how its name may be written."""
+    found = []
+    if said.seconds > DEADLINE + BEYOND:
+        found.append(f"took {said.seconds:.0f} s, allowed are {DEADLINE + BEYOND:.0f}")
+    if _CRASH.search(said.text):
+        found.append("it crashed")
+    says_unreadable = expected.words_do and _UNREADABLE.search(said.text)
+    if said.code not in expected.codes and not says_unreadable:
+        allowed = " or ".join(map(str, sorted(expected.codes)))
+        found.append(f"exit {said.code}, expected {allowed}")
+    if expected.names and said.code != 3 and not any(name in said.text for name in member):  # noqa: PLR2004 - exit code
+        found.append("does not name who is away")
+    if command in READERS:
+        found += _misread(said, expected, before)
+    if not expected.writes:
+        gone = sorted(set(_DESTROYED.findall(said.text)) & before.objects)
+        found += [f"says that {address} is destroyed" for address in gone]
+    return found
+
+
+def _misread(said: Said, expected: Expected, before: State) -> list[str]:
+    """Find what a plan or a drift report says of what is there, and is not so."""
+    found = []
+    for mark, address in sorted(said.planned):
+        if mark in expected.reports:
+            continue
+        if address in before.objects or mark not in _MAKES_OR_REMOVES:
+            found.append(f"plans {mark} {address}")
+    for kind, address in sorted(said.drifted):
+        if kind == "NOT READ" or kind in expected.reports:
+            continue
+        if address in before.objects or kind != "MISSING":
+            found.append(f"reports {kind} {address}")
+    return found
+
+
+def changed(before: State, after: State) -> list[str]:
+    """Say what was written between two states where nothing should have been."""
+    found = lost(before, after)
+    found += [f"made {address}" for address in sorted(after.objects - before.objects)]
+    names = sorted({*before.settings, *after.settings})
+    found += [
+        f"wrote {name}" for name in names if before.settings.get(name) != after.settings.get(name)
+    ]
+    return found
+
+
+def lost(before: State, after: State) -> list[str]:
+    """Say what was there and is not any more, and what is there twice."""
+    found = [f"lost {address}" for address in sorted(before.objects - after.objects)]
+    for name, number in sorted(before.contents.items()):
+        if name in after.contents and after.contents[name] != number:
+            found.append(f"{name} holds {after.contents[name]}, put in were {number}")
+        elif after.contents and name not in after.contents:
+            found.append(f"{name} is not counted any more")
+    return [*found, *(f"twice: {double}" for double in after.doubles)]
+
+
+def without(state: State, prefix: str) -> State:
+    """Give a state without the objects of a kind that is not shown while members are away."""
+    objects = frozenset(address for address in state.objects if not address.startswith(prefix))
+    return dataclasses.replace(state, objects=objects)
