@@ -9,7 +9,7 @@ RIVALS := $(VENV)/rivals/.ready
 WORKERS ?= 4
 
 .PHONY: help demo test slow venv stack stack-status stack-logs stack-stop stack-reset \
-        lint types layers format unit integration golden docs bench drills soak e2e-llm pins clean image push
+        lint types layers format unit integration golden docs bench drills drills-cluster soak e2e-llm pins clean image push
 
 help: ## List the verbs
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -22,9 +22,10 @@ test: venv lint types layers stack-tests ## Check everything, against the real s
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m 'not disruptive and not cluster' $(PYTEST)
 	@$(BIN)/python -m pytest -q -m 'disruptive and not cluster' $(PYTEST)
 
-slow: stack-tests ## Check what takes longer than `make test`: clusters that get broken, and `make soak`
+slow: stack-tests ## Check what takes longer than `make test`: clusters that get broken, `make soak`, `make drills-cluster`
 	@$(BIN)/python -m pytest -q -m cluster $(PYTEST)
 	@$(MAKE) soak
+	@$(MAKE) drills-cluster
 
 venv: $(READY) ## Make .venv with the pinned dependencies
 
@@ -99,6 +100,9 @@ $(RIVALS): benchmarks/constraints.txt | $(READY)
 
 drills: venv ## Do harm to servers of its own and to workers, count, and write docs/drills.md
 	@$(BIN)/python -m drills --page docs/drills.md $(DRILLS)
+
+drills-cluster: venv ## Kill, freeze and cut off members of clusters under the command line, and write docs/drills-cluster.md
+	@$(BIN)/python -m drills.cluster --page docs/drills-cluster.md $(DRILLS)
 
 soak: stack-tests ## Many more kills and random topologies than `make test` has time for
 	@SOAK=1 $(BIN)/python -m pytest -q -m 'not cluster' tests/e2e $(PYTEST)

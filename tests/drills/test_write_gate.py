@@ -1,0 +1,58 @@
+"""The gate strikes at the write that it is told, not at the lock, and loses only the answer that it should."""
+
+from __future__ import annotations
+
+import pytest
+import requests
+
+from drills.cluster.writes import WriteGate
+
+pytestmark = pytest.mark.integration
+
+MANAGEMENT = "http://127.0.0.1:15672"
+LOGIN = ("guest", "guest")
+
+
+def put(url: str, vhost: str, name: str) -> int:
+    address = f"{url}/api/queues/{vhost}/{name}"
+    answer = requests.put(address, auth=LOGIN, json={"durable": True}, timeout=30)
+    return answer.status_code
+
+
+def names(url: str, vhost: str) -> set[str]:
+    found = requests.get(f"{url}/api/queues/{vhost}", auth=LOGIN, timeout=30).json()
+    return {queue["name"] for queue in found}
+
+
+@pytest.mark.parametrize(
+    ("is_forwarded", "there"), [(True, {"first", "second"}), (False, {"first"})]
+)
+def test_the_second_write_gets_no_answer(
+    empty_vhost: str, *, is_forwarded: bool, there: set[str]
+) -> None:
+    struck: list[set[str]] = []
+    with WriteGate(
+        MANAGEMENT,
+        MANAGEMENT,
+        1,
+        lambda: struck.append(names(MANAGEMENT, empty_vhost)),
+        is_forwarded=is_forwarded,
+    ) as gate:
+        assert put(gate.url, empty_vhost, "bizops.lock.x") == 201
+        assert put(gate.url, empty_vhost, "first") == 201
+        assert not gate.has_struck
+        with pytest.raises(requests.ConnectionError):
+            put(gate.url, empty_vhost, "second")
+        assert gate.has_struck
+        assert struck == [{"bizops.lock.x", *there}]
+        assert names(gate.url, empty_vhost) == {"bizops.lock.x", *there}
+        assert put(gate.url, empty_vhost, "third") == 201
+
+
+def test_after_the_strike_it_goes_on_with_the_other_address(empty_vhost: str) -> None:
+    with WriteGate(MANAGEMENT, "http://127.0.0.1:1", 0, lambda: None, is_forwarded=True) as gate:
+        for _ in range(2):
+            with pytest.raises(requests.ConnectionError):
+                put(gate.url, empty_vhost, "any")
+        assert names(MANAGEMENT, empty_vhost) == {"any"}
+        assert gate.writes == 2

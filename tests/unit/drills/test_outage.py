@@ -1,0 +1,164 @@
+"""An outage finds a bizops that breaks a promise: the situations, files and comparisons are those that see it."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from drills.cluster.command import Said
+from drills.cluster.harm import Harm
+from drills.cluster.outage import Outage
+from drills.cluster.promises import Expected, usual
+from drills.cluster.state import DrillError, State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from drills.cluster.outage import Row
+
+NAMES = ("n1", "n2", "n3")
+WHOLE = State(frozenset({"x.queue/near", "x.queue/far"}), {"ttl": "1h"}, {"far": 5})
+CHANGED = dataclasses.replace(WHOLE, settings={"ttl": "2h"})
+
+
+class Cluster:
+    """Three members in memory, and a command line that keeps every promise but what `careless` does."""
+
+    system = "x"
+
+    def __init__(self, careless: Callable[[Cluster, str], Said | None] = lambda *_: None) -> None:
+        self.gone: list[str] = []
+        self.now = WHOLE
+        self.names = NAMES
+        self._careless = careless
+
+    @property
+    def line(self) -> Any:
+        return self
+
+    @property
+    def members(self) -> Any:
+        return self
+
+    def run(self, command: str, *overlays: str, extra: Sequence[str] = ()) -> Said:
+        del overlays, extra
+        if (said := self._careless(self, command)) is not None:
+            return said
+        warning = f"warning: x: {', '.join(self.gone)} is down\n" if self.gone else ""
+        if len(self.gone) > 1:
+            return Said(3, 1.0, "", "error: x: no majority\n")
+        if command in {"prune", "destroy"}:
+            return Said(1, 1.0, "", f"{warning}error: refused\n")
+        if command == "apply":
+            self.now = CHANGED
+        return Said(0, 1.0, "No changes: drill matches the live systems.\n", warning)
+
+    def harm(self, name: str, harm: Harm) -> None:
+        del harm
+        self.gone.append(name)
+
+    def heal(self) -> None:
+        self.gone.clear()
+
+    def state(self, *, counts: bool = False) -> State:
+        return self.now if counts else dataclasses.replace(self.now, contents={})
+
+    def expected(self, command: str, harm: Harm, gone: int) -> Expected:
+        return usual(command, harm, gone)
+
+    def versions(self) -> str:
+        return "x"
+
+    def reset(self) -> None: ...
+    def prepare(self, harm: Harm) -> None: ...
+    def wait_for_loss(self, name: str, harm: Harm) -> None: ...
+    def wait_until_whole(self) -> None: ...
+
+
+def drill(cluster: Cluster, harm: Harm = Harm.KILL) -> list[Row]:
+    rows: list[Row] = []
+    Outage(cluster, harm, rows.append).run()
+    return rows
+
+
+def test_who_keeps_every_promise_gets_no_red_row_and_is_healed() -> None:
+    cluster = Cluster()
+    rows = drill(cluster)
+    assert [row.broken for row in rows] == [()] * 11
+    assert [row.situation for row in rows[::5]] == [
+        "n3 killed",
+        "n3 and n2 killed",
+        "all back (killed)",
+    ]
+    assert cluster.gone == []
+
+
+def loses(cluster: Cluster, command: str) -> Said | None:
+    """Say that it refuses to destroy, and destroy."""
+    if command == "destroy":
+        cluster.now = dataclasses.replace(cluster.now, objects=frozenset({"x.queue/near"}))
+    return None
+
+
+def writes_without_a_majority(cluster: Cluster, command: str) -> Said | None:
+    """Fail, and leave half of it."""
+    if command == "apply" and len(cluster.gone) == 2:
+        cluster.now = dataclasses.replace(cluster.now, settings={"ttl": "3h"})
+    return None
+
+
+def drops_messages(cluster: Cluster, command: str) -> Said | None:
+    """Lose what lies on the member that is away; it is seen when it is back."""
+    if command == "prune":
+        cluster.now = dataclasses.replace(cluster.now, contents={"far": 0})
+    return None
+
+
+def never_converges(cluster: Cluster, command: str) -> Said | None:
+    """Plan the same thing again and again."""
+    if command == "plan" and not cluster.gone:
+        return Said(0, 1.0, "  ~ x.queue/near\n\nPlan: 0 to add, 1 to change, 0 to destroy.\n", "")
+    return None
+
+
+def refuses_to_apply_afterwards(_: Cluster, command: str) -> Said | None:
+    """Never apply."""
+    return Said(1, 1.0, "", "error: no\n") if command == "apply" else None
+
+
+@pytest.mark.parametrize(
+    ("careless", "situation", "command", "what"),
+    [
+        (loses, "n3 killed", "destroy", "lost x.queue/far"),
+        (writes_without_a_majority, "n3 and n2 killed", "apply", "wrote ttl"),
+        (drops_messages, "all back (killed)", "plan", "far holds 0, put in were 5"),
+        (
+            never_converges,
+            "all back (killed)",
+            "plan",
+            "the plan is not empty: [('~', 'x.queue/near')]",
+        ),
+        (
+            refuses_to_apply_afterwards,
+            "all back (killed)",
+            "plan",
+            "the next apply ended with 1: error: no",
+        ),
+    ],
+)
+def test_a_careless_one_is_found(
+    careless: Callable[[Cluster, str], Said | None], situation: str, command: str, what: str
+) -> None:
+    rows = drill(Cluster(careless))
+    (row,) = [row for row in rows if (row.situation, row.command) == (situation, command)]
+    assert what in row.broken
+
+
+def test_a_command_that_is_called_wrongly_proves_nothing() -> None:
+    def misused(_: Cluster, command: str) -> Said | None:
+        return Said(1, 1.0, "", "error: No such option: --x\n") if command == "destroy" else None
+
+    with pytest.raises(DrillError):
+        drill(Cluster(misused))
