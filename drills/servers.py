@@ -105,15 +105,18 @@ def describe_stack(prefix: str, first_port: int, **settings: str) -> dict[str, s
 
 
 @contextmanager
-def started(environment: Mapping[str, str], *extra: str, is_kept: bool = False) -> Iterator[None]:
-    """Start the stack that an environment describes, and remove it with its data unless it `is_kept`."""
+def started(environment: Mapping[str, str], *only: str, is_kept: bool = False) -> Iterator[None]:
+    """Start the stack that an environment describes, or `only` some parts of it.
+
+    It is removed with its data afterwards, unless it `is_kept`.
+    """
 
     def call(*command: str) -> None:
         words = [sys.executable, "-m", "stack", *command]
         subprocess.run(words, env={**os.environ, **environment}, check=True)
 
     try:
-        call("start", *(word for part in extra for word in ("--with", part)))
+        call("start", *(word for part in only for word in ("--only", part)))
         yield
     finally:
         if not is_kept:

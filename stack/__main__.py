@@ -40,6 +40,14 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         metavar="PARTS",
         help="also these parts, with commas or spaces between",
     )
+    start.add_argument(
+        "--only",
+        action="extend",
+        type=_split,
+        default=[],
+        metavar="PARTS",
+        help="no parts but these",
+    )
     commands.add_parser("status", help="each part, its address, version and health; 1 if not well")
     logs = commands.add_parser("logs", help="logs of a part or of a step")
     logs.add_argument("name", nargs="?", default="", help="a part or a step; all parts without it")
@@ -105,7 +113,9 @@ def _change(options: argparse.Namespace, settings: Settings, state: State) -> in
     try:
         with state.lock(lambda pid: report.say(f"waiting for another call (pid {pid})")):
             if options.command == "start":
-                lifecycle.Start(settings, state, report).start(tuple(options.extra))
+                lifecycle.Start(settings, state, report).start(
+                    tuple(options.extra), tuple(options.only)
+                )
                 report.say("the stack is up")
             elif options.command == "stop":
                 lifecycle.stop(settings, state, report)

@@ -58,12 +58,12 @@ class Start:
         self._report = report
         self._debian = RootFileSystems(state, report)
 
-    def start(self, extra: tuple[str, ...] = ()) -> None:
-        """Bring up engine, swarm, network and every part, healthy; raises StackError.
+    def start(self, extra: tuple[str, ...] = (), only: tuple[str, ...] = ()) -> None:
+        """Bring up engine, swarm, network and the parts of `plan_parts`, healthy; raises StackError.
 
         What is up already is left untouched.
         """
-        parts = plan_parts(self._settings, extra)
+        parts = plan_parts(self._settings, extra, only)
         with self._report.step("engine", "answers") as step:
             client = ensure_engine(self._state, step, lambda: self._debian.begin(TRIXIE, step))
         check_names(client, parts)

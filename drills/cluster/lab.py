@@ -55,7 +55,7 @@ def _rabbitmq(version: str) -> Iterator[Subject]:
 @contextmanager
 def _kafka(_: str) -> Iterator[Subject]:
     environment = describe_stack(PREFIX, FIRST_PORT)
-    with started(environment):
+    with started(environment, *(f"kafka-{number}" for number in range(1, BROKERS + 1))):
         settings = load_settings(environment)
         servers = list_servers(settings)
         members = {f"broker {n}": servers[f"kafka-{n}"] for n in range(1, BROKERS + 1)}

@@ -17,19 +17,23 @@ if TYPE_CHECKING:
 __all__ = ["Image", "Part", "base_image", "list_parts", "plan_parts"]
 
 
-def plan_parts(settings: Settings, extra: tuple[str, ...] = ()) -> tuple[Part, ...]:
-    """Give the parts to start: all that are not optional, and the optional ones in ``extra``.
+def plan_parts(
+    settings: Settings, extra: tuple[str, ...] = (), only: tuple[str, ...] = ()
+) -> tuple[Part, ...]:
+    """Give the parts to start: all that are not optional and those in ``extra``, or those in ``only`` alone.
 
-    A cluster is asked for as a whole, by its name. Raises StackError when ``extra`` names nothing.
+    A cluster is asked for as a whole, by its name. Raises StackError when one of these names nothing.
     """
     parts = list_parts(settings)
     names = list(dict.fromkeys(part.cluster or part.name for part in parts))
-    unknown = sorted(set(extra) - set(names))
+    unknown = sorted({*extra, *only} - set(names))
     if unknown:
         message = f"there is no part called {', '.join(unknown)}"
         raise StackError(message, f"the parts are {', '.join(names)}")
     return tuple(
-        part for part in parts if not part.is_optional or (part.cluster or part.name) in extra
+        part
+        for part in parts
+        if (part.cluster or part.name) in {*extra, *only} or not (only or part.is_optional)
     )
 
 
