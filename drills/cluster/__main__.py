@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import signal
+import subprocess
 import sys
 import time
 from functools import partial
@@ -44,6 +45,14 @@ class Run:
         self.rows.append(row)
         print(line(row), flush=True)
 
+    def open_and_drill(self, system: str, options: argparse.Namespace) -> None:
+        """Start the cluster of a system, and drill it; one that does not start is a fault."""
+        try:
+            with opened(system, options.rabbitmq_version, is_kept=options.keep) as subject:
+                self.drill(subject, options.drill)
+        except (StackError, UnreadableError, subprocess.CalledProcessError) as error:
+            self._fail(f"{system} did not start: {error}")
+
     def drill(self, subject: Subject, chosen: str) -> None:
         """Drill a system with each harm and in the middle of an apply, or do one of DRILLS."""
         self.servers.append(subject.versions())
@@ -52,8 +61,12 @@ class Run:
                 try:
                     do()
                 except (DrillError, UnreadableError, StackError) as error:
-                    self.faults.append(f"{subject.system}, {name}: {error}")
-                    print(f"BAD {self.faults[-1]}", flush=True)
+                    self._fail(f"{subject.system}, {name}: {error}")
+                    subject.members.heal()
+
+    def _fail(self, fault: str) -> None:
+        self.faults.append(fault)
+        print(f"BAD {fault}", flush=True)
 
     def _drills(self, subject: Subject) -> Mapping[str, Callable[[], None]]:
         harms = {harm.name.lower(): Outage(subject, harm, self.tell).run for harm in Harm}
@@ -70,14 +83,14 @@ def main(arguments: list[str]) -> int:
     parser.add_argument(
         "--rabbitmq-version", default="4.0", help="as the stack has it, such as 4.3"
     )
+    parser.add_argument("--keep", action="store_true", help="let the clusters stand afterwards")
     parser.add_argument("--page", type=Path, help="write the table there, as a document")
     options = parser.parse_args(arguments)
     # What was started is removed then, too.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     run, begun = Run(), time.monotonic()
     for system in [options.only] if options.only else SYSTEMS:
-        with opened(system, options.rabbitmq_version) as subject:
-            run.drill(subject, options.drill)
+        run.open_and_drill(system, options)
     seconds = time.monotonic() - begun
     if options.page:
         options.page.write_text(page(run.rows, run.faults, run.servers, seconds), encoding="utf-8")

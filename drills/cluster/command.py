@@ -35,6 +35,7 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
 }
 _PLANNED = re.compile(r"^  (\+|-|~|-/\+|!|\?|\*) ([a-z]+\.[a-z]+/\S+)", re.MULTILINE)
 _DRIFTED = re.compile(r"^([A-Z]+(?: READ)?) +([a-z]+\.[a-z]+/\S+|[a-z]+:)", re.MULTILINE)
+_DESTROYED = re.compile(r"^ *✓ (\S+) +destroyed", re.MULTILINE)
 _SUMMARY = re.compile(r"^(?:Plan:|Apply:|Destroy:|No changes|Drift:|No drift).*", re.MULTILINE)
 
 
@@ -63,9 +64,9 @@ class Said:
         return frozenset(_DRIFTED.findall(self.out))
 
     @property
-    def is_readable(self) -> bool:
-        """Whether it answers what was asked: it does not say that something was not read."""
-        return self.code not in {None, 3} and "not read" not in self.text.lower()
+    def destroyed(self) -> frozenset[str]:
+        """The addresses that it says to have destroyed."""
+        return frozenset(_DESTROYED.findall(self.text))
 
     def words(self, names: Sequence[str] = ()) -> str:
         """Give the lines that tell the most: what names a member, the error, the summary."""

@@ -32,17 +32,22 @@ ENGINE = "28.5"
 
 
 @contextmanager
-def opened(system: str, rabbitmq_version: str) -> Iterator[Subject]:
-    """Start the cluster of a system, and remove it with its data."""
-    start = {"rabbitmq": _rabbitmq, "kafka": _kafka, "swarm": _swarm}[system]
-    with start(rabbitmq_version) as subject:
+def opened(system: str, rabbitmq_version: str, *, is_kept: bool) -> Iterator[Subject]:
+    """Start the cluster of a system, and remove it with its data unless it `is_kept`."""
+    if system == "swarm":
+        start = _swarm(is_kept=is_kept)
+    elif system == "kafka":
+        start = _kafka(is_kept=is_kept)
+    else:
+        start = _rabbitmq(rabbitmq_version, is_kept=is_kept)
+    with start as subject:
         yield subject
 
 
 @contextmanager
-def _rabbitmq(version: str) -> Iterator[Subject]:
+def _rabbitmq(version: str, *, is_kept: bool) -> Iterator[Subject]:
     environment = describe_stack(PREFIX, FIRST_PORT, rabbitmq_cluster_version=version)
-    with started(environment, "rabbitmq-cluster"):
+    with started(environment, "rabbitmq-cluster", is_kept=is_kept):
         servers = list_servers(load_settings(environment))
         nodes = [servers[f"rabbitmq-{number}"] for number in (1, 2, 3)]
         yield Rabbitmq(
@@ -53,9 +58,10 @@ def _rabbitmq(version: str) -> Iterator[Subject]:
 
 
 @contextmanager
-def _kafka(_: str) -> Iterator[Subject]:
+def _kafka(*, is_kept: bool) -> Iterator[Subject]:
     environment = describe_stack(PREFIX, FIRST_PORT)
-    with started(environment, *(f"kafka-{number}" for number in range(1, BROKERS + 1))):
+    parts = [f"kafka-{number}" for number in range(1, BROKERS + 1)]
+    with started(environment, *parts, is_kept=is_kept):
         settings = load_settings(environment)
         servers = list_servers(settings)
         members = {f"broker {n}": servers[f"kafka-{n}"] for n in range(1, BROKERS + 1)}
@@ -64,7 +70,7 @@ def _kafka(_: str) -> Iterator[Subject]:
 
 
 @contextmanager
-def _swarm(_: str) -> Iterator[Subject]:
+def _swarm(*, is_kept: bool) -> Iterator[Subject]:
     nodes = open_swarm(NODES, open_state(describe_stack(PREFIX, FIRST_PORT)))
     try:
         nodes.start(ENGINE, count=3, managers=3)
@@ -72,7 +78,8 @@ def _swarm(_: str) -> Iterator[Subject]:
         nodes.load(image)
         yield Swarm(nodes, image)
     finally:
-        nodes.stop()
+        if not is_kept:
+            nodes.stop()
 
 
 def _image() -> str:

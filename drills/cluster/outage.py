@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -40,21 +42,21 @@ class Outage:
         self._tell = tell
         self._gone: list[str] = []
         self._has_change = False
+        self._last = self._exists = State(frozenset(), {})
 
     def run(self) -> None:
         """Do it all; the members are healed whatever comes."""
         self._subject.reset()
         self._subject.prepare(self._harm)
         whole = self._subject.state(counts=True)
+        self._exists = whole
         try:
-            self._take_away()
-            for command in COMMANDS:
-                self._look(command, whole)
-            reached = self._state() or whole
-            self._take_away()
-            for command in COMMANDS:
-                self._look(command, reached)
+            for _ in range(2):
+                self._take_away()
+                for command in COMMANDS:
+                    self._look(command)
         finally:
+            self._gone.clear()
             self._subject.members.heal()
         self._subject.wait_until_whole()
         self._end(whole)
@@ -64,20 +66,40 @@ class Outage:
         self._subject.members.harm(name, self._harm)
         self._subject.wait_for_loss(name, self._harm)
         self._gone.append(name)
+        self._read()
 
-    def _look(self, command: str, before: State) -> None:
+    def _look(self, command: str) -> None:
         """Run a command, and judge it by what it says and by what was written."""
         expected = self._subject.expected(command, self._harm, len(self._gone))
         said = self._subject.line.run(command, *self._overlays(command))
         if MISUSE.search(said.text):
             raise DrillError(said.text)
-        found = broken(command, said, expected, self._gone, before)
-        after = self._state()
-        if after is not None:
-            found += lost(before, after) if self._may_write(command) else changed(before, after)
+        found = broken(command, said, expected, self._gone, self._exists)
+        before = self._last
+        self._read()
+        if command in REMOVERS and expected.writes and said.code == 0:
+            found += self._restore(said)
+        else:
+            found += (lost if expected.writes else changed)(before, self._last)
         if command == "apply" and len(self._gone) == 1:
             self._has_change = said.code == 0
         self._row(command, said, found)
+
+    def _read(self) -> None:
+        """Read what is there, and keep what was read before where nobody says it."""
+        with contextlib.suppress(UnreadableError):
+            self._last = self._subject.state()
+            objects = self._exists.objects | self._last.objects
+            self._exists = dataclasses.replace(self._exists, objects=objects)
+
+    def _restore(self, said: Said) -> list[str]:
+        """See that what a removal says to be gone is gone, and make it again."""
+        found = [f"{name} is still there" for name in said.destroyed & self._last.objects]
+        again = self._subject.line.run("apply", "change")
+        if again.code:
+            found.append(f"making it again ended with {again.code}: {again.words()}")
+        self._read()
+        return found
 
     def _overlays(self, command: str) -> tuple[str, ...]:
         """Choose the files: with a change on top, and one more while the majority is gone."""
@@ -87,29 +109,26 @@ class Outage:
             changes = ("change", "more") if command == "apply" else ("change",)
         return (*changes, "less") if command == "prune" else changes
 
-    def _may_write(self, command: str) -> bool:
-        """Tell whether writes are no fault; after the change of one outage it is there for the others."""
-        return len(self._gone) == 1 and (command == "apply" or command in REMOVERS)
-
     def _end(self, whole: State) -> None:
-        """All are back: nothing is lost or there twice, and the plan is empty."""
-        self._gone.clear()
+        """All are back: nothing is lost or there twice, nothing was written late, and the plan is empty."""
+        before = self._last
+        self._read()
         found = []
-        if not self._has_change:
+        if self._has_change:
+            # What was hidden with a member, as 3.10 hides bindings, is not made by its return.
+            known = before.objects | (self._exists.objects & self._last.objects)
+            found += changed(dataclasses.replace(before, objects=known), self._last)
+        else:
             said = self._subject.line.run("apply", "change")
             if said.code:
                 found.append(f"the next apply ended with {said.code}: {said.words()}")
         said = self._subject.line.run("plan", "change")
         if said.code or said.planned or "No changes" not in said.out:
             found.append(f"the plan is not empty: {sorted(said.planned)}")
-        found += lost(whole, self._subject.state(counts=True))
+        found += [
+            fault for fault in lost(whole, self._subject.state(counts=True)) if fault not in found
+        ]
         self._row("plan", said, found)
-
-    def _state(self) -> State | None:
-        try:
-            return self._subject.state()
-        except UnreadableError:
-            return None
 
     def _row(self, command: str, said: Said, found: list[str]) -> None:
         away = " and ".join(self._gone)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
 REMOVERS = frozenset({"prune", "destroy"})
 READERS = frozenset({"plan", "drift"})
 _MAKES_OR_REMOVES = frozenset({"+", "-", "-/+"})
-_DESTROYED = re.compile(r"^ *✓ (\S+) +destroyed", re.MULTILINE)
 _UNREADABLE = re.compile(r"not readable|(?:no|without an?|lost its) (?:majority|quorum)")
 _CRASH = re.compile(r"Traceback \(most recent|failed in a way it should not")
 MISUSE = re.compile(r"No such option|unexpected extra argument")
@@ -73,7 +71,7 @@ def broken(
     if command in READERS:
         found += _misread(said, expected, before)
     if not expected.writes:
-        gone = sorted(set(_DESTROYED.findall(said.text)) & before.objects)
+        gone = sorted(said.destroyed & before.objects)
         found += [f"says that {address} is destroyed" for address in gone]
     return found
 
@@ -114,9 +112,3 @@ def lost(before: State, after: State) -> list[str]:
         elif after.contents and name not in after.contents:
             found.append(f"{name} is not counted any more")
     return [*found, *(f"twice: {double}" for double in after.doubles)]
-
-
-def without(state: State, prefix: str) -> State:
-    """Give a state without the objects of a kind that is not shown while members are away."""
-    objects = frozenset(address for address in state.objects if not address.startswith(prefix))
-    return dataclasses.replace(state, objects=objects)

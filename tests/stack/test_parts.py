@@ -75,6 +75,7 @@ def test_an_unknown_part_is_refused_with_the_names_of_the_parts() -> None:
     assert "rabbitmq-39" in caught.value.message
     assert "rabbitmq-310" in caught.value.remedy
 
+
 def test_only_some_parts_may_be_asked_for_and_a_cluster_counts_as_one() -> None:
     parts = plan_parts(Settings(), only=("rabbitmq-cluster", "redis"))
     assert [part.name for part in parts] == ["redis", "rabbitmq-1", "rabbitmq-2", "rabbitmq-3"]
