@@ -9,7 +9,7 @@ RIVALS := $(VENV)/rivals/.ready
 WORKERS ?= 4
 
 .PHONY: help demo test slow venv stack stack-status stack-logs stack-stop stack-reset \
-        lint types layers format unit integration golden docs bench drills drills-cluster soak e2e-llm pins clean image push
+        lint types layers format unit integration golden docs bench drills drills-cluster matrix soak e2e-llm pins clean image push
 
 help: ## List the verbs
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -85,8 +85,9 @@ integration: stack-tests ## Run the tests that need the servers
 golden: venv ## Rewrite the golden files; read the difference before you commit it
 	@BIZOPS_GOLDEN=write $(BIN)/python -m pytest -q tests/unit tests/docs -k golden $(PYTEST)
 
-docs: venv ## Write docs/topology-reference.md from the models
+docs: venv ## Write docs/topology-reference.md from the models, docs/compatibility.md from the results
 	@$(BIN)/python -m docs.reference
+	@$(BIN)/python -m matrix --page
 
 bench: stack $(RIVALS) ## Measure, beside what the raw clients and other workers need in the same minute
 	@$(BIN)/python benchmarks/all.py
@@ -100,6 +101,10 @@ $(RIVALS): benchmarks/constraints.txt | $(READY)
 
 drills: venv ## Do harm to servers of its own and to workers, count, and write docs/drills.md
 	@$(BIN)/python -m drills --page docs/drills.md $(DRILLS)
+
+# ONLY chooses parts; FRESH=1 runs what has passed, too.
+matrix: venv ## Run the live suites on every version of the servers, and write docs/compatibility.md
+	@$(BIN)/python -m matrix --only '$(ONLY)' $(if $(FRESH),--fresh)
 
 drills-cluster: venv ## Kill, freeze and cut off members of clusters under the command line, and write docs/drills-cluster.md
 	@$(BIN)/python -m drills.cluster --page docs/drills-cluster.md $(DRILLS)

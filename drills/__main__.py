@@ -11,7 +11,7 @@ from drills.catalogue import DRILLS
 from drills.drill import run
 from drills.report import line, page
 from drills.room import apply
-from drills.servers import FIRST, second_stack
+from drills.servers import first_stack, second_stack
 
 
 def main(arguments: list[str]) -> int:
@@ -38,7 +38,11 @@ def main(arguments: list[str]) -> int:
             print(f"{drill.name:<36} {drill.what}")
         return 0
     rows = []
-    with nullcontext(FIRST) if options.short else second_stack(is_kept=options.keep) as servers:
+    with (
+        nullcontext(first_stack())
+        if options.short
+        else second_stack(is_kept=options.keep) as servers
+    ):
         apply(servers, "/", "kafka.*")
         versions = servers.versions()
         for drill in chosen:

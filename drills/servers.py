@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import redis
 import requests
 
+from stack.addresses import read_addresses
 from stack.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -76,31 +77,37 @@ class Servers:
         )
 
 
-FIRST = Servers(
-    prefix="",
-    rabbitmq_port=5672,
-    management=f"http://{HOST}:15672",
-    kafka=f"{HOST}:9092",
-    redis_url=f"redis://{HOST}:6379/9",
-    model=f"http://{HOST}:8089/v1",
-)
+def first_stack() -> Servers:
+    """Give the servers of the stack that the environment describes (`BIZOPS_STACK_...`); raises StackError."""
+    addresses = read_addresses(os.environ)
+    settings = load_settings(os.environ)
+    return Servers(
+        prefix=settings.prefix,
+        rabbitmq_port=addresses.amqp,
+        management=addresses.management,
+        kafka=addresses.bootstrap,
+        redis_url=f"{addresses.redis}/9",
+        model=f"http://{HOST}:{settings.llm_port}/v1",
+    )
+
+
 BROKERS = ("kafka-1", "kafka-2", "kafka-3")
 
 
 def describe_stack(prefix: str, first_port: int, **settings: str) -> dict[str, str]:
-    """Give the environment of a stack beside the first one, with ports from `first_port` on.
+    """Give the environment of a stack beside the first one, with ports from `first_port` on, or as BIZOPS_STACK_..._PORT say.
 
     `settings` are some of the stack's own by name, such as `kafka_version`.
     """
     names = [field.name for field in dataclasses.fields(Settings) if field.name.endswith("_port")]
-    ports = {name: str(number) for number, name in enumerate(names, first_port)}
+    ports = {
+        name: os.environ.get(f"BIZOPS_STACK_{name.upper()}", str(number))
+        for number, name in enumerate(names, first_port)
+    }
     chosen = {"prefix": prefix, "network": f"{prefix}network", **ports, **settings}
-    state = Path.home() / ".local" / "state" / f"bizops-{prefix.strip('-')}"
     return {
-        "XDG_STATE_HOME": str(state),
+        "XDG_STATE_HOME": str(Path.home() / ".local" / "state" / f"bizops-{prefix.strip('-')}"),
         **{f"BIZOPS_STACK_{name.upper()}": value for name, value in chosen.items()},
-        # Each port may be set as for the first stack.
-        **{name: value for name, value in os.environ.items() if name.startswith("BIZOPS_STACK_")},
     }
 
 

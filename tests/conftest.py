@@ -7,9 +7,11 @@ import os
 import socket
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pytest
 
+from stack.addresses import Addresses, read_addresses
 from stack.names import own_name
 
 if TYPE_CHECKING:
@@ -20,17 +22,19 @@ if TYPE_CHECKING:
 
 pytest.register_assert_rewrite("bizops.testing.contract", "bizops.testing.driving")
 
-SERVERS = {"RabbitMQ": 15672, "Kafka": 9092}
+ADDRESSES = read_addresses(os.environ)
+SERVERS = {"RabbitMQ": ADDRESSES.management, "Kafka": f"kafka://{ADDRESSES.bootstrap}"}
 
 
 def _missing() -> list[str]:
     """Name what does not listen on loopback; the engine is asked by the tests that need it."""
     missing = []
-    for name, port in SERVERS.items():
+    for name, url in SERVERS.items():
+        address = urlsplit(url)
         try:
-            socket.create_connection(("127.0.0.1", port), timeout=2).close()
+            socket.create_connection((address.hostname, address.port), timeout=2).close()
         except OSError:
-            missing.append(f"{name} on port {port}")
+            missing.append(f"{name} on port {address.port}")
     return missing
 
 
@@ -53,13 +57,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def management() -> Callable[..., Any]:
-    """Ask the management API of the local stack, past bizops."""
+    """Ask the management API of the broker, past bizops."""
     import requests  # noqa: PLC0415 - only where it is used
 
     def ask(method: str, path: str, body: Any = None) -> Any:
         answer = requests.request(
             method,
-            f"http://127.0.0.1:15672/api/{path}",
+            f"{ADDRESSES.management}/api/{path}",
             auth=("guest", "guest"),
             json=body,
             timeout=30,
@@ -79,14 +83,26 @@ def servers() -> dict[str, Server]:
 
 
 @pytest.fixture(scope="session")
+def addresses() -> Addresses:
+    """Give where the servers of the stack answer."""
+    return ADDRESSES
+
+
+@pytest.fixture(scope="session")
+def rabbitmq(servers: dict[str, Server]) -> Server:
+    """Give the handle on the broker that the tests use."""
+    return servers[ADDRESSES.rabbitmq]
+
+
+@pytest.fixture(scope="session")
 def topics(tmp_path_factory: pytest.TempPathFactory) -> None:
     """The seed's topics, declared by bizops; by one test process at a time, for they are there for all."""
     from drills.room import apply  # noqa: PLC0415 - only where it is used
-    from drills.servers import FIRST  # noqa: PLC0415
+    from drills.servers import first_stack  # noqa: PLC0415
 
     with (tmp_path_factory.getbasetemp().parent / "topics.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        apply(FIRST, "/", "kafka.*")
+        apply(first_stack(), "/", "kafka.*")
 
 
 @pytest.fixture(scope="session")

@@ -75,6 +75,10 @@ class Node:
             message = f"nodes: the engine of {self.name} does not answer at {self.url}"
             raise StackError(message, "see its log", self.log) from error
 
+    def inside(self, *command: str) -> list[str]:
+        """Give the words that run a command of this machine in the node's network; raises StackError."""
+        return ["nsenter", f"--target={self._require_init()}", "--net", *command]
+
     def start(self) -> None:
         """Start it with the data that it had, unless it runs; ``wait`` tells when it answers."""
         if self._find_init() is not None:
@@ -161,13 +165,17 @@ class Node:
         return f"/{CGROUP}/{self.name}"
 
     def _signal_all(self, name: str) -> None:
+        pid = self._require_init()
+        # -1 is everything in the process namespace but its first process and the sender.
+        command = ["nsenter", f"--target={pid}", "--pid", "sh", "-c", f"kill -{name} -1"]
+        subprocess.run(command, check=True)
+
+    def _require_init(self) -> int:
         pid = self._find_init()
         if pid is None:
             message = f"nodes: {self.name} does not run"
             raise StackError(message, f"python -m stack nodes heal {self.number}")
-        # -1 is everything in the process namespace but its first process and the sender.
-        command = ["nsenter", f"--target={pid}", "--pid", "sh", "-c", f"kill -{name} -1"]
-        subprocess.run(command, check=True)
+        return pid
 
     def _find_parent(self) -> int | None:
         """Give the ``unshare`` that made the namespaces: the recorded process, if it is ours."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import subprocess
 import sys
 import urllib.request
@@ -13,6 +14,7 @@ import pytest
 
 from bizops import provider
 from bizops.provider import Options
+from stack.addresses import read_addresses
 from stack.names import own_name
 
 if TYPE_CHECKING:
@@ -22,14 +24,15 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.integration
 
-MANAGEMENT = "http://127.0.0.1:15672"
+ADDRESSES = read_addresses(os.environ)
+AMQP = f"amqp://127.0.0.1:{ADDRESSES.amqp}"
 PASSWORD = "not-the-password-81c3"
 TOPOLOGY = """\
 bizops: 1
 name: {name}
 connections:
-  rabbitmq: {{url: "${{RABBIT:-http://127.0.0.1:15672}}", username: guest, password: "${{PASSWORD:-guest}}"}}
-  kafka: {{bootstrap.servers: "${{KAFKA:-127.0.0.1:9092}}"}}
+  rabbitmq: {{url: "${{RABBIT:-{url}}}", amqp_url: "{amqp}", username: guest, password: "${{PASSWORD:-guest}}"}}
+  kafka: {{bootstrap.servers: "${{KAFKA:-{kafka}}}"}}
 rabbitmq:
   owns: {{queues: ["{name}_*"]}}
   queues:
@@ -47,7 +50,11 @@ class Real:
     def __init__(self, bench: Bench) -> None:
         self._bench = bench
         self.name = own_name()
-        (bench.folder / "bizops.yaml").write_text(TOPOLOGY.format(name=self.name))
+        (bench.folder / "bizops.yaml").write_text(
+            TOPOLOGY.format(
+                name=self.name, url=ADDRESSES.management, amqp=AMQP, kafka=ADDRESSES.bootstrap
+            )
+        )
 
     def call(self, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
         """Call bizops itself."""
@@ -64,7 +71,7 @@ class Real:
     def ask_rabbitmq(self, method: str, path: str, body: object = None) -> int:
         """Ask the management API and give the status."""
         request = urllib.request.Request(  # noqa: S310 - our own loopback URL
-            f"{MANAGEMENT}/api/{path}",
+            f"{ADDRESSES.management}/api/{path}",
             data=json.dumps(body).encode() if body is not None else None,
             method=method,
             headers={
@@ -110,7 +117,7 @@ def test_a_held_lock_is_waited_for_named_and_freed(real: Real) -> None:
     """Another holder keeps an apply away until the lock is freed; --lock=false goes past it."""
     rabbitmq = provider.definition("rabbitmq")
     connection = rabbitmq.connection.model_validate(
-        {"url": MANAGEMENT, "username": "guest", "password": "guest"}
+        {"url": ADDRESSES.management, "username": "guest", "password": "guest"}
     )
     connected = rabbitmq.connect(connection, rabbitmq.settings(), Options())
     lease = connected.lease(real.name, "somebody@elsewhere:1")

@@ -19,21 +19,23 @@ import requests
 import yaml
 
 from docs.pages import ROOT, tables
+from stack.addresses import read_addresses
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MANAGEMENT = os.environ.get("RABBITMQ_MANAGEMENT_URL", "http://127.0.0.1:15672")
-LOGIN = (os.environ.get("RABBITMQ_USER", "guest"), os.environ.get("RABBITMQ_PASS", "guest"))
+ADDRESSES = read_addresses(os.environ)
+MANAGEMENT = ADDRESSES.management
+LOGIN = ("guest", "guest")
 SYSTEMS: dict[str, dict[str, Any]] = {
-    "rabbitmq": {"url": MANAGEMENT, "username": LOGIN[0], "password": LOGIN[1]},
-    "kafka": {"bootstrap.servers": os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9092")},
+    "rabbitmq": {"url": MANAGEMENT, "amqp_url": f"amqp://127.0.0.1:{ADDRESSES.amqp}"},
+    "kafka": {"bootstrap.servers": ADDRESSES.bootstrap},
     "swarm": {},
 }
 PLURALS = {"queue": "queues", "topic": "topics", "service": "services"}
 DEFAULTS: dict[str, dict[str, Any]] = {
     "topic": {"partitions": 3, "replication_factor": 1},
-    "service": {"image": "127.0.0.1:5000/bizops/placeholder:1"},
+    "service": {"image": f"{ADDRESSES.registry}/bizops/placeholder:1"},
 }
 
 

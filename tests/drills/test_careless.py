@@ -9,7 +9,7 @@ import pytest
 from drills.catalogue import DRILLS
 from drills.drill import run
 from drills.report import line
-from drills.servers import FIRST
+from drills.servers import first_stack
 
 pytestmark = [
     pytest.mark.integration,
@@ -32,7 +32,7 @@ def test_a_drill_finds_a_careless_worker(carelessness: str, name: str, columns: 
     careless = dataclasses.replace(
         drill, settings={**drill.settings, "CARELESS": carelessness}, patience=15
     )
-    row = run(careless, FIRST, "tests.drills.careless")
+    row = run(careless, first_stack(), "tests.drills.careless")
     assert not row.fault, line(row)
     counts = dataclasses.asdict(row.counts)
     assert columns <= {column for column, number in counts.items() if number}, line(row)

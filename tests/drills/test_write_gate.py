@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 import requests
 
 from drills.cluster.writes import WriteGate
+from stack.addresses import read_addresses
 
 pytestmark = pytest.mark.integration
 
-MANAGEMENT = "http://127.0.0.1:15672"
+MANAGEMENT = read_addresses(os.environ).management
 LOGIN = ("guest", "guest")
 
 

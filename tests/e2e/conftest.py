@@ -14,14 +14,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from stack.addresses import Addresses, read_addresses
 from stack.names import own_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from stack.servers import Server
+
 ROOT = Path(__file__).parents[2]
 SEED = ROOT / "topology"
-PLACEHOLDER = "127.0.0.1:5000/bizops/placeholder"
+ADDRESSES = read_addresses(os.environ)
+PLACEHOLDER = f"{ADDRESSES.registry}/bizops/placeholder"
 PLACEHOLDERS = f"""
 swarm:
   service_defaults:
@@ -39,7 +43,7 @@ swarm:
 HEAD = """\
 bizops: 1
 name: TAG
-connections: {rabbitmq: {url: "${BROKER:-MANAGEMENT}"}, kafka: {bootstrap.servers: "127.0.0.1:9092"}}
+connections: {rabbitmq: {url: "${BROKER:-MANAGEMENT}", amqp_url: "AMQP"}, kafka: {bootstrap.servers: "BOOTSTRAP"}}
 rabbitmq:
   owns: {queues: [TAG_*]}
   exchanges: {TAG_dlx: {type: direct}}
@@ -71,7 +75,7 @@ class Shop:
     tag: str
     folder: Path
     env: dict[str, str] = field(default_factory=dict)
-    management: str = "http://127.0.0.1:15672"
+    addresses: Addresses = ADDRESSES
 
     @property
     def file(self) -> Path:
@@ -79,7 +83,10 @@ class Shop:
 
     def declare(self, text: str) -> None:
         """Write the file; `HEAD` in the text stands for the usual beginning, `TAG` for this test's own tag."""
-        text = text.replace("HEAD", HEAD.replace("MANAGEMENT", self.management))
+        head = HEAD.replace("MANAGEMENT", self.addresses.management)
+        head = head.replace("AMQP", f"amqp://127.0.0.1:{self.addresses.amqp}")
+        text = text.replace("HEAD", head.replace("BOOTSTRAP", self.addresses.bootstrap))
+        text = text.replace("PLACEHOLDER", PLACEHOLDER).replace("NETWORK", ADDRESSES.network)
         self.file.write_text(text.replace("TAG", self.tag))
 
     def command(self, verb: str, *args: str) -> list[str]:
@@ -87,7 +94,11 @@ class Shop:
 
     def environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("BIZOPS")}
-        return kept | {"NO_COLOR": "1", "COLUMNS": "120", "OPENAI_API_KEY": SECRET} | self.env
+        kept |= {"NO_COLOR": "1", "COLUMNS": "120", "OPENAI_API_KEY": SECRET}
+        # The seed topology asks for these.
+        kept["RABBITMQ_MANAGEMENT_URL"] = self.addresses.management
+        kept["KAFKA_BOOTSTRAP_SERVERS"] = self.addresses.bootstrap
+        return kept | self.env
 
     def run(self, verb: str, *args: str) -> Ran:
         """Run to the end; no terminal, nothing on standard input. One that takes too long says what it waits for."""
@@ -167,7 +178,8 @@ def seed(shop: Shop, tag: str) -> Shop:
     )
 
     def renamed(path: Path) -> str:
-        lines = path.read_text().splitlines(keepends=True)
+        text = path.read_text().replace("dokploy-network", "NETWORK")
+        lines = text.splitlines(keepends=True)
         return "".join(_tagged(line, tag, names) for line in lines)
 
     shop.declare(
@@ -209,20 +221,18 @@ def publish(management: Callable[..., Any]) -> Callable[[str, int], None]:
     return put
 
 
-def counted(queue: str, expected: int) -> int:
+@pytest.fixture
+def counted(rabbitmq: Server) -> Callable[[str, int], int]:
     """Give how many messages are ready, as soon as it is the expected number or after ten seconds."""
-    deadline = time.monotonic() + 10
-    while True:
-        listing = witness(
-            "docker", "exec", "rabbitmq", "rabbitmqctl", "-q", "list_queues", "name", "messages"
-        )
-        found = dict(line.split("\t") for line in listing.splitlines() if "\t" in line)
-        number = int(found[queue])
-        if number == expected or time.monotonic() > deadline:
-            return number
-        time.sleep(0.2)
 
+    def count(queue: str, expected: int) -> int:
+        deadline = time.monotonic() + 10
+        while True:
+            listing = rabbitmq.run("rabbitmqctl", "-q", "list_queues", "name", "messages")
+            found = dict(line.split("\t") for line in listing.splitlines() if "\t" in line)
+            number = int(found[queue])
+            if number == expected or time.monotonic() > deadline:
+                return number
+            time.sleep(0.2)
 
-@pytest.fixture(name="counted")
-def _counted() -> Callable[[str, int], int]:
-    return counted
+    return count

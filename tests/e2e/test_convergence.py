@@ -29,7 +29,7 @@ kafka:
 swarm:
   services:
     TAG-worker:
-      image: 127.0.0.1:5000/bizops/placeholder:1
+      image: PLACEHOLDER:1
       command: [sleep, infinity]
       environment: {QUEUE_NAME: TAG_q00}
       stop_grace_period: 1s
@@ -153,15 +153,13 @@ TOPIC = st.fixed_dictionaries(
 )
 SERVICE = st.fixed_dictionaries(
     {
-        "image": st.sampled_from(
-            ["127.0.0.1:5000/bizops/placeholder:1", "127.0.0.1:5000/bizops/placeholder:2"]
-        ),
+        "image": st.sampled_from(["PLACEHOLDER:1", "PLACEHOLDER:2"]),
         "deploy": st.just({"replicas": 0}),
     },
     optional={
         "command": st.sampled_from([["sleep", "infinity"], "sleep 60"]),
         "environment": st.sampled_from([{"A": "1"}, ["A=2", "B=x y"]]),
-        "networks": st.just(["dokploy-network"]),
+        "networks": st.just(["NETWORK"]),
         "stop_grace_period": st.sampled_from(["1s", "1m30s"]),
         "labels": st.just({"team": "shop"}),
     },
@@ -187,7 +185,7 @@ TOPOLOGY = st.fixed_dictionaries(
         ),
         "swarm": st.fixed_dictionaries(
             {
-                "networks": st.just({"dokploy-network": {"external": True}}),
+                "networks": st.just({"NETWORK": {"external": True}}),
                 "services": st.dictionaries(
                     st.sampled_from([f"TAG-s{i}" for i in range(3)]), SERVICE, max_size=2
                 ),
@@ -208,7 +206,7 @@ TOPOLOGY = st.fixed_dictionaries(
 @given(topology=TOPOLOGY)
 def test_after_apply_the_second_plan_is_empty(topology: dict[str, Any], shop: Any) -> None:
     """Whatever is declared: applied once, there is nothing left to do, and destroyed there is nothing left."""
-    connections = {"kafka": {"bootstrap.servers": "127.0.0.1:9092"}}
+    connections = {"kafka": {"bootstrap.servers": shop.addresses.bootstrap}}
     shop.declare(json.dumps({"bizops": 1, "name": "TAG", "connections": connections, **topology}))
 
     shop.apply()

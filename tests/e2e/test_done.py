@@ -18,12 +18,12 @@ kafka:
   topics:
     TAG.orders: {partitions: 3, replication_factor: 2, configs: {retention.ms: 7d}}
 swarm:
-  networks: {dokploy-network: {external: true}}
+  networks: {NETWORK: {external: true}}
   services:
     TAG-worker:
-      image: 127.0.0.1:5000/bizops/placeholder:1
+      image: PLACEHOLDER:1
       command: [sleep, infinity]
-      networks: [dokploy-network]
+      networks: [NETWORK]
       environment: {QUEUE_NAME: TAG_orders}
       stop_grace_period: 1s
       deploy: {replicas: 2}
@@ -31,46 +31,25 @@ swarm:
 
 
 def test_the_seed_topology_is_applied_and_the_systems_themselves_say_so(
-    seed: Any, witness: Any
+    seed: Any, witness: Any, rabbitmq: Any, servers: Any
 ) -> None:
     """22 queues and 5 for the workers, 13 topics, 3 services with 14 replicas; then nothing to do, and no drift."""
     seed.apply()
 
     tag = seed.tag
-    queues = witness(
-        "docker",
-        "exec",
-        "rabbitmq",
-        "rabbitmqctl",
-        "-q",
-        "list_queues",
-        "name",
-        "arguments",
-        "policy",
-    )
+    queues = rabbitmq.run("rabbitmqctl", "-q", "list_queues", "name", "arguments", "policy")
     mine = [line for line in queues.splitlines() if line.startswith((f"{tag}_", f"{tag}."))]
     assert len(mine) == 22 + 5
     orders = next(line for line in mine if line.startswith(f"{tag}_auto_orders\t"))
     assert '{"x-max-priority",10}' in orders
     assert f"bizops.{tag}." in orders
-    ttl = json.loads(
-        witness(
-            "docker",
-            "exec",
-            "rabbitmq",
-            "rabbitmqctl",
-            "-q",
-            "list_policies",
-            "--formatter",
-            "json",
-        )
-    )
+    ttl = json.loads(rabbitmq.run("rabbitmqctl", "-q", "list_policies", "--formatter", "json"))
     assert {3_600_000} == {
         json.loads(policy["definition"])["message-ttl"]
         for policy in ttl
         if policy["name"] == orders.split("\t")[-1]
     }
-    topics = witness("docker", "exec", "kafka-1", "kafka-topics", "--describe")
+    topics = servers["kafka-1"].run("kafka-topics", "--describe")
     described = [
         line
         for line in topics.splitlines()
@@ -113,7 +92,7 @@ def test_a_longer_ttl_is_one_change_in_place_that_loses_no_message(
 
 
 def test_drift_names_what_was_done_by_hand_and_apply_repairs_what_is_declared(
-    shop: Any, management: Any, witness: Any
+    shop: Any, management: Any, witness: Any, servers: Any
 ) -> None:
     """A lost binding, a stray queue, a scaled service, another retention: all four, and the stray only with --prune."""
     shop.declare(SMALL)
@@ -122,8 +101,8 @@ def test_drift_names_what_was_done_by_hand_and_apply_repairs_what_is_declared(
     management("DELETE", f"bindings/%2F/e/{tag}_dlx/q/{tag}_orders.dlq/{tag}_orders")
     management("PUT", f"queues/%2F/{tag}_stray", {"durable": True})
     witness("docker", "service", "scale", "--detach=false", f"{tag}-worker=1")
-    witness("docker", "exec", "kafka-1", "kafka-configs", "--alter", "--entity-type", "topics", "--entity-name",
-            f"{tag}.orders", "--add-config", "retention.ms=3600000")  # fmt: skip
+    servers["kafka-1"].run("kafka-configs", "--alter", "--entity-type", "topics", "--entity-name",
+                           f"{tag}.orders", "--add-config", "retention.ms=3600000")  # fmt: skip
 
     drifted = shop.run("drift")
 
@@ -203,13 +182,13 @@ def test_a_limit_that_would_drop_messages_is_refused_until_it_is_named(
 
 
 def test_a_service_without_our_label_is_refused_until_it_is_adopted(
-    shop: Any, witness: Any
+    shop: Any, witness: Any, addresses: Any
 ) -> None:
     """Adoption writes the label and restarts nothing."""
     name = f"{shop.tag}-worker"
-    witness("docker", "service", "create", "--detach=false", "--name", name, "--network", "dokploy-network",
+    witness("docker", "service", "create", "--detach=false", "--name", name, "--network", addresses.network,
             "--replicas", "2", "--env", f"QUEUE_NAME={shop.tag}_orders", "--stop-grace-period", "1s",
-            "--no-resolve-image", "127.0.0.1:5000/bizops/placeholder:1", "sleep", "infinity")  # fmt: skip
+            "--no-resolve-image", f"{addresses.registry}/bizops/placeholder:1", "sleep", "infinity")  # fmt: skip
     tasks = witness("docker", "service", "ps", "-q", name)
     try:
         shop.declare(SMALL)

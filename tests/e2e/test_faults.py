@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from typing import TYPE_CHECKING, Any
@@ -9,14 +10,18 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
+from stack.addresses import BROKER, read_addresses
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from stack.servers import Server
+
 pytestmark = pytest.mark.integration
 
-OLD = "rabbitmq-310"
-MANAGEMENT = "http://127.0.0.1:15673"
-EXCHANGES = f"{MANAGEMENT}/api/exchanges/%2F"
+SECOND = "rabbitmq-310"
+ADDRESSES = read_addresses({**os.environ, BROKER: SECOND})
+EXCHANGES = f"{ADDRESSES.management}/api/exchanges/%2F"
 TEXT = """\
 HEAD
 %s
@@ -27,17 +32,17 @@ kafka:
 
 
 @pytest.fixture
-def pause(witness: Any) -> Iterator[Any]:
+def pause(servers: dict[str, Server]) -> Iterator[Any]:
     """Pause the second RabbitMQ, which nobody else uses for long; always wake it in the end."""
     paused = []
 
     def put_to_sleep() -> None:
-        witness("docker", "pause", OLD)
-        paused.append(OLD)
+        servers[SECOND].pause()
+        paused.append(SECOND)
 
     def wake() -> None:
         while paused:
-            witness("docker", "unpause", paused.pop())
+            servers[paused.pop()].unpause()
 
     put_to_sleep.wake = wake  # type: ignore[attr-defined]
     yield put_to_sleep
@@ -47,7 +52,7 @@ def pause(witness: Any) -> Iterator[Any]:
 @pytest.mark.disruptive
 def test_a_broker_that_hangs_during_a_plan_is_one_clear_error(shop: Any, pause: Any) -> None:
     """It is told within the time-out, the other system is still compared, and nothing is created."""
-    shop.management = MANAGEMENT
+    shop.addresses = ADDRESSES
     shop.declare(TEXT)
     pause()
 
@@ -56,7 +61,7 @@ def test_a_broker_that_hangs_during_a_plan_is_one_clear_error(shop: Any, pause: 
     pause.wake()
 
     assert (3, 3) == (planned.code, drifted.code), planned.out + drifted.out
-    assert "127.0.0.1:15673" in planned.err
+    assert ADDRESSES.management in planned.err
     assert "+ rabbitmq" not in planned.out
     assert f"+ kafka.topic/{shop.tag}.t" in planned.out
     assert "NOT READ" in drifted.out
@@ -67,7 +72,7 @@ def test_a_broker_that_hangs_during_an_apply_fails_that_part_and_a_second_run_fi
     shop: Any, pause: Any
 ) -> None:
     """The apply ends by itself, exits 1, and says what is left."""
-    shop.management = MANAGEMENT
+    shop.addresses = ADDRESSES
     shop.declare(TEXT)
     begun = shop.start("apply", "--auto-approve", "-q", "--timeout", "2", "--lock=false")
     while f"{shop.tag}_dlx" not in requests.get(EXCHANGES, auth=("guest", "guest"), timeout=9).text:
@@ -80,7 +85,7 @@ def test_a_broker_that_hangs_during_an_apply_fails_that_part_and_a_second_run_fi
     pause.wake()
 
     assert begun.returncode == 1, out + err
-    assert "127.0.0.1:15673" in out + err
+    assert ADDRESSES.management in out + err
 
     shop.apply("--lock=false")
     assert shop.run("plan", "--detailed-exitcode").code == 0
@@ -95,13 +100,13 @@ rabbitmq:
 swarm:
   services:
     TAG-worker:
-      image: 127.0.0.1:5000/bizops/placeholder:1
+      image: PLACEHOLDER:1
       command: [sleep, infinity]
       stop_grace_period: 1s
       needs: [rabbitmq.queue/TAG_orders]
       deploy: {replicas: 1, update_config: {monitor: 20s}}
     TAG-later:
-      image: 127.0.0.1:5000/bizops/placeholder:1
+      image: PLACEHOLDER:1
       command: [sleep, infinity]
       stop_grace_period: 1s
       needs: [swarm.service/TAG-worker]
@@ -111,7 +116,7 @@ swarm:
 
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_stops_an_apply_in_order_and_it_says_what_is_left(
-    sent: signal.Signals, code: int, shop: Any, witness: Any
+    sent: signal.Signals, code: int, shop: Any, witness: Any, rabbitmq: Server
 ) -> None:
     """SIGINT finishes what is in flight, SIGTERM stops waiting; both start nothing more and free the lock."""
     shop.declare(SLOW)
@@ -126,6 +131,4 @@ def test_a_signal_stops_an_apply_in_order_and_it_says_what_is_left(
     assert begun.returncode == code, out + err
     assert f"{shop.tag}-later" in out + err
     assert f"{shop.tag}-later" not in witness("docker", "service", "ls", "--format", "{{.Name}}")
-    assert f"bizops.lock.{shop.tag}" not in witness(
-        "docker", "exec", "rabbitmq", "rabbitmqctl", "-q", "list_queues", "name"
-    )
+    assert f"bizops.lock.{shop.tag}" not in rabbitmq.run("rabbitmqctl", "-q", "list_queues", "name")

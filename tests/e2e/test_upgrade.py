@@ -39,7 +39,7 @@ swarm:
   networks: {TAG-net: {attachable: true}}
   services:
     TAG-worker:
-      image: 127.0.0.1:5000/bizops/placeholder:1
+      image: PLACEHOLDER:1
       command: [sleep, infinity]
       environment: {QUEUE_NAME: TAG_soon, TZ: UTC}
       networks: [TAG-net]
@@ -170,7 +170,7 @@ HEAD
 swarm:
   services:
     TAG-worker:
-      image: 127.0.0.1:5000/bizops/placeholder:1
+      image: PLACEHOLDER:1
       command: [sleep, infinity]
       environment: {RUN: "%d"}
       stop_grace_period: 1s

@@ -53,10 +53,8 @@ PATIENCE = 240
 class Records:
     """The events of the topics from now on, by topic and task."""
 
-    def __init__(self) -> None:
-        self._consumer = Consumer(
-            {"bootstrap.servers": "127.0.0.1:9092", "group.id": str(uuid.uuid4())}
-        )
+    def __init__(self, brokers: str) -> None:
+        self._consumer = Consumer({"bootstrap.servers": brokers, "group.id": str(uuid.uuid4())})
         self._consumer.assign(find_ends(self._consumer, TOPICS))
         self._found: dict[tuple[str, str], dict[str, Any]] = {}
 
@@ -92,8 +90,8 @@ class Records:
 
 
 @pytest.fixture
-def records() -> Iterator[Records]:
-    found = Records()
+def records(addresses: Any) -> Iterator[Records]:
+    found = Records(addresses.bootstrap)
     yield found
     found.close()
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from pika.adapters.blocking_connection import BlockingChannel
 
+    from stack.addresses import Addresses
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -38,22 +40,29 @@ def worker_image() -> str:
 @pytest.fixture(scope="session")
 def vhost(
     topics: None,
+    addresses: Addresses,
     make_vhost: Callable[[], AbstractContextManager[str]],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[str]:
     """Give a vhost with the queues of the topology, declared by bizops; the topics are there for all."""
     del topics
     with make_vhost() as name:
-        _declare(name, tmp_path_factory.mktemp("topology") / "overlay.yaml")
+        _declare(name, tmp_path_factory.mktemp("topology") / "overlay.yaml", addresses)
         yield name
 
 
-def _declare(name: str, overlay: Path) -> None:
+def _declare(name: str, overlay: Path, addresses: Addresses) -> None:
     overlay.write_text(f"name: {name}\nrabbitmq: {{vhost: {name}}}\n")
     files = ["-f", "topology/bizosaas.yaml", "-f", str(overlay)]
     done = subprocess.run(
         [sys.executable, "-m", "bizops", "apply", *files, "--target", "rabbitmq.*", "-y"],
-        env={**os.environ, "RABBITMQ_PASS": "guest", "OPENAI_API_KEY": "x"},
+        env={
+            **os.environ,
+            "RABBITMQ_MANAGEMENT_URL": addresses.management,
+            "KAFKA_BOOTSTRAP_SERVERS": addresses.bootstrap,
+            "RABBITMQ_PASS": "guest",
+            "OPENAI_API_KEY": "x",
+        },
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -82,14 +91,16 @@ class Site:
     vhost: str
     folder: Path
     channel: BlockingChannel
+    addresses: Addresses
     manage: Callable[..., Any]
 
     def environment(self, **settings: str) -> dict[str, str]:
         ours = {
             "RABBITMQ_HOST": "127.0.0.1",
+            "RABBITMQ_PORT": str(self.addresses.amqp),
             "RABBITMQ_VHOST": self.vhost,
-            "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9092",
-            "REDIS_URL": "redis://127.0.0.1:6379/6",
+            "KAFKA_BOOTSTRAP_SERVERS": self.addresses.bootstrap,
+            "REDIS_URL": f"{self.addresses.redis}/6",
         }
         return {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **ours, **settings}
 
@@ -132,15 +143,17 @@ class Site:
 
 
 @pytest.fixture
-def site(vhost: str, tmp_path: Path, management: Callable[..., Any]) -> Iterator[Site]:
+def site(
+    vhost: str, tmp_path: Path, management: Callable[..., Any], addresses: Addresses
+) -> Iterator[Site]:
     """Give the vhost with nothing in its queues."""
-    parameters = pika.ConnectionParameters("127.0.0.1", virtual_host=vhost)
+    parameters = pika.ConnectionParameters("127.0.0.1", addresses.amqp, vhost)
     connection = pika.BlockingConnection(parameters)
     channel = connection.channel()
     channel.confirm_delivery()
     for queue in management("GET", f"queues/{vhost}"):
         channel.queue_purge(queue["name"])
-    yield Site(vhost, tmp_path, channel, management)
+    yield Site(vhost, tmp_path, channel, addresses, management)
     connection.close()
 
 

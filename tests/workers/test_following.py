@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from stack.addresses import read_addresses
 from stack.names import own_name
 from workers.errors import EventsAwayError
 from workers.following import find_ends
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.integration
 
-BROKERS = {"bootstrap.servers": "127.0.0.1:9092"}
+BROKERS = {"bootstrap.servers": read_addresses(os.environ).bootstrap}
 
 
 class Moving(Consumer):

@@ -18,12 +18,14 @@ from workers.settings import load_settings
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from stack.addresses import Addresses
+
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 
 @pytest.fixture
-def proxy() -> Iterator[Proxy]:
-    made = Proxy(5672)
+def proxy(addresses: Addresses) -> Iterator[Proxy]:
+    made = Proxy(addresses.amqp)
     yield made
     made.close()
 

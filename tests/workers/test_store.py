@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import time
 import uuid
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 import redis
 
+from stack.addresses import read_addresses
 from workers.errors import StoreAwayError
 from workers.events import Event
 from workers.reach import Reach
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.integration
 REDIS = {
     "ENGINE": "stub",
-    "REDIS_URL": "redis://127.0.0.1:6379/7",
+    "REDIS_URL": f"{read_addresses(os.environ).redis}/7",
     "LEASE": "2s",
     "MAX_STARTS": "2",
 }

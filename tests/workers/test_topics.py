@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from stack.addresses import read_addresses
 from stack.names import own_name
 from workers import kafka
 from workers.errors import REMEDY, EventsAwayError
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
-BROKERS = "127.0.0.1:9092"
+BROKERS = read_addresses(os.environ).bootstrap
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +13,16 @@ from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, C
 from bizops.provider import Options, Provider, Scope
 from bizops.providers.kafka import DEFINITION, TOPIC
 from bizops.resource import Resource
+from stack.addresses import read_addresses
+from stack.errors import StackError
 from stack.names import own_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-SERVERS = os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9092")
+    from stack.servers import Server
+
+SERVERS = read_addresses(os.environ).bootstrap
 
 
 @pytest.fixture
@@ -85,13 +88,15 @@ def topic(prefix: str) -> Callable[..., Resource]:
 
 
 @pytest.fixture
-def described() -> Callable[[str], str]:
+def described(servers: dict[str, Server]) -> Callable[[str], str]:
     """Give a function that asks Kafka's own TopicCommand about names that match a pattern."""
 
     def _described(pattern: str) -> str:
-        command = ["docker", "exec", "kafka-1", "kafka-topics", "--describe", "--topic", pattern]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
-        return "\n".join(sorted(done.stdout.splitlines()))
+        try:
+            said = servers["kafka-1"].run("kafka-topics", "--describe", "--topic", pattern)
+        except StackError:
+            return ""  # no topic has such a name
+        return "\n".join(sorted(said.splitlines()))
 
     return _described
 

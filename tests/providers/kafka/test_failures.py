@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import socket
-import subprocess
 import time
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -13,16 +14,20 @@ from bizops import errors
 from bizops.provider import Scope
 from bizops.resource import Presence
 from bizops.testing.driving import converge, plan_for
+from stack.addresses import read_addresses
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from bizops.provider import Provider
     from bizops.resource import Resource
+    from stack.servers import Server
 
     Connect = Callable[..., Provider]
     Declare = Callable[..., Resource]
 
+ADDRESSES = read_addresses(os.environ)
+AMQP = f"127.0.0.1:{ADDRESSES.amqp}"
 pytestmark = pytest.mark.integration
 
 
@@ -50,17 +55,22 @@ def _failure(live: Provider, scope: Scope) -> errors.ProviderError:
     [
         ("127.0.0.1:1", {}, errors.UnreachableError, "127.0.0.1:1: Connect to"),
         ("127.0.0.1:1,127.0.0.1:2", {}, errors.UnreachableError, "127.0.0.1:1, 127.0.0.1:2"),
-        ("127.0.0.1:5672", {}, errors.WrongSystemError, "127.0.0.1:5672 is not a Kafka broker"),
-        ("127.0.0.1:15672", {}, errors.UnreachableError, "does not answer as Kafka does"),
+        (AMQP, {}, errors.WrongSystemError, f"{AMQP} is not a Kafka broker"),
+        (
+            urlsplit(ADDRESSES.management).netloc,
+            {},
+            errors.UnreachableError,
+            "does not answer as Kafka does",
+        ),
         ("nowhere.invalid:9092", {}, errors.UnreachableError, "Failed to resolve"),
         (
-            "127.0.0.1:9092",
+            ADDRESSES.bootstrap,
             {"security__protocol": "SSL"},
             errors.UnreachableError,
             "SSL",
         ),
         (
-            "127.0.0.1:9092",
+            ADDRESSES.bootstrap,
             {
                 "security__protocol": "SASL_PLAINTEXT",
                 "sasl__mechanism": "PLAIN",
@@ -71,19 +81,19 @@ def _failure(live: Provider, scope: Scope) -> errors.ProviderError:
             "SASL PLAIN mechanism handshake failed",
         ),
         (
-            "127.0.0.1:9092",
+            ADDRESSES.bootstrap,
             {"sasl__usernme": "u"},
             errors.RejectedError,
             'No such configuration property: "sasl.usernme"',
         ),
         (
-            "127.0.0.1:9092",
+            ADDRESSES.bootstrap,
             {"security__protocol": "SSL", "ssl__ca__location": "/nowhere/ca.pem"},
             errors.RejectedError,
             "connections.kafka.ssl.ca.location: /nowhere/ca.pem cannot be read",
         ),
         (
-            "127.0.0.1:9092",
+            ADDRESSES.bootstrap,
             {"expect": {"cluster_id": "another"}},
             errors.WrongSystemError,
             "expect.cluster_id is another",
@@ -126,7 +136,7 @@ def test_a_setting_that_is_to_blame_is_named(
     connect: Connect, scope: Scope, settings: dict[str, object], named: str
 ) -> None:
     """So that the error points at its line, and not at that of the servers."""
-    error = _failure(connect("127.0.0.1:9092", **settings), scope)
+    error = _failure(connect(ADDRESSES.bootstrap, **settings), scope)
 
     assert error.setting == f"connections.kafka.{named}"
 
@@ -142,7 +152,7 @@ def test_a_silent_server_is_given_up_after_the_timeout(
 
 def test_a_dead_server_beside_a_live_one_does_no_harm(connect: Connect, scope: Scope) -> None:
     """One broker of those that are named is enough."""
-    observations = connect("127.0.0.1:1,127.0.0.1:9092").observe([], scope)
+    observations = connect(f"127.0.0.1:1,{ADDRESSES.bootstrap}").observe([], scope)
 
     assert observations.system.identity
 
@@ -150,19 +160,19 @@ def test_a_dead_server_beside_a_live_one_does_no_harm(connect: Connect, scope: S
 @pytest.mark.slow
 @pytest.mark.disruptive
 def test_a_paused_broker_leaves_topics_readable(
-    connect: Connect, scope: Scope, topic: Declare
+    connect: Connect, scope: Scope, topic: Declare, servers: dict[str, Server]
 ) -> None:
     """With a broker frozen a plan still tells what is there from what is not."""
     there, absent = topic("there", partitions=3, replication_factor=2), topic("absent")
     converge(connect(), [there], scope)
-    subprocess.run(["docker", "pause", "kafka-3"], check=True, capture_output=True)
+    servers["kafka-3"].pause()
     try:
         time.sleep(1)
-        paused = connect("127.0.0.1:9092,127.0.0.1:9093", timeout=10)
+        paused = connect(",".join(ADDRESSES.kafka[:2]), timeout=10)
         found = paused.observe([there, absent], scope).found
         presences = {observed.address: observed.presence for observed in found}
     finally:
-        subprocess.run(["docker", "unpause", "kafka-3"], check=True, capture_output=True)
+        servers["kafka-3"].unpause()
 
     assert presences == {there.address: Presence.PRESENT, absent.address: Presence.ABSENT}
     assert plan_for(connect(), [there], scope).is_empty

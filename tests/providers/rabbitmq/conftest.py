@@ -1,10 +1,8 @@
-"""A broker of each end of what we support, a vhost of each test's own, and rabbitmqctl as a witness."""
+"""A broker, a vhost of each test's own, and rabbitmqctl as a witness."""
 
 from __future__ import annotations
 
 import contextlib
-import os
-import subprocess
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -28,17 +26,8 @@ if TYPE_CHECKING:
     from bizops.change import ApplyResult, Change, Plan
     from bizops.planner import Choice
     from bizops.provider import Provider
+    from stack.servers import Server
 
-NEW = (
-    int(os.environ.get("BIZOPS_TEST_RABBITMQ_PORT", "15672")),
-    int(os.environ.get("BIZOPS_TEST_RABBITMQ_AMQP_PORT", "5672")),
-    "rabbitmq",
-)
-OLD = (
-    int(os.environ.get("BIZOPS_TEST_RABBITMQ_310_PORT", "15673")),
-    int(os.environ.get("BIZOPS_TEST_RABBITMQ_310_AMQP_PORT", "5673")),
-    "rabbitmq-310",
-)
 Declared = dict[str, Any]
 TIMEOUT = 20
 
@@ -47,9 +36,7 @@ TIMEOUT = 20
 class Broker:
     """One vhost of a real broker, its administrator, and our provider connected to it."""
 
-    http: int
-    amqp: int
-    container: str
+    server: Server
     vhost: str
     live: Provider
     scope: Scope
@@ -57,6 +44,20 @@ class Broker:
 
     def url(self, *segments: str) -> str:
         return f"http://127.0.0.1:{self.http}/api/" + "/".join(quote(s, safe="") for s in segments)
+
+    @property
+    def http(self) -> int:
+        return self.server.port(15672)
+
+    @property
+    def amqp(self) -> int:
+        return self.server.port(5672)
+
+    @property
+    def version(self) -> tuple[int, ...]:
+        """The broker's version, such as `(4, 0, 5)`."""
+        answer = self.admin.get(self.url("overview"), timeout=TIMEOUT)
+        return tuple(int(number) for number in answer.json()["rabbitmq_version"].split("."))
 
     def put(self, kind: str, name: str, body: Declared, vhost: str = "") -> None:
         answer = self.admin.put(
@@ -91,10 +92,7 @@ class Broker:
 
     def ctl(self, *words: str) -> str:
         """Ask rabbitmqctl inside the container, the independent witness."""
-        command = ("docker", "exec", self.container, "rabbitmqctl", "-q", "-p", self.vhost, *words)
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-        assert not done.returncode, done.stderr
-        return done.stdout
+        return self.server.run("rabbitmqctl", "-q", "-p", self.vhost, *words)
 
     def queues(self) -> dict[str, str]:
         """Give the policy of each queue, as rabbitmqctl says."""
@@ -165,18 +163,20 @@ def _with_needs(resource: Resource, settings: Any, texts: Declared) -> Resource:
 
 
 @contextlib.contextmanager
-def running(server: tuple[int, int, str]) -> Iterator[Broker]:
-    http, amqp, container = server
+def running(server: Server) -> Iterator[Broker]:
     admin = requests.Session()
     admin.auth = ("guest", "guest")
     vhost = own_name()
     settings = Settings(vhost=vhost)
     connection = Connection.model_validate(
-        {"url": f"http://127.0.0.1:{http}", "amqp_url": f"amqp://127.0.0.1:{amqp}"}
+        {
+            "url": f"http://127.0.0.1:{server.port(15672)}",
+            "amqp_url": f"amqp://127.0.0.1:{server.port(5672)}",
+        }
     )
     live = DEFINITION.connect(connection, settings, Options(timeout=TIMEOUT))
     scope = Scope("trial", (("queue", ("own_*",)), ("exchange", ("own_*",))), settings)
-    broker = Broker(http, amqp, container, vhost, live, scope, admin)
+    broker = Broker(server, vhost, live, scope, admin)
     admin.put(broker.url("vhosts", vhost), json={}, timeout=TIMEOUT).raise_for_status()
     try:
         yield broker
@@ -186,8 +186,8 @@ def running(server: tuple[int, int, str]) -> Iterator[Broker]:
         live.close()
 
 
-@pytest.fixture(params=[NEW, OLD], ids=["4.0", "3.10"])
-def broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
-    """Give a vhost of its own on each broker; it goes with all that is in it."""
-    with running(request.param) as found:
+@pytest.fixture
+def broker(rabbitmq: Server) -> Iterator[Broker]:
+    """Give a vhost of its own; it goes with all that is in it."""
+    with running(rabbitmq) as found:
         yield found

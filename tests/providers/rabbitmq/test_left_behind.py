@@ -28,7 +28,7 @@ BY_RACE, BY_KILL = "a race", "a kill"
 def erase(broker: Any, policy: str, how: str, better: str = "") -> None:
     """Take a policy out of the store; all queues keep it. After a kill the store says they have the better one."""
     key = f'<<"{broker.vhost}">>, <<"policy">>, <<"{policy}">>'
-    if broker.container.endswith("310"):
+    if broker.version < (3, 12):
         broker.ctl("eval", f"mnesia:dirty_delete(rabbit_runtime_parameters, {{{key}}}).")
     else:
         broker.ctl("eval", f"rabbit_db_rtparams:delete({key}).")
@@ -48,7 +48,7 @@ def noted(broker: Any, queue: str, policy: str) -> str:
     )
     found = f"case {listed} of [F] -> F; [] -> undefined end"
     change = f"fun(Q) -> amqqueue:set_policy(Q, {found}) end"
-    if broker.container.endswith("310"):
+    if broker.version < (3, 12):
         update = f"rabbit_amqqueue:update({name}, {change})"
         return f"rabbit_misc:execute_mnesia_transaction(fun() -> {update} end)."
     return f"rabbit_db_queue:update({name}, {change})."

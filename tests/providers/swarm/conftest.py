@@ -15,6 +15,7 @@ from bizops.providers.swarm import DEFINITION
 from bizops.providers.swarm.connection import Connection, Settings
 from bizops.providers.swarm.service import Service
 from bizops.resource import Address, Resource
+from stack.addresses import read_addresses
 from stack.names import own_name
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from bizops.provider import Provider
 
-REGISTRY = os.environ.get("BIZOPS_TEST_REGISTRY", "127.0.0.1:5000")
+REGISTRY = read_addresses(os.environ).registry
 PLACEHOLDER = f"{REGISTRY}/bizops/placeholder"
 
 Docker = "Callable[..., str]"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import pytest
 from bizops import applier, graph
 from bizops.change import Action, Status
 from bizops.testing.driving import carry_out, converge, plan_for
+from stack.addresses import read_addresses
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from bizops.provider import Provider, Scope
     from bizops.resource import Resource
 
+REGISTRY = read_addresses(os.environ).registry
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 FAST = {"restart_policy": {"delay": "100ms"}, "update_config": {"monitor": "1s"}}
@@ -54,7 +57,7 @@ def test_a_missing_image_fails_with_the_engines_words(
     live: Provider, scope: Scope, service: Callable[..., Resource]
 ) -> None:
     """Swarm rejects the tasks; the failure says which image."""
-    image = "127.0.0.1:5000/bizops/no-such-image:1"
+    image = f"{REGISTRY}/bizops/no-such-image:1"
 
     outcome = _outcome(live, service(image=image, deploy={"replicas": 1, **FAST}), scope)
 
@@ -80,7 +83,7 @@ def test_a_digest_that_the_registry_does_not_have_is_not_called_unpinned(
     live: Provider, scope: Scope, service: Callable[..., Resource]
 ) -> None:
     """What is declared by its digest is pinned; what is wrong is that nobody has it."""
-    image = f"127.0.0.1:5000/bizops/placeholder@sha256:{'0' * 64}"
+    image = f"{REGISTRY}/bizops/placeholder@sha256:{'0' * 64}"
 
     outcome = _outcome(live, service(image=image, deploy={"replicas": 1, **FAST}), scope)
 
@@ -151,7 +154,7 @@ def test_a_service_whose_tasks_do_not_run_is_degraded_in_every_plan(
     live: Provider, scope: Scope, service: Callable[..., Resource]
 ) -> None:
     """Its spec is as declared, so there is nothing to write, and still it is not what was declared."""
-    image = "127.0.0.1:5000/bizops/no-such-image:1"
+    image = f"{REGISTRY}/bizops/no-such-image:1"
     wanted = service(image=image, deploy={"replicas": 1, **FAST})
     assert Status.FAILED is _outcome(live, wanted, scope).status
 
