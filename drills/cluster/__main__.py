@@ -86,8 +86,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--keep", action="store_true", help="let the clusters stand afterwards")
     parser.add_argument("--page", type=Path, help="write the table there, as a document")
     options = parser.parse_args(arguments)
-    # What was started is removed then, too.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # What was started is removed then, too; a shell lets its background processes ignore SIGINT.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     run, begun = Run(), time.monotonic()
     for system in [options.only] if options.only else SYSTEMS:
         run.open_and_drill(system, options)
