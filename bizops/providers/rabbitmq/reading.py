@@ -80,9 +80,8 @@ def snapshot(
 ) -> live.Snapshot:
     """Read these vhosts, the nodes of the cluster, and which deprecated features it permits.
 
-    Where not `is_whole`, without exchanges, bindings, nodes and features.
-
-    A vhost that cannot be read carries the reason; raises ProviderError where none can.
+    Where not `is_whole`, without exchanges, bindings, nodes and features. A vhost that cannot be read carries the
+    reason; raises ProviderError where none can.
     """
     version, ordered = live.version(broker.version), sorted(names)
     parts = _PARTS if is_whole else _PARTS_OF_QUEUES

@@ -80,10 +80,7 @@ def test_patterns_of_the_greatest_length_are_taken(broker: Broker) -> None:
 
 
 def policies_of(broker: Broker, queues: set[str], policies: dict[str, str]) -> dict[str, str]:
-    """Make these queues anew and put policies; give what each queue is under."""
-    url = broker.url("vhosts", broker.vhost)
-    broker.admin.delete(url, timeout=TIMEOUT).raise_for_status()
-    broker.admin.put(url, json={}, timeout=TIMEOUT).raise_for_status()
+    """Make queues and policies, give what each queue is under, and take all of it away again."""
     body: dict[str, Any] = {"durable": True, "auto_delete": False, "arguments": {}}
     listed = [{"name": name, **body} for name in sorted(queues)]
     broker.admin.post(
@@ -95,4 +92,8 @@ def policies_of(broker: Broker, queues: set[str], policies: dict[str, str]) -> d
             name,
             {"pattern": pattern, "apply-to": "queues", "definition": {"max-length": 9}},
         )
-    return {item["name"]: item.get("policy") or "" for item in broker.listing("queues")}
+    found = {item["name"]: item.get("policy") or "" for item in broker.listing("queues")}
+    url = broker.url("vhosts", broker.vhost)
+    broker.admin.delete(url, timeout=TIMEOUT).raise_for_status()
+    broker.admin.put(url, json={}, timeout=TIMEOUT).raise_for_status()
+    return found
