@@ -59,7 +59,7 @@ def swarm(started: Swarm) -> Swarm:
         spec = member.attrs["Spec"]
         if (spec["Role"], spec["Availability"]) != ("manager", "active"):
             member.update({**spec, "Role": "manager", "Availability": "active"})
-    _until(lambda: _health(started), lambda found: found == [("ready", "reachable")] * 3)
+    _until(lambda: _health(started), lambda found: found == [("ready", "reachable")] * 3, 180)
     return started
 
 
@@ -260,11 +260,13 @@ def test_a_manager_that_is_lost_in_the_middle_of_an_apply_is_replaced_by_the_nex
     wanted = _service(scope, "w", replicas=2, update_config={"monitor": "8s"}, labels={"a": "b"})
     plan = plan_for(live, (wanted, _service(scope, "x", replicas=1)), scope)
     # By then the tasks run and are watched.
-    threading.Timer(5.0, getattr(swarm.node(1), harm)).start()
+    doing_harm = threading.Timer(5.0, getattr(swarm.node(1), harm))
+    doing_harm.start()
     began = time.monotonic()
 
     outcomes = applier.apply(graph.steps(plan), {"swarm": live}).outcomes
 
+    doing_harm.join()
     assert [Status.APPLIED] * 2 == [outcome.status for outcome in outcomes], outcomes
     assert time.monotonic() - began < 90
     after = _until(
