@@ -192,8 +192,8 @@ def _queue(item: Mapping[str, Any], said: Mapping[str, Any] | None) -> LiveQueue
 def with_policies(vhost: Vhost, told: Iterable[str], version: Version) -> Vhost:
     """Give queues out of reach the policy that applies to them, where the listing does not tell it.
 
-    3.10 and 4.0 leave out the policy of a queue whose node is down, and match it anew when the node is back. `told`
-    are the queues whose policy was listed.
+    3.10.8 and 4.0.5 leave out the policy of a queue whose node is down. 4.0.5 matches it anew when the node is back;
+    3.10.8 keeps what it had, which is a difference then. `told` are the queues whose policy was listed.
     """
     known = {*told}
     found = dict(vhost.queues)
