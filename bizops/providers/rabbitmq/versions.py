@@ -19,6 +19,10 @@ VERSIONS = Versions(
         Lack("`x-queue-version: 1` is refused: so does the plan", since=(4, 3)),
         Lack("`queue-master-locator` is refused as queue argument and in policies unless the broker "
              "permits it: so does the plan", since=(4, 3)),
+        Lack("the bindings of a queue whose node is down are not listed: bizops does not read them, so "
+             "a plan that declares one is incomplete until the node is back", until=(4, 0)),
+        Lack("a queue keeps the policy that it had when its node went down: what changed meanwhile "
+             "takes another apply once the node is back", until=(4, 0)),
     ),
 )  # fmt: skip
 """Tried as Debian has them: 3.10.8, 4.0.5, 4.3.6. What concerns 3.11 to 3.13 is from the release notes."""
