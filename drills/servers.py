@@ -95,7 +95,7 @@ BROKERS = ("kafka-1", "kafka-2", "kafka-3")
 
 
 def describe_stack(prefix: str, first_port: int, **settings: str) -> dict[str, str]:
-    """Give the environment of a stack beside the first one, with ports from `first_port` on, or as BIZOPS_STACK_..._PORT say.
+    """Give the environment of a stack beside the first one; its ports go from `first_port` on, unless they are set.
 
     `settings` are some of the stack's own by name, such as `kafka_version`.
     """
