@@ -182,6 +182,7 @@ def test_the_exit_code_and_the_page_say_it(
     text = page.read_text("utf-8")
     assert verdict in text
     assert text.count("| n3 killed |") == 5
+    assert "It was a part of the drills: `kafka kill`." in text
 
 
 def test_a_cluster_that_does_not_start_is_no_success(monkeypatch: pytest.MonkeyPatch) -> None:
