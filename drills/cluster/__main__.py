@@ -59,6 +59,7 @@ class Run:
         for name, do in self._drills(subject).items():
             if chosen in {"", name}:
                 try:
+                    subject.wait_until_whole()
                     do()
                 except (DrillError, UnreadableError, StackError) as error:
                     self._fail(f"{subject.system}, {name}: {error}")
