@@ -7,7 +7,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from drills.cluster.promises import MISUSE, REMOVERS, broken, changed, lost
+from drills.cluster.promises import MISUSE, REMOVERS, broken, changed, lost, not_empty
 from drills.cluster.state import DrillError, State, UnreadableError
 
 if TYPE_CHECKING:
@@ -132,8 +132,7 @@ class Outage:
             if said.code:
                 found.append(f"the next apply ended with {said.code}: {said.words()}")
         said = self._subject.line.run("plan", "change")
-        if said.code or said.planned or "No changes" not in said.out:
-            found.append(f"the plan is not empty: {sorted(said.planned)}")
+        found += not_empty(said)
         found += [
             fault for fault in lost(whole, self._subject.state(counts=True)) if fault not in found
         ]

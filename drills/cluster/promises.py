@@ -56,9 +56,7 @@ def broken(
     command: str, said: Said, expected: Expected, member: Sequence[str], before: State
 ) -> list[str]:
     """Say which promises a run broke by what it said. `before` was there; `member` is how its name may be written."""
-    found = []
-    if said.seconds > DEADLINE + BEYOND:
-        found.append(f"took {said.seconds:.0f} s, allowed are {DEADLINE + BEYOND:.0f}")
+    found = slow(said)
     if _CRASH.search(said.text):
         found.append("it crashed")
     tells = expected.words and re.search(expected.words, said.text)
@@ -72,6 +70,21 @@ def broken(
     if not expected.writes:
         gone = sorted(said.destroyed & before.objects)
         found += [f"says that {address} is destroyed" for address in gone]
+    return found
+
+
+def slow(said: Said) -> list[str]:
+    """Say whether a command took longer than its deadline and what is allowed on top of it."""
+    if said.seconds <= DEADLINE + BEYOND:
+        return []
+    return [f"took {said.seconds:.0f} s, allowed are {DEADLINE + BEYOND:.0f}"]
+
+
+def not_empty(plan: Said) -> list[str]:
+    """Say whether a plan has something to do, though all was done."""
+    found = slow(plan)
+    if plan.code or plan.planned or "No changes" not in plan.out:
+        found.append(f"the plan is not empty: {sorted(plan.planned)}")
     return found
 
 

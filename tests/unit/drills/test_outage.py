@@ -128,6 +128,13 @@ def never_converges(cluster: Cluster, command: str) -> Said | None:
     return None
 
 
+def is_slow_afterwards(cluster: Cluster, command: str) -> Said | None:
+    """Take too long once all are back."""
+    if command == "plan" and not cluster.gone:
+        return Said(0, 99.0, "No changes: drill matches the live systems.\n", "")
+    return None
+
+
 def refuses_to_apply_afterwards(_: Cluster, command: str) -> Said | None:
     """Never apply."""
     return Said(1, 1.0, "", "error: no\n") if command == "apply" else None
@@ -145,6 +152,7 @@ def refuses_to_apply_afterwards(_: Cluster, command: str) -> Said | None:
             "plan",
             "the plan is not empty: [('~', 'x.queue/near')]",
         ),
+        (is_slow_afterwards, "all back (killed)", "plan", "took 99 s, allowed are 25"),
         (
             refuses_to_apply_afterwards,
             "all back (killed)",
