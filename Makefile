@@ -23,6 +23,7 @@ test: venv lint types layers stack-tests ## Check everything, against the real s
 	@$(BIN)/python -m pytest -q -m 'disruptive and not cluster' $(PYTEST)
 
 slow: stack-tests ## Check what takes longer than `make test`: clusters that get broken, `make soak`, `make drills-cluster`
+	@$(BIN)/python -m stack start --with rabbitmq-cluster
 	@$(BIN)/python -m pytest -q -m cluster $(PYTEST)
 	@$(MAKE) soak
 	@$(MAKE) drills-cluster

@@ -95,7 +95,9 @@ BROKERS = ("kafka-1", "kafka-2", "kafka-3")
 
 
 def describe_stack(prefix: str, first_port: int, **settings: str) -> dict[str, str]:
-    """Give the environment of a stack beside the first one; its ports go from `first_port` on, unless they are set.
+    """Give the environment of a stack beside the first one.
+
+    Its ports count from `first_port` on, unless variables BIZOPS_STACK_..._PORT name others.
 
     `settings` are some of the stack's own by name, such as `kafka_version`.
     """

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from docker.errors import DockerException
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from matrix.servers import Opened
 
 SUITES_SECONDS = 3600
+# What pytest exits with after all tests: none failed, or some.
+ENDED = {0, 1}
 DRILLS_SECONDS = 3600
 
 
@@ -49,7 +52,7 @@ def run(part: Part, commit: str, logs: Path) -> Result:
 
 
 def run_suites(part: Part, servers: Opened, logs: Path) -> Result:
-    """Run pytest on a part's servers; a run without a report is a failure of its own."""
+    """Run pytest on a part's servers; one that does not come to its end is a failure of its own."""
     report = logs / f"{part.name}.xml"
     report.unlink(missing_ok=True)
     command = [*servers.words, sys.executable, "-m", "pytest", "-q", "-m", "not cluster"]
@@ -57,11 +60,14 @@ def run_suites(part: Part, servers: Opened, logs: Path) -> Result:
     # Without a server a test fails there instead of being skipped.
     environment = {**os.environ, **servers.environment, "CI": "1"}
     code = _call(command, environment, logs / f"{part.name}.log", SUITES_SECONDS)
-    try:
-        return count(part.name, report.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    if not report.exists():
         reason = f"pytest ended with {code} and without a report"
         return Result(part.name, "", "", 0, failures=(Failure("pytest", reason),))
+    found = count(part.name, report.read_text(encoding="utf-8"))
+    if code in ENDED:
+        return found
+    cut = Failure("pytest", f"it ended with {code} before all suites were run")
+    return replace(found, failures=(*found.failures, cut))
 
 
 def run_drills(part: Part, logs: Path) -> list[Failure]:

@@ -8,10 +8,13 @@ from pathlib import Path
 import pytest
 
 import matrix.__main__ as command
+import matrix.run as running
 from bizops.provider import Lack, Versions
 from matrix.page import PAGE, page, render
 from matrix.parts import PARTS, Part, choose
 from matrix.results import Failure, Result, count, read, shorten, write
+from matrix.run import run_suites
+from matrix.servers import Opened
 from stack.nodes.trees import SUITES
 from stack.parts import plan_parts
 from stack.settings import load_settings
@@ -140,3 +143,35 @@ def test_what_has_passed_is_not_run_again_unless_it_is_asked_for(
 
     assert ran == runs
     assert code == ("kafka-3.9" in runs)
+
+
+@pytest.mark.parametrize(
+    ("code", "ends"),
+    [(0, True), (1, True), (2, False), (124, False)],
+)
+def test_suites_that_were_cut_short_are_a_failure_whatever_has_passed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, code: int, ends: bool
+) -> None:
+    def call(_command: list[str], *_rest: object) -> int:
+        passed = '<testsuites><testcase classname="tests.a" name="test_b"/></testsuites>'
+        (tmp_path / "redis-8.xml").write_text(passed)
+        return code
+
+    monkeypatch.setattr(running, "_call", call)
+
+    found = run_suites(choose("redis-8")[0], Opened("8.0.2", {}), tmp_path)
+
+    assert found.passed == 1
+    assert found.is_good == ends
+
+
+def test_suites_without_a_report_are_a_failure(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Even where an earlier run has left one."""
+    (tmp_path / "redis-8.xml").write_text(REPORT)
+    monkeypatch.setattr(running, "_call", lambda *_: 4)
+
+    found = run_suites(choose("redis-8")[0], Opened("8.0.2", {}), tmp_path)
+
+    assert found.failures == (Failure("pytest", "pytest ended with 4 and without a report"),)
