@@ -153,8 +153,15 @@ class Kafka:
             raise DrillError(message)
 
     def _count(self) -> Mapping[str, int]:
-        """Read every record, and count those that differ: what is there twice would not help."""
-        return {topic: self._read(topic) for topic in RECORDS}
+        """Read every record; a topic that was made a moment ago may not be known to every broker yet."""
+        end = time.monotonic() + 2 * SECONDS
+        while True:
+            try:
+                return {topic: self._read(topic) for topic in RECORDS}
+            except UnreadableError:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(1)
 
     def _read(self, topic: str) -> int:
         settings = {**self._settings(), "group.id": "drill.count", "enable.auto.commit": False}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -32,6 +33,8 @@ QUIET = 3
 PREFIX = "drill_"
 POLICIES = "bizops.drill."
 MINORITY = r"1 of 3 nodes run|not readable"
+PATIENCE = 60
+"""Seconds in which nodes find each other by themselves, or never."""
 TICK = 8
 """Seconds after which a node that is cut off is noticed; 60 if nobody sets it."""
 
@@ -98,12 +101,14 @@ class Rabbitmq:
                 self.members.run(name, "rabbitmqctl", "-q", "eval", expression)
 
     def wait_until_whole(self) -> None:
-        """Wait for all nodes; who stays apart after a partition is restarted, as an operator would."""
-        for name in self._apart():
-            self.members.restart(name)
-        wait(lambda: self._running() == set(self.members.names), "all nodes run", 120)
-        wait(lambda: not self._apart(), "no node stays apart")
-        wait(lambda: not self._idle(), "all queues run", 120)
+        """Wait for all nodes; those that stay apart after a partition are restarted, as an operator would."""
+        end = time.monotonic() + PATIENCE
+        while not self._is_whole() and not self._is_split() and time.monotonic() < end:
+            time.sleep(0.5)
+        if not self._is_whole():
+            for name in self.members.names[1:]:
+                self.members.restart(name)
+        wait(self._is_whole, "all nodes run in one cluster, and all queues", 180)
 
     def expected(self, command: str, harm: Harm, gone: int) -> Expected:
         """As usual, but: a minority may know all that is declared, and then says that it is one."""
@@ -118,20 +123,22 @@ class Rabbitmq:
         except UnreadableError:
             return set()
 
-    def _apart(self) -> list[str]:
+    def _is_split(self) -> bool:
         try:
-            nodes = self._get("nodes")
+            return any(node.get("partitions") for node in self._get("nodes"))
         except UnreadableError:
-            return []
-        if any(node.get("partitions") for node in nodes):
-            return list(self.members.names[1:])
-        return []
+            return False
 
-    def _idle(self) -> list[str]:
+    def _is_whole(self) -> bool:
         try:
-            return [q["name"] for q in self._ours("queues") if q.get("state") != "running"]
+            queues = self._ours("queues")
         except UnreadableError:
-            return ["all"]
+            return False
+        return (
+            self._running() == set(self.members.names)
+            and not self._is_split()
+            and all(queue.get("state") == "running" for queue in queues)
+        )
 
     def _ours(self, kind: str) -> list[dict[str, Any]]:
         return [i for i in self._get(f"{kind}/%2F") if str(i["name"]).startswith(PREFIX)]
