@@ -76,8 +76,15 @@ class Node:
             raise StackError(message, "see its log", self.log) from error
 
     def inside(self, *command: str) -> list[str]:
-        """Give the words that run a command of this machine in the node's network; raises StackError."""
-        return ["nsenter", f"--target={self._require_init()}", "--net", *command]
+        """Give the words that run a command of this machine as if the node's engine were the local one.
+
+        The command has the node's network and finds its engine at ``/var/run/docker.sock``. Raises
+        StackError where the node does not run.
+        """
+        pid = self._require_init()
+        enter = ["nsenter", f"--target={pid}", "--net", "unshare", "--mount", "sh", "-ec"]
+        script = 'mount --bind "$0" /var/run/docker.sock; exec "$@"'
+        return [*enter, script, f"{PROC}/{pid}/root/run/docker.sock", *command]
 
     def start(self) -> None:
         """Start it with the data that it had, unless it runs; ``wait`` tells when it answers."""

@@ -27,6 +27,8 @@ mount -t proc proc proc
 mount --rbind /sys sys
 mount --rbind /dev dev
 mount -t tmpfs tmpfs run
+# As with a local engine, tasks can be given files of a test.
+mount --bind /tmp tmp
 mkdir -p var/lib/docker
 mount --bind "$folder/data" var/lib/docker
 mkdir -p mnt/host

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.server
 import json
 import os
+import re
 import socketserver
 import stat
 import subprocess
@@ -47,7 +48,11 @@ def _error(provider: Provider) -> errors.ProviderError:
         ("unix:///nowhere/docker.sock", errors.UnreachableError, "no such file or directory"),
         ("tcp://127.0.0.1:9", errors.UnreachableError, "connection refused"),
         ("ssh://nobody@127.0.0.1:9", errors.UnreachableError, "onnection refused"),
-        ("tcp://no-such-host.invalid:2375", errors.UnreachableError, "name or service not known"),
+        (
+            "tcp://no-such-host.invalid:2375",
+            errors.UnreachableError,
+            r"name or service not known|in name resolution",
+        ),
         ("nonsense://x", errors.UnreachableError, "nonsense://x"),
     ],
 )
@@ -58,7 +63,7 @@ def test_an_engine_that_does_not_answer_is_named_with_the_reason(
     error = _error(_connect(host=host))
 
     assert kind is type(error)
-    assert words in str(error)
+    assert re.search(words, str(error))  # without a network the resolver has other words
     assert host in str(error)
     assert error.remedy
 
