@@ -23,6 +23,7 @@ test: venv lint types layers stack-tests ## Check everything, against the real s
 	@$(BIN)/python -m pytest -q -m 'disruptive and not cluster' $(PYTEST)
 
 slow: stack-tests ## Check what takes longer than `make test`: clusters that get broken, `make soak`, `make drills-cluster`
+	@$(BIN)/python -m stack start --with rabbitmq-cluster
 	@$(BIN)/python -m pytest -q -m cluster $(PYTEST)
 	@$(MAKE) soak
 	@$(MAKE) drills-cluster
@@ -43,8 +44,10 @@ $(READY): constraints.txt pyproject.toml
 	@$(BIN)/python -m compileall -q bizops  # as pip does with what it copies: a third of a plan's start
 	@touch $@
 
-stack: venv ## Start the real servers (nothing happens if they run)
-	@$(BIN)/python -m stack start
+# Optional parts beside the others: make stack WITH=rabbitmq-cluster, or several with commas between.
+WITH ?=
+stack: venv ## Start the real servers (nothing happens if they run); WITH=rabbitmq-cluster for more
+	@$(BIN)/python -m stack start --with '$(WITH)'
 
 .PHONY: stack-tests
 stack-tests: venv

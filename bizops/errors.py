@@ -12,7 +12,8 @@
     ├── IncompletePlanError    something could not be read, so nothing may be applied
     ├── RefusedPlanError       the plan holds refusals
     ├── StalePlanError         the live systems moved between consent and apply
-    └── LockHeldError          another apply holds the lock
+    ├── LockHeldError          another apply holds the lock
+    └── LockLostError          the lock was ours, and is not any more
 
 Every message is one line of plain words; a remedy, where there is one, stands in `remedy`.
 No message holds a secret: who builds one passes what a server said through `resource.Secret` values only.
@@ -95,3 +96,7 @@ class StalePlanError(BizopsError):
 
 class LockHeldError(BizopsError):
     """Another apply holds the lock; the message names its holder."""
+
+
+class LockLostError(BizopsError):
+    """The lock was ours, and is not any more."""

@@ -95,19 +95,21 @@ BROKERS = ("kafka-1", "kafka-2", "kafka-3")
 
 
 def describe_stack(prefix: str, first_port: int, **settings: str) -> dict[str, str]:
-    """Give the environment of a stack beside the first one, with ports from `first_port` on.
+    """Give the environment of a stack beside the first one.
+
+    Its ports count from `first_port` on, unless variables BIZOPS_STACK_..._PORT name others.
 
     `settings` are some of the stack's own by name, such as `kafka_version`.
     """
     names = [field.name for field in dataclasses.fields(Settings) if field.name.endswith("_port")]
-    ports = {name: str(number) for number, name in enumerate(names, first_port)}
+    ports = {
+        name: os.environ.get(f"BIZOPS_STACK_{name.upper()}", str(number))
+        for number, name in enumerate(names, first_port)
+    }
     chosen = {"prefix": prefix, "network": f"{prefix}network", **ports, **settings}
-    state = Path.home() / ".local" / "state" / f"bizops-{prefix.strip('-')}"
     return {
-        "XDG_STATE_HOME": str(state),
+        "XDG_STATE_HOME": str(Path.home() / ".local" / "state" / f"bizops-{prefix.strip('-')}"),
         **{f"BIZOPS_STACK_{name.upper()}": value for name, value in chosen.items()},
-        # Each port may be set as for the first stack.
-        **{name: value for name, value in os.environ.items() if name.startswith("BIZOPS_STACK_")},
     }
 
 

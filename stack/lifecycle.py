@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from stack.state import State
 
 HEALTHY_SECONDS = 120.0
+CHECK_SECONDS = 10.0
 POLL_SECONDS = 0.2
 # Maven says nothing while it fetches jars, on a slow line for minutes.
 BUILD_SILENCE_SECONDS = 1800
@@ -129,13 +130,18 @@ class Start:
 
 
 def _check_all(client: DockerClient, parts: tuple[Part, ...]) -> None:
-    """See that every part is still up: one may have died while others were waited for; raises StackError."""
+    """See that every part is still up: one may have died while others were waited for; raises StackError.
+
+    One that does not answer is asked again for some seconds: a busy machine is no fault.
+    """
     # Whoever asks for an optional part wants it up.
     wanted = [replace(part, is_optional=False) for part in parts]
-    down = [row for row in observe_parts(client, wanted) if not row.is_healthy]
-    if down:
-        message = "not up: " + "; ".join(f"{row.part}: {row.health}" for row in down)
-        raise StackError(message, f"python -m stack logs {down[0].part}; then start again")
+    deadline = time.monotonic() + CHECK_SECONDS
+    while down := [row for row in observe_parts(client, wanted) if not row.is_healthy]:
+        if time.monotonic() > deadline:
+            message = "not up: " + "; ".join(f"{row.part}: {row.health}" for row in down)
+            raise StackError(message, f"python -m stack logs {down[0].part}; then start again")
+        time.sleep(POLL_SECONDS)
 
 
 def build_worker_image(settings: Settings, state: State, report: Report) -> str:

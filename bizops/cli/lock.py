@@ -20,12 +20,20 @@ if TYPE_CHECKING:
     from bizops.provider import Lease
 
 
+_SAFE = 0.9
+"""The part of a lease within which nobody else can have it, though clocks differ a little."""
+_RETRY = 0.5
+"""Seconds until a renewal that failed is tried again."""
+_GOODBYE = 3.0
+"""Seconds that a renewal under way gets before the lease is left to expire."""
+
+
 @dataclass(frozen=True, slots=True)
 class Terms:
     """Whether to lock, how many seconds to wait for another holder, and whom to tell while waiting."""
 
     is_wanted: bool = True
-    timeout: float = 20.0
+    timeout: float = 30.0
     tell: Callable[[str], None] = lambda _text: None
 
 
@@ -43,9 +51,8 @@ def held(lease: Lease | None, terms: Terms, stop: Stop) -> Iterator[None]:
     """Hold the lease inside the block. Without one to hold, say so and go on.
 
     Raises LockHeldError when another holder keeps it longer than `terms.timeout`, a ProviderError where its system does
-    not let us take it. Who is told to stop while waiting
-    holds nothing inside the block, and has to look. Where a renewal fails, `stop` is
-    asked to start nothing more: another apply may begin.
+    not let us take it. Who is told to stop while waiting holds nothing inside the block, and has to look. Where the
+    lease is lost, or nears its end without a renewal, `stop` is asked to start nothing more: another apply may begin.
     """
     if not terms.is_wanted:
         yield
@@ -64,9 +71,12 @@ def held(lease: Lease | None, terms: Terms, stop: Stop) -> Iterator[None]:
         yield
     finally:
         ended.set()
-        renewal.join(timeout=lease.seconds)
-        with contextlib.suppress(errors.ProviderError):  # it expires by itself
-            lease.release()
+        renewal.join(timeout=_GOODBYE)
+        if (
+            not renewal.is_alive()
+        ):  # a renewal that hangs could take it again behind us; it expires by itself
+            with contextlib.suppress(errors.ProviderError):
+                lease.release()
 
 
 def _is_taken(lease: Lease, terms: Terms, stop: Stop) -> bool:
@@ -100,12 +110,21 @@ def _holder_after_taking(lease: Lease) -> str:
 
 
 def _renew(lease: Lease, stop: Stop, ended: threading.Event) -> None:
-    while not ended.wait(lease.seconds / 4):
+    """Renew it until the end. A renewal that fails is tried again as long as the last one surely holds."""
+    until = time.monotonic() + lease.seconds * _SAFE
+    pause = lease.seconds / 5
+    while not ended.wait(pause):
+        started = time.monotonic()
         try:
-            other = lease.take()
+            lease.renew(max(0.0, until - started))
+        except errors.LockLostError as error:
+            stop.ask(1, str(error))
+            return
         except errors.ProviderError as error:
-            stop.ask(1, f"the lock could not be renewed: {error}")
-            return
-        if other:
-            stop.ask(1, f"the lock was taken over by {other}")
-            return
+            if time.monotonic() >= until - _RETRY:
+                stop.ask(1, f"the lock could not be renewed: {error}")
+                return
+            pause = _RETRY
+        else:
+            until = started + lease.seconds * _SAFE
+            pause = lease.seconds / 5

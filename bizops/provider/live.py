@@ -52,18 +52,21 @@ class Stake:
 
 
 class Lease(Protocol):
-    """A lock that expires by itself. Every call raises ProviderError where the system fails."""
+    """A lock that expires by itself after `seconds`. Every call raises ProviderError where the system fails."""
 
     seconds: float
 
     def take(self) -> str:
-        """Take the lease or renew our own: gives "" if it is ours now, else the holder's words."""
+        """Take the lease: gives "" if it is ours now, else the holder's words."""
+
+    def renew(self, within: float) -> None:
+        """Let our own begin anew, within so many seconds; raises LockLostError where it is not ours any more."""
 
     def release(self) -> None:
         """Give it back; nothing happens where it is not ours."""
 
-    def break_open(self) -> None:
-        """Free it whoever holds it."""
+    def break_open(self) -> str:
+        """Free it whoever holds it, and give the holder's words; "" where nobody did."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -169,7 +169,7 @@ def _write(write: Write) -> Json:
         "serves": [str(address) for address in write.serves],
         "after": [str(item) for item in write.after],
         "shown_under": [str(address) for address in write.shown_under],
-        "upkeep": write.is_upkeep,
+        "is_upkeep": write.is_upkeep,
     }
 
 

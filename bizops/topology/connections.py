@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from bizops.resource import Secret, Spec
-from bizops.topology.nodes import Entry, Mapping, Scalar, scalars
+from bizops.topology.nodes import Entry, Mapping, scalars
 from bizops.topology.sections import known_definition
 from bizops.topology.validation import Place, validate
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from bizops.provider import Definition
     from bizops.topology.declarations import Section
     from bizops.topology.faults import Faults
+    from bizops.topology.nodes import Scalar
 
 
 class Connections:
@@ -64,9 +65,11 @@ class Connections:
             return
         # What is secret here must be known before a fault is shown.
         for name, setting in entry.value.entries.items():
-            if isinstance(setting.value, Scalar):
-                self._faults.secrets.add_user_info(setting.value.text)
-                self.origins[f"{address}.{name}"] = _origin(setting.value, f"{address}.{name}")
+            written = list(scalars(setting.value))
+            for scalar in written:
+                self._faults.secrets.add_user_info(scalar.text)
+            if written and not isinstance(setting.value, Mapping):
+                self.origins[f"{address}.{name}"] = _origin(written, f"{address}.{name}")
         place = Place(entry.key, address, definition.near_names, is_hidden=True)
         spec = validate(definition.connection, entry.value, place, self._faults)
         if spec is not None:
@@ -84,10 +87,12 @@ class Connections:
             self._faults.add(found.span, "missing", address=f"connections.{name}", hint=hint)
 
 
-def _origin(scalar: Scalar, name: str) -> str:
-    """Say where a setting was written, and which variables gave its value."""
-    span = scalar.span
-    sources = [*scalar.variables, *(f"the default of {name}" for name in scalar.defaults)]
+def _origin(written: Sequence[Scalar], name: str) -> str:
+    """Say where a setting, or the first item of a list, was written, and which variables gave its value."""
+    span = written[0].span
+    variables = [variable for scalar in written for variable in scalar.variables]
+    defaults = [f"the default of {each}" for scalar in written for each in scalar.defaults]
+    sources = dict.fromkeys([*variables, *defaults])
     suffix = f", from {', '.join(sources)}" if sources else ""
     return f"{span.file}:{span.line}:{span.column} {name}{suffix}"
 

@@ -58,7 +58,9 @@ class Topology:
         for resource in self.resources:
             found |= {str(resource.address), resource.address.name, *resource.address.parts}
         for spec in self.connections.values():
-            found |= {value for _, value in spec if isinstance(value, str)}
+            for _, value in spec:
+                texts = value if isinstance(value, tuple) else (value,)
+                found |= {text for text in texts if isinstance(text, str)}
         return frozenset(found - {""})
 
 

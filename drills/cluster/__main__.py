@@ -17,7 +17,7 @@ from drills.cluster.lab import opened
 from drills.cluster.outage import Outage
 from drills.cluster.rabbitmq import Rabbitmq
 from drills.cluster.state import DrillError, UnreadableError
-from drills.cluster.table import line, page
+from drills.cluster.table import Drilled, line, page
 from stack.errors import StackError
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ class Run:
         for name, do in self._drills(subject).items():
             if chosen in {"", name}:
                 try:
+                    subject.wait_until_whole()
                     do()
                 except (DrillError, UnreadableError, StackError) as error:
                     self._fail(f"{subject.system}, {name}: {error}")
@@ -86,14 +87,17 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--keep", action="store_true", help="let the clusters stand afterwards")
     parser.add_argument("--page", type=Path, help="write the table there, as a document")
     options = parser.parse_args(arguments)
-    # What was started is removed then, too.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # What was started is removed then, too; a shell lets its background processes ignore SIGINT.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     run, begun = Run(), time.monotonic()
     for system in [options.only] if options.only else SYSTEMS:
         run.open_and_drill(system, options)
     seconds = time.monotonic() - begun
     if options.page:
-        options.page.write_text(page(run.rows, run.faults, run.servers, seconds), encoding="utf-8")
+        part = " ".join(word for word in (options.only, options.drill) if word)
+        drilled = Drilled(run.rows, run.faults, run.servers, seconds, part)
+        options.page.write_text(page(drilled), encoding="utf-8")
     broken = sum(bool(row.broken) for row in run.rows)
     print(
         f"{len(run.rows)} runs in {seconds / 60:.1f} min, {broken} broke a promise, "

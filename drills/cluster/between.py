@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from drills.cluster.harm import Harm
 from drills.cluster.outage import Row
-from drills.cluster.promises import Expected, broken, lost
+from drills.cluster.promises import Expected, broken, lost, not_empty, slow
 from drills.cluster.state import State, UnreadableError
 from drills.cluster.writes import WriteGate
 
@@ -124,11 +124,11 @@ def _finish(  # noqa: PLR0913, PLR0917
     subject.wait_until_whole()
     found = _judge(said)
     again = subject.line.run(way.command, *way.overlays)
+    found += slow(again)
     if again.code:
         found.append(f"the next run ended with {again.code}: {again.words()}")
     plan = subject.line.run("plan", *way.overlays)
-    if plan.code or plan.planned or "No changes" not in plan.out:
-        found.append(f"the plan is not empty: {sorted(plan.planned)}")
+    found += not_empty(plan)
     after = subject.state(counts=True)
     found += lost(dataclasses.replace(after, contents=contents), after)
     words = said.words(subject.members.names)

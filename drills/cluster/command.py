@@ -71,7 +71,11 @@ class Said:
     def words(self, names: Sequence[str] = ()) -> str:
         """Give the lines that tell the most: what names a member, the error, the summary."""
         lines = [line.strip() for line in self.text.splitlines()]
-        naming = [line for line in lines if any(name in line for name in names)]
+        naming = [
+            line
+            for line in lines
+            if any(name in line for name in names) and "objects read" not in line
+        ]
         errors = [line for line in lines if line.startswith("error:")]
         chosen = naming[:1] + errors[-1:] + _SUMMARY.findall(self.out)[-1:]
         return " / ".join(dict.fromkeys(chosen)) or (lines[-1] if lines else "")

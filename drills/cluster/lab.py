@@ -60,8 +60,7 @@ def _rabbitmq(version: str, *, is_kept: bool) -> Iterator[Subject]:
 @contextmanager
 def _kafka(*, is_kept: bool) -> Iterator[Subject]:
     environment = describe_stack(PREFIX, FIRST_PORT)
-    parts = [f"kafka-{number}" for number in range(1, BROKERS + 1)]
-    with started(environment, *parts, is_kept=is_kept):
+    with started(environment, "kafka", is_kept=is_kept):
         settings = load_settings(environment)
         servers = list_servers(settings)
         members = {f"broker {n}": servers[f"kafka-{n}"] for n in range(1, BROKERS + 1)}

@@ -7,7 +7,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from drills.cluster.promises import MISUSE, REMOVERS, broken, changed, lost
+from drills.cluster.promises import MISUSE, REMOVERS, broken, changed, lost, not_empty
 from drills.cluster.state import DrillError, State, UnreadableError
 
 if TYPE_CHECKING:
@@ -17,7 +17,24 @@ if TYPE_CHECKING:
     from drills.cluster.harm import Harm
     from drills.cluster.state import Subject
 
-COMMANDS = ("plan", "drift", "apply", "prune", "destroy")
+Call = tuple[str, tuple[str, ...]]
+"""A command, and the overlays that it gets."""
+WITH_ONE_GONE: tuple[Call, ...] = (
+    ("plan", ()),
+    ("drift", ()),
+    ("apply", ("change",)),
+    ("prune", ("change", "less")),
+    ("destroy", ("change",)),
+)
+WITHOUT_A_MAJORITY: tuple[Call, ...] = (
+    ("plan", ("change",)),
+    ("drift", ("change",)),
+    ("apply", ("change", "setting")),
+    ("apply", ("change", "more")),
+    ("prune", ("change", "less")),
+    ("destroy", ("change",)),
+)
+"""What is known may be compared, so an apply of a mere setting is another question than one of something new."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +68,10 @@ class Outage:
         whole = self._subject.state(counts=True)
         self._exists = whole
         try:
-            for _ in range(2):
+            for calls in (WITH_ONE_GONE, WITHOUT_A_MAJORITY):
                 self._take_away()
-                for command in COMMANDS:
-                    self._look(command)
+                for command, overlays in calls:
+                    self._look(command, overlays)
         finally:
             self._gone.clear()
             self._subject.members.heal()
@@ -68,10 +85,10 @@ class Outage:
         self._gone.append(name)
         self._read()
 
-    def _look(self, command: str) -> None:
+    def _look(self, command: str, overlays: tuple[str, ...]) -> None:
         """Run a command, and judge it by what it says and by what was written."""
         expected = self._subject.expected(command, self._harm, len(self._gone))
-        said = self._subject.line.run(command, *self._overlays(command))
+        said = self._subject.line.run(command, *overlays)
         if MISUSE.search(said.text):
             raise DrillError(said.text)
         found = broken(command, said, expected, self._gone, self._exists)
@@ -83,7 +100,7 @@ class Outage:
             found += (lost if expected.writes else changed)(before, self._last)
         if command == "apply" and len(self._gone) == 1:
             self._has_change = said.code == 0
-        self._row(command, said, found)
+        self._row(f"{command}, {overlays[-1]}" if overlays else command, said, found)
 
     def _read(self) -> None:
         """Read what is there, and keep what was read before where nobody says it."""
@@ -101,14 +118,6 @@ class Outage:
         self._read()
         return found
 
-    def _overlays(self, command: str) -> tuple[str, ...]:
-        """Choose the files: with a change on top, and one more while the majority is gone."""
-        if len(self._gone) == 1:
-            changes: tuple[str, ...] = () if command in {"plan", "drift"} else ("change",)
-        else:
-            changes = ("change", "more") if command == "apply" else ("change",)
-        return (*changes, "less") if command == "prune" else changes
-
     def _end(self, whole: State) -> None:
         """All are back: nothing is lost or there twice, nothing was written late, and the plan is empty."""
         before = self._last
@@ -123,8 +132,7 @@ class Outage:
             if said.code:
                 found.append(f"the next apply ended with {said.code}: {said.words()}")
         said = self._subject.line.run("plan", "change")
-        if said.code or said.planned or "No changes" not in said.out:
-            found.append(f"the plan is not empty: {sorted(said.planned)}")
+        found += not_empty(said)
         found += [
             fault for fault in lost(whole, self._subject.state(counts=True)) if fault not in found
         ]

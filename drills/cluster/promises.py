@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 REMOVERS = frozenset({"prune", "destroy"})
 READERS = frozenset({"plan", "drift"})
 _MAKES_OR_REMOVES = frozenset({"+", "-", "-/+"})
-_UNREADABLE = re.compile(r"not readable|(?:no|without an?|lost its) (?:majority|quorum)")
 _CRASH = re.compile(r"Traceback \(most recent|failed in a way it should not")
 MISUSE = re.compile(r"No such option|unexpected extra argument")
 """What a drill that calls a command wrongly is told: it would look like a refusal."""
@@ -28,14 +27,14 @@ MISUSE = re.compile(r"No such option|unexpected extra argument")
 class Expected:
     """`codes` are the exit codes that tell the truth. `names` says that the member has to be named.
 
-    `writes` says that the command may change something. `words_do` says that a reader may also end well where it
-    says that the state of the cluster is not readable. `reports` are marks and kinds that tell the truth besides.
+    `writes` says that the command may change something. Where `words` match what it says, any exit code tells the
+    truth. `reports` are marks and kinds that tell the truth besides.
     """
 
     codes: frozenset[int]
     names: bool = False
     writes: bool = False
-    words_do: bool = False
+    words: str = ""
     reports: frozenset[str] = frozenset()
 
 
@@ -44,7 +43,7 @@ def usual(command: str, harm: Harm, gone: int) -> Expected:
     is_known = harm is not Harm.FREEZE
     if gone > 1:
         codes = frozenset({3}) if command in READERS else frozenset({1, 3})
-        return Expected(codes, words_do=command in READERS)
+        return Expected(codes)
     if command in REMOVERS:
         return Expected(frozenset({1} if is_known else {1, 3}), names=is_known)
     if command == "apply":
@@ -57,13 +56,11 @@ def broken(
     command: str, said: Said, expected: Expected, member: Sequence[str], before: State
 ) -> list[str]:
     """Say which promises a run broke by what it said. `before` was there; `member` is how its name may be written."""
-    found = []
-    if said.seconds > DEADLINE + BEYOND:
-        found.append(f"took {said.seconds:.0f} s, allowed are {DEADLINE + BEYOND:.0f}")
+    found = slow(said)
     if _CRASH.search(said.text):
         found.append("it crashed")
-    says_unreadable = expected.words_do and _UNREADABLE.search(said.text)
-    if said.code not in expected.codes and not says_unreadable:
+    tells = expected.words and re.search(expected.words, said.text)
+    if said.code not in expected.codes and not tells:
         allowed = " or ".join(map(str, sorted(expected.codes)))
         found.append(f"exit {said.code}, expected {allowed}")
     if expected.names and said.code != 3 and not any(name in said.text for name in member):  # noqa: PLR2004 - exit code
@@ -73,6 +70,21 @@ def broken(
     if not expected.writes:
         gone = sorted(said.destroyed & before.objects)
         found += [f"says that {address} is destroyed" for address in gone]
+    return found
+
+
+def slow(said: Said) -> list[str]:
+    """Say whether a command took longer than its deadline and what is allowed on top of it."""
+    if said.seconds <= DEADLINE + BEYOND:
+        return []
+    return [f"took {said.seconds:.0f} s, allowed are {DEADLINE + BEYOND:.0f}"]
+
+
+def not_empty(plan: Said) -> list[str]:
+    """Say whether a plan has something to do, though all was done."""
+    found = slow(plan)
+    if plan.code or plan.planned or "No changes" not in plan.out:
+        found.append(f"the plan is not empty: {sorted(plan.planned)}")
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,17 +27,33 @@ def line(row: Row) -> str:
     return "\n".join([text, *(f"      {broken}" for broken in row.broken)])
 
 
-def page(rows: Sequence[Row], faults: Sequence[str], servers: Sequence[str], seconds: float) -> str:
-    """Give docs/drills-cluster.md; `servers` says which they were, `faults` which drills proved nothing."""
+@dataclass(frozen=True, slots=True)
+class Drilled:
+    """All that a run of the drills found.
+
+    `servers` says which they were, `faults` which drills proved nothing and why, `part` what was chosen of the
+    drills, empty where it was all of them.
+    """
+
+    rows: Sequence[Row]
+    faults: Sequence[str]
+    servers: Sequence[str]
+    seconds: float
+    part: str
+
+
+def page(drilled: Drilled) -> str:
+    """Give docs/drills-cluster.md."""
     return PAGE.read_text("utf-8").format(
         machine=f"{os.cpu_count()} cores, Python {platform.python_version()}",
-        servers="; ".join(servers),
-        minutes=f"{seconds / 60:.0f}",
-        slowest=f"{max((row.seconds for row in rows), default=0):.1f}",
+        servers="; ".join(drilled.servers),
+        minutes=f"{drilled.seconds / 60:.0f}",
+        slowest=f"{max((row.seconds for row in drilled.rows), default=0):.1f}",
         limit=f"{DEADLINE + BEYOND:g}",
         deadline=f"{DEADLINE:g}",
-        verdict=_verdict(rows, faults),
-        tables="\n\n".join(_tables(rows)),
+        part=f" It was a part of the drills: `{drilled.part}`." if drilled.part else "",
+        verdict=_verdict(drilled.rows, drilled.faults),
+        tables="\n\n".join(_tables(drilled.rows)),
     )
 
 

@@ -21,6 +21,49 @@ def test_the_old_rabbitmq_starts_only_when_it_is_asked_for() -> None:
     assert tests == [*usual, "rabbitmq-310"]
 
 
+def test_a_cluster_is_asked_for_as_a_whole_and_beside_other_parts() -> None:
+    """One node alone is of no use, and a drill may want both."""
+    # Given the default settings
+    settings = Settings()
+    # When the cluster and another optional part are planned, and when one of its nodes is
+    planned = [part.name for part in plan_parts(settings, ("rabbitmq-cluster", "rabbitmq-310"))]
+    with pytest.raises(StackError) as caught:
+        plan_parts(settings, ("rabbitmq-2",))
+    # Then all nodes are there, and a single one is refused with the name to use
+    assert planned[-4:] == ["rabbitmq-310", "rabbitmq-1", "rabbitmq-2", "rabbitmq-3"]
+    assert "rabbitmq-cluster" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("setting", "part", "suite"),
+    [
+        ({"rabbitmq_version": "4.3"}, "rabbitmq", "forky"),
+        ({"rabbitmq_cluster_version": "3.10"}, "rabbitmq-2", "bookworm"),
+        ({"redis_version": "7"}, "redis", "bookworm"),
+    ],
+)
+def test_a_version_chooses_the_image_and_a_volume_of_its_own(
+    setting: dict[str, str], part: str, suite: str
+) -> None:
+    """No server can read the data of a later version."""
+    # Given a stack of the default versions, and one with another
+    usual, other = (
+        {p.name: p for p in list_parts(settings)} for settings in (Settings(), Settings(**setting))
+    )
+    # When the part is looked at
+    # Then its image is of the suite that has this version, and its data is apart
+    (version,) = setting.values()
+    assert other[part].image.suite == suite
+    assert version in other[part].image.reference
+    assert other[part].volume_name not in {usual[part].volume_name, other[part].container}
+    # And no other part is another
+    cluster = usual[part].cluster
+    changed = {name for name in usual if other[name] != usual[name]}
+    assert changed == {part} | {
+        name for name in usual if cluster and usual[name].cluster == cluster
+    }
+
+
 def test_an_unknown_part_is_refused_with_the_names_of_the_parts() -> None:
     """A typing mistake does not start half of what was meant."""
     # Given a name that no part has
@@ -80,7 +123,8 @@ def test_each_broker_announces_itself_inside_the_network_and_on_loopback() -> No
     parts = {p.name: p for p in list_parts(Settings(prefix="x-", kafka_2_port=7002))}
     # When the second broker's configuration is read
     text, _ = parts["kafka-2"].files["/etc/kafka/server.properties"]
-    properties = dict(line.split("=", 1) for line in text.splitlines())
+    lines = (line for line in text.splitlines() if not line.startswith("#"))
+    properties = dict(line.split("=", 1) for line in lines)
     # Then both listeners are announced, and every controller votes
     assert (
         properties["advertised.listeners"] == "INTERNAL://x-kafka-2:19092,EXTERNAL://127.0.0.1:7002"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from stack.servers import open_servers
 from stack.settings import Settings
 
 if TYPE_CHECKING:
@@ -63,17 +64,17 @@ def reserve(ports: Iterator[int], servers: ExitStack) -> int:
     pytest.fail("no port is free")
 
 
-def call(environment: dict[str, str], command: str) -> str:
-    """Call the second stack, which has to succeed, and give what it reports."""
+def call(environment: dict[str, str], *arguments: str, code: int = 0) -> str:
+    """Call the second stack, which has to end with this code, and give what it says."""
     done = subprocess.run(
-        [sys.executable, "-m", "stack", command],
+        [sys.executable, "-m", "stack", *arguments],
         capture_output=True,
         text=True,
         env=environment,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
-    return done.stderr
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout + done.stderr
 
 
 def docker(*arguments: str) -> str:
@@ -109,3 +110,37 @@ def test_stop_keeps_data_reset_drops_it_and_neither_touches_another_stack(
     assert not docker("ps", "-aq", "--filter", f"name={prefix}")
     assert not docker("volume", "ls", "-q", "--filter", f"name={prefix}")
     assert docker(*first) == before
+
+
+def test_a_cluster_is_formed_mended_and_told_of_node_by_node(environment: dict[str, str]) -> None:
+    """Whoever drills a cluster breaks it in every way, and wants it whole for the next drill."""
+    # Given a cluster with a queue, beside the other parts
+    with_cluster = ("start", "--with", "rabbitmq-cluster")
+    call(environment, *with_cluster)
+    servers = open_servers(environment)
+    nodes = [servers[f"rabbitmq-{number}"] for number in (1, 2, 3)]
+    declare = 'rabbit_amqqueue:declare(rabbit_misc:r(<<"/">>, queue, <<"kept">>), true, false, [], none, <<"t">>).'
+    nodes[0].run("rabbitmqctl", "eval", declare)
+    # When one node is killed, and the broker of another is stopped
+    nodes[2].kill()
+    nodes[1].run("rabbitmqctl", "stop_app")
+    # Then the status says so of each
+    lines = {line.split()[0]: line for line in call(environment, "status", code=1).splitlines()}
+    assert "killed " in lines["rabbitmq-3"]
+    assert "not healthy (" in lines["rabbitmq-2"]
+    assert f"rabbit@{nodes[2].name} is down" in lines["rabbitmq-1"]
+    # And a start makes it whole
+    assert "the stack is up" in call(environment, *with_cluster)
+    # When all are stopped, one after the other, and one loses its data
+    for node in nodes:
+        node.stop()
+    docker("rm", nodes[1].name)
+    docker("volume", "rm", nodes[1].part.volume_name)
+    # Then a start makes it whole, with its data
+    call(environment, *with_cluster)
+    assert "kept" in nodes[1].run("rabbitmqctl", "list_queues", "name")
+    # When a part does not stay up
+    servers["kafka-2"].kill()
+    # Then the others say what is missing
+    lines = {line.split()[0]: line for line in call(environment, "status", code=1).splitlines()}
+    assert "killed " in lines["kafka-2"]

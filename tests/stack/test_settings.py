@@ -35,11 +35,12 @@ def test_a_variable_overrides_its_setting_and_an_empty_one_does_not() -> None:
 
 def test_every_faulty_setting_is_named_at_once() -> None:
     """One round of corrections is enough."""
-    # Given an unknown name, a port that is none, a bad name and a port given twice
+    # Given an unknown name, a port that is none, a bad name, no version, and a port given twice
     environment = {
         "BIZOPS_STACK_KAFKA_1_PORTS": "1",
         "BIZOPS_STACK_REDIS_PORT": "99999",
         "BIZOPS_STACK_PREFIX": "a b",
+        "BIZOPS_STACK_RABBITMQ_VERSION": "3.9",
         "BIZOPS_STACK_REGISTRY_PORT": "9092",
     }
     # When they are read
@@ -50,6 +51,7 @@ def test_every_faulty_setting_is_named_at_once() -> None:
     assert "did you mean BIZOPS_STACK_KAFKA_1_PORT?" in message
     assert "BIZOPS_STACK_REDIS_PORT is '99999'" in message
     assert "BIZOPS_STACK_PREFIX is 'a b'" in message
+    assert "BIZOPS_STACK_RABBITMQ_VERSION is '3.9': the versions are 3.10, 4.0, 4.3" in message
     assert (
         "port 9092 is given to BIZOPS_STACK_KAFKA_1_PORT and BIZOPS_STACK_REGISTRY_PORT" in message
     )

@@ -7,6 +7,7 @@ from typing import Any
 from bizops.provider import Definition, Kind, Options, Provider
 from bizops.providers.kafka import rules, view
 from bizops.providers.kafka.specs import Connection, Settings, TopicSpec
+from bizops.providers.kafka.versions import VERSIONS
 from bizops.resource import Address
 
 __all__ = ["DEFINITION", "TOPIC"]
@@ -57,6 +58,7 @@ DEFINITION = Definition(
     connect=_connect,
     check=rules.check,
     derive=view.derive,
+    versions=VERSIONS,
     near_names={
         "replicas": "replication_factor",
         "replication": "replication_factor",

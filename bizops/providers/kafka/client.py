@@ -30,7 +30,6 @@ NO_TOPIC = "."
 """A name that no topic can have: asking about it reads nothing and needs no right, and every answer is one."""
 
 _PATIENCE = 2.0
-_SILENCE = 3.0
 _LOOKS = 20
 
 
@@ -70,17 +69,19 @@ class Client:
         while not _is_done(found, 0.05):
             client.poll(0)
             if self._is_hopeless(time.monotonic() - started):
-                raise words.unreachable(self.servers, tuple(self._complaints), seconds)
+                raise words.unreachable(self.servers, tuple(self._complaints), round(seconds, 1))
         error = found.exception()
         if isinstance(error, KafkaException):
             client.poll(0)
-            raise words.unreachable(self.servers, tuple(self._complaints), seconds) from None
+            raise words.unreachable(
+                self.servers, tuple(self._complaints), round(seconds, 1)
+            ) from None
         return found.result()
 
     def answering(self, metadata: ClusterMetadata, deadline: Deadline) -> frozenset[int]:
         """Ask every broker something small, all at once, and give the ids of those that answer.
 
-        Once one has answered, the others have three seconds. Raises ProviderError where none answers at all. They
+        Once one has answered, the others have `patience` seconds. Raises ProviderError where none answers at all. They
         are asked over connections of their own: losing one makes librdkafka choose anew whom it asks.
         """
         complaints = admin.Complaints()
@@ -89,7 +90,7 @@ class Client:
             number: admin.describe_configs(scout, [NO_TOPIC], number, deadline.left)[NO_TOPIC]
             for number in metadata.brokers
         }
-        wait_for(futures.values(), min(_SILENCE, deadline.left))
+        wait_for(futures.values(), min(self.patience, deadline.left))
         scout.poll(0)
         while not (found := _answered(futures)):
             if deadline.is_over or all(future.done() for future in futures.values()):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bizops.provider import Definition, Options
-from bizops.providers.rabbitmq import checks, derived, kinds
+from bizops.providers.rabbitmq import checks, derived, kinds, versions
 from bizops.providers.rabbitmq.connection import Connection
 from bizops.providers.rabbitmq.names import PROVIDER
 from bizops.providers.rabbitmq.specs import Settings
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 def _connect(connection: Connection, settings: Settings, options: Options) -> Provider:
-    from bizops.providers.rabbitmq.provider import (  # noqa: PLC0415 - imports the HTTP client
-        RabbitMQ,
+    from bizops.providers.rabbitmq.failover import (  # noqa: PLC0415 - imports the HTTP client
+        Failover,
     )
 
-    return RabbitMQ(connection, settings, options)
+    return Failover(connection, settings, options)
 
 
 DEFINITION = Definition(
@@ -30,6 +30,7 @@ DEFINITION = Definition(
     connect=_connect,
     check=checks.check,
     derive=derived.derive,
+    versions=versions.VERSIONS,
     near_names={
         "ttl": "message_ttl (messages)? The life of the queue itself is expires.",
         "x-message-ttl": "message_ttl",

@@ -1,14 +1,18 @@
 """The management API over kept-alive connections, and its failures in our words.
 
 Every request that we make may be made twice: PUT and DELETE by nature, and POST of a binding because the broker keeps
-one of each. So one that met a connection which the server had closed meanwhile is sent again once.
+one of each. So one that met a connection which the server had closed meanwhile is sent again once. A deletion of a
+queue that was sent and got no answer is another matter: a node that was frozen carries it out when it wakes.
+
+Connecting, sending, the answer's head and its body share one deadline.
 """
 
 from __future__ import annotations
 
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +34,14 @@ MAX_CONNECTIONS = 16
 _TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
 _REDIRECTS = range(300, 400)
 _REFUSED = 400
+_SHORTEST = 0.001
+_UNSENT = (
+    urllib3.exceptions.NewConnectionError,
+    urllib3.exceptions.NameResolutionError,
+    urllib3.exceptions.ConnectTimeoutError,
+    urllib3.exceptions.SSLError,
+)
+"""There was no connection, so nothing was sent."""
 _CRASH = "failed with {'EXIT'"
 """In a 400 of 3.10.8 and 4.0.5 for a crash of the broker's own, as when exchanges bound to each other go at once."""
 
@@ -45,10 +57,14 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A status code and, where the broker refused, its reason in words."""
+    """A status code and, where the broker refused, its reason in words.
+
+    `is_sent` is False where there was no connection, so that surely nothing happened.
+    """
 
     status: int
     reason: str = ""
+    is_sent: bool = True
 
     @property
     def is_ok(self) -> bool:
@@ -68,24 +84,27 @@ class Answer:
 
 
 class Client:
-    """Speaks to one broker. Every method may be called from any thread."""
+    """Speaks to the first address of a connection. Every method may be called from any thread.
+
+    `url` is that address. `silence` is why it gave no answer to a request, "" as long as it gave one to each.
+    """
 
     def __init__(self, connection: Connection, options: Options) -> None:
-        self.url = connection.url
-        self._whom = failures.Whom(connection.url, connection.username, options.timeout)
+        self.url = connection.url[0]
+        self.silence = ""
+        self._whom = failures.Whom(self.url, connection.username, options.timeout)
         self._session = requests.Session()
         self._session.trust_env = False
         threads = max(1, min(MAX_CONNECTIONS, options.parallelism))
         self._http, self._prefix = _connections(self._session, connection, threads)
-        self._timeout = urllib3.Timeout(connect=options.timeout, read=options.timeout)
         self._headers = urllib3.make_headers(
             basic_auth=f"{connection.username}:{connection.password.reveal()}"
         ) | {"Content-Type": "application/json"}
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="rabbitmq")
 
-    def read(self, path: str) -> Any:  # noqa: ANN401 - any JSON
-        """Give what a GET answers; raises ProviderError."""
-        response = self._send(Request("GET", path))
+    def read(self, path: str, timeout: float | None = None) -> Any:  # noqa: ANN401 - any JSON
+        """Give what a GET answers within `timeout` seconds, or those of the options; raises ProviderError."""
+        response = self._send(Request("GET", path), timeout)
         if response.status in _REDIRECTS or not _is_json(response):
             raise failures.not_rabbitmq(self._whom, response.status)
         if response.status >= _REFUSED:
@@ -103,12 +122,12 @@ class Client:
 
         return self.map(attempt, paths)
 
-    def write(self, request: Request) -> Answer:
+    def write(self, request: Request, timeout: float | None = None) -> Answer:
         """Carry out one write. Raises nothing: no answer is status 0, with the reason."""
         try:
-            response = self._send(request)
+            response = self._send(request, timeout)
         except errors.ProviderError as error:
-            return Answer(0, str(error))
+            return Answer(0, str(error), not isinstance(error.__context__, _UNSENT))
         if response.status < _REFUSED:
             return Answer(response.status)
         said = failures.reason(response.data)
@@ -123,7 +142,11 @@ class Client:
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._session.close()
 
-    def _send(self, request: Request) -> urllib3.BaseHTTPResponse:
+    def _send(self, request: Request, timeout: float | None = None) -> urllib3.BaseHTTPResponse:
+        """Send it, and once more where the kept connection had been closed; raises ProviderError."""
+        patience = self._whom.timeout if timeout is None else timeout
+        whom = replace(self._whom, timeout=patience)
+        deadline = time.monotonic() + patience
         body = None if request.body is None else json.dumps(request.body)
         for again in (True, False):
             try:
@@ -132,15 +155,17 @@ class Client:
                     f"{self._prefix}{request.path}",
                     body=body,
                     headers=self._headers,
-                    timeout=self._timeout,
+                    timeout=urllib3.Timeout(total=max(deadline - time.monotonic(), _SHORTEST)),
                     retries=False,
                     redirect=False,
                 )
-            except urllib3.exceptions.ProtocolError as error:
-                if not (again and failures.is_closed(error)):
-                    raise failures.unanswered(self._whom, error) from None
             except urllib3.exceptions.HTTPError as error:
-                raise failures.unanswered(self._whom, error) from None
+                is_worn = isinstance(error, urllib3.exceptions.ProtocolError)
+                if again and is_worn and failures.is_closed(error):
+                    continue
+                found = failures.unanswered(whom, error)
+                self.silence = str(found)
+                raise found from None
         raise AssertionError
 
 
@@ -156,9 +181,10 @@ def _connections(
         _check_readable(setting, getattr(connection, setting))
     session.mount("https://", HTTPAdapter(pool_maxsize=size, pool_block=True))
     session.mount("http://", HTTPAdapter(pool_maxsize=size, pool_block=True))
-    prepared = requests.Request("GET", f"{connection.url}/api").prepare()
-    proxies = get_environ_proxies(connection.url)
-    adapter = session.get_adapter(connection.url)
+    url = connection.url[0]
+    prepared = requests.Request("GET", f"{url}/api").prepare()
+    proxies = get_environ_proxies(url)
+    adapter = session.get_adapter(url)
     assert isinstance(adapter, HTTPAdapter)  # noqa: S101 - mounted above
     cert = connection.cert_file
     pair = (cert, connection.key_file) if cert and connection.key_file else cert
@@ -168,8 +194,8 @@ def _connections(
     pool = adapter.get_connection_with_tls_context(prepared, verify, proxies=proxies, cert=pair)
     assert isinstance(pool, urllib3.HTTPConnectionPool)  # noqa: S101 - of an http or https URL
     deadline.bound(pool)
-    is_proxied = bool(select_proxy(connection.url, proxies)) and not connection.is_tls
-    return pool, f"{connection.url}/api" if is_proxied else prepared.path_url
+    is_proxied = bool(select_proxy(url, proxies)) and url.startswith("http://")
+    return pool, f"{url}/api" if is_proxied else prepared.path_url
 
 
 def _check_readable(setting: str, path: str | None) -> None:

@@ -110,12 +110,12 @@ def state(nodes: Nodes, places: Sequence[Place]) -> Cluster:
         return Cluster(text, is_degraded=True)
     if not down:
         return Cluster(_all_run(len(nodes.known)) if nodes.known else "")
-    where = "it" if len(down) == 1 else "them"
     away = sum(each.is_away for each in places)
     fewer = sum(bool(each.down) and not each.is_away for each in places)
+    where = "it" if len(down) == 1 else "them"
     parts = [
-        *([f"{_queues(away)} on {where} out of reach"] if away else []),
-        *([f"{_queues(fewer)} with a member on {where}"] if fewer else []),
+        *([f"{_queues(away, 'lie')} on {where}"] if away else []),
+        *([f"{_queues(fewer, 'have')} a member on {where}"] if fewer else []),
     ]
     text = f"{_are_down(down)}: {', '.join(parts)}"
     sees_majority = any(each.is_replicated for each in places)
@@ -130,8 +130,10 @@ def _all_run(number: int) -> str:
     )
 
 
-def _queues(number: int) -> str:
-    return f"{number} queue{'s' if number != 1 else ''}"
+def _queues(number: int, verb: str) -> str:
+    if number != 1:
+        return f"{number} queues {verb}"
+    return f"1 queue {'has' if verb == 'have' else f'{verb}s'}"
 
 
 def _are_down(names: Sequence[str]) -> str:

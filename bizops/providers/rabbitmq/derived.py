@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from bizops.change import Action, Effect, EffectKind
 from bizops.provider import Derived, Observations, Scope
-from bizops.providers.rabbitmq import claims, declared, effective, grouping, patterns
+from bizops.providers.rabbitmq import claims, declared, deprecations, effective, grouping, patterns
 from bizops.providers.rabbitmq.names import is_derived_policy, is_protected_queue, queue_address
 from bizops.providers.rabbitmq.policy_writes import PolicyWrites, queue_changes
 from bizops.providers.rabbitmq.specs import Settings
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def derive(changes: Sequence[Change], observations: Observations, scope: Scope) -> Derived:
-    """Give the policy writes that these changes take, and the refusals of foreign policies in the way."""
+    """Give the policy writes that these changes take, and what stands in the way: foreign policies, features gone."""
     snapshot: Snapshot | None = observations.context
     if snapshot is None:
         return Derived()
@@ -35,6 +35,7 @@ def derive(changes: Sequence[Change], observations: Observations, scope: Scope) 
         for _, vhost in sorted(snapshot.vhosts.items())
         if not vhost.problem
     ]
+    parts.append(deprecations.derived(changes, snapshot))
     return Derived(
         tuple(write for part in parts for write in part.writes),
         tuple(refusal for part in parts for refusal in part.refusals),

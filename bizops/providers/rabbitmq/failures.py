@@ -38,7 +38,7 @@ def reason(data: bytes) -> str:
     return " ".join(html.unescape(str(said)).split())
 
 
-def is_closed(error: urllib3.exceptions.ProtocolError) -> bool:
+def is_closed(error: urllib3.exceptions.HTTPError) -> bool:
     """True where a kept-alive connection had been closed by the other side before it heard us."""
     cause = error.args[-1] if error.args else None
     return isinstance(cause, ConnectionError)

@@ -12,7 +12,7 @@ from bizops.providers.rabbitmq.effective import Policy
 from bizops.providers.rabbitmq.names import derived_policy, digest, label
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from bizops.providers.rabbitmq.effective import Version
     from bizops.providers.rabbitmq.fields import Pairs
@@ -75,7 +75,7 @@ def groups(wanted: Mapping[str, Pairs], context: Context) -> dict[str, Group]:
             del found[absorbed.policy.name]
         for pattern, names in parts:
             nameless = Policy("", pattern, APPLY_TO, context.priority, definition)
-            policy = _named(nameless, context)
+            policy = _named(nameless, context, found)
             found[policy.name] = Group(policy, names)
     return found
 
@@ -116,16 +116,20 @@ def _cut(
     return [*full, last], None
 
 
-def _named(wanted: Policy, context: Context) -> Policy:
-    """Give a policy its name: that of the live one with this content, else one that no live policy has."""
-    same = [p for _, p in sorted(context.live.items()) if replace(p, name="") == wanted]
-    if same:
-        return same[0]
+def _named(wanted: Policy, context: Context, made: Collection[str]) -> Policy:
+    """Give a policy its name: that of the live one with this content, else one that no other policy has.
+
+    `made` are the names of this plan's: eight digits of a digest may be the same for two of many hundreds.
+    """
+    for _, policy in sorted(context.live.items()):
+        if policy.pattern == wanted.pattern and replace(policy, name="") == wanted:
+            return policy
     content = [wanted.pattern, APPLY_TO, wanted.priority, fields.thaw(wanted.definition)]
     settings = settings_label(wanted.definition)
     digests = (digest(content, str(attempt or "")) for attempt in itertools.count())
     names = (derived_policy(context.topology, settings, each) for each in digests)
-    return replace(wanted, name=next(name for name in names if name not in context.live))
+    free = (name for name in names if name not in context.live and name not in made)
+    return replace(wanted, name=next(free))
 
 
 def settings_label(definition: Pairs) -> str:

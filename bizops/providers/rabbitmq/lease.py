@@ -1,69 +1,165 @@
-"""The lock of a topology: a queue that expires by itself, over the management API alone.
+"""The lock of a topology: a quorum queue that expires by itself, over the management API alone.
 
-The holder stands in an argument that the broker compares when the queue is declared again (tried on 3.10.8 and
-4.0.5): 201 or 204 means it is ours and restarts its expiry, 400 names another holder.
+The holder stands in an argument that the broker compares when the queue is declared again: 201 means that it is ours
+from now on, 204 that it was ours, 400 names another holder. Declaring it again does not restart the expiry of a quorum
+queue; asking it for a message does, and is answered by a majority of its replicas alone. What was tried, on which
+versions, stands in decision 0021.
 """
 
 from __future__ import annotations
 
 import re
+import time
+from typing import TYPE_CHECKING, Any
 
 from bizops import errors
-from bizops.providers.rabbitmq.client import Answer, Client, Request
+from bizops.providers.rabbitmq.client import Answer, Request
 from bizops.providers.rabbitmq.names import LOCK_PREFIX, encode
 
-SECONDS = 15.0
+if TYPE_CHECKING:
+    from bizops.providers.rabbitmq.addresses import Addresses
+
+SECONDS = 20.0
+"""How long it lasts unrenewed. The broker looks every 5 s, so it may be there 5 s longer."""
+REQUEST_SECONDS = 10.0
+"""How long we wait for taking it, and for giving it back: 5.5 s while one of three nodes is dead (4.0.5)."""
+_PROBE_SECONDS = 3.0
+_CREATED = 201
 _NOT_FOUND = 404
+_REFUSED_DECLARATION = 400
+_ASKED = {"count": 1, "ackmode": "ack_requeue_true", "encoding": "auto"}
 _HOLDER = re.compile(r"but current is (?:the value )?'(.*)'(?: of type .*)?$")
+_DEAD = ("minority", "down")
+_LEFT = ", and its queue does not run: nodes are down, or it is left from a time without a majority"
+"""4.3.6 keeps the declaration of a lock that was given up in a minority, without anything that could expire."""
+_HOLDER_ARGUMENT = "x-dead-letter-routing-key"
 
 
 class QueueLease:
-    """A lease on one topology, in the section's vhost."""
+    """A lease on one topology, in the section's vhost. Each call asks the first address that answers."""
 
     seconds: float = SECONDS
 
-    def __init__(self, client: Client, vhost: str, topology: str, holder: str) -> None:
-        self._client = client
+    def __init__(self, addresses: Addresses, vhost: str, topology: str, holder: str) -> None:
+        self._addresses = addresses
         self._name = f"{LOCK_PREFIX}{topology}"
         self._path = f"/queues/{encode(vhost)}/{encode(self._name)}"
         self._holder = holder
+        self._refused_since: float | None = None
 
     def take(self) -> str:
-        """Take or renew it: gives "" if it is ours now, else the holder's words. Raises ProviderError."""
-        answer = self._declare()
+        """Take it: gives "" if it is ours now, else the holder's words. Raises ProviderError.
+
+        It is the first write of an apply. Who gets no answer here gets none to any other write, so nothing is written.
+        """
+        deadline = time.monotonic() + REQUEST_SECONDS
+        answer = self._ask(self._declaration(), deadline)
+        if answer.is_ok and answer.status != _CREATED:  # ours already: an answer got lost
+            answer = self._ask(self._question(), deadline)
         if answer.is_ok:
             return ""
-        found = _HOLDER.search(answer.reason)
-        if found and "x-dead-letter-routing-key" in answer.reason:
-            return found[1]
-        if answer.status == 0:
-            raise errors.UnreachableError(answer.reason)
-        if answer.status in {401, 403}:
-            message = f"cannot lock with queue {self._name}: {answer.reason}"
-            remedy = f"permissions on {self._name}: configure, write, read"
-            raise errors.DeniedError(message, remedy=remedy)
-        message = f"cannot lock with queue {self._name}: {answer.reason}"
-        remedy = "bizops unlock, where no other apply is running"
-        raise errors.RejectedError(message, remedy=remedy)
+        if answer.status == _REFUSED_DECLARATION and "inequivalent arg" in answer.reason:
+            return self._holder_after(answer, deadline)
+        raise self._failure(answer)
+
+    def renew(self, within: float) -> None:
+        """Restart its expiry, within so many seconds.
+
+        Raises LockLostError where it is not ours any more, ProviderError where the system fails. The question comes
+        first: it keeps whatever queue has the name, and the declaration behind it proves that this is still ours.
+        """
+        deadline = time.monotonic() + within
+        answer = self._ask(self._question(), deadline)
+        if answer.is_ok:
+            answer = self._ask(self._declaration(), deadline)
+        if answer.status in {_CREATED, _NOT_FOUND}:
+            message = "the lock was lost: it had expired, so another apply may have begun"
+            raise errors.LockLostError(message)
+        if answer.status == _REFUSED_DECLARATION and "inequivalent arg" in answer.reason:
+            message = f"the lock was lost to {self._holder_after(answer, deadline)}"
+            raise errors.LockLostError(message)
+        if not answer.is_ok:
+            raise self._failure(answer)
 
     def release(self) -> None:
-        """Give it back, if it is ours at this moment: another's is never deleted knowingly."""
-        if self._declare().is_ok:
-            self._client.write(Request("DELETE", self._path))
+        """Give it back, if it is ours at this moment: another's is never deleted knowingly. Raises ProviderError."""
+        deadline = time.monotonic() + REQUEST_SECONDS
+        if self._ask(self._declaration(), deadline).is_ok:
+            self._ask(Request("DELETE", self._path), deadline)
 
-    def break_open(self) -> None:
-        """Free it whoever holds it. Raises ProviderError."""
-        answer = self._client.write(Request("DELETE", self._path))
-        if not answer.is_ok and answer.status != _NOT_FOUND:
+    def break_open(self) -> str:
+        """Free it whoever holds it, and give the holder's words; "" where nobody did. Raises ProviderError."""
+        deadline = (
+            time.monotonic() + 2 * REQUEST_SECONDS
+        )  # 9 s for one that an election left (4.3.6)
+        found = self._holder_now(deadline)
+        answer = self._ask(Request("DELETE", self._path), deadline)
+        if answer.status == _NOT_FOUND:
+            return ""
+        if not answer.is_ok:
             message = f"cannot delete queue {self._name}: {answer.reason}"
             raise errors.RejectedError(message)
+        return found
 
-    def _declare(self) -> Answer:
-        """Declare the lease. Its dead-letter exchange is a name that the user has rights on anyway; none exists."""
+    def _declaration(self) -> Request:
+        """Its dead-letter exchange is a name that the user has rights on anyway; none exists."""
         arguments = {
+            "x-queue-type": "quorum",
             "x-expires": int(SECONDS * 1000),
             "x-dead-letter-exchange": self._name,
-            "x-dead-letter-routing-key": self._holder,
+            _HOLDER_ARGUMENT: self._holder,
         }
         body = {"durable": True, "auto_delete": False, "arguments": arguments}
-        return self._client.write(Request("PUT", self._path, body))
+        return Request("PUT", self._path, body)
+
+    def _question(self) -> Request:
+        return Request("POST", f"{self._path}/get", _ASKED)
+
+    def _ask(self, request: Request, deadline: float) -> Answer:
+        """Ask an address that answers; where there was no connection, the next one. Raises ProviderError."""
+        for _ in range(len(self._addresses)):
+            left = max(0.1, deadline - time.monotonic())
+            client = self._addresses.chosen(min(left, _PROBE_SECONDS), anew=True)
+            left = max(0.1, deadline - time.monotonic())
+            answer = client.write(request, timeout=left)
+            if answer.is_unanswered:
+                self._addresses.lose(client, answer.reason)
+            if not answer.is_unanswered or answer.is_sent:
+                break
+        return answer
+
+    def _holder_after(self, answer: Answer, deadline: float) -> str:
+        """Give the holder out of a refusal, or out of the queue where another argument differs as well."""
+        found = _HOLDER.search(answer.reason)
+        if self._refused_since is None:
+            self._refused_since = time.monotonic()
+        is_long = time.monotonic() - self._refused_since > SECONDS
+        if found and _HOLDER_ARGUMENT in answer.reason and not is_long:
+            return found[1]
+        return self._holder_now(deadline) or "somebody"
+
+    def _holder_now(self, deadline: float) -> str:
+        """Give the holder's words as the queue has them, "" where there is none. Raises ProviderError."""
+        left = max(0.1, deadline - time.monotonic())
+        client = self._addresses.chosen(min(left, _PROBE_SECONDS), anew=True)
+        try:
+            found: dict[str, Any] = client.read(f"{self._path}?disable_stats=true", timeout=left)
+        except errors.RejectedError:
+            return ""
+        holder = str(found.get("arguments", {}).get(_HOLDER_ARGUMENT, "another version of bizops"))
+        return f"{holder}{_LEFT}" if found.get("state") in _DEAD else holder
+
+    def _failure(self, answer: Answer) -> errors.ProviderError:
+        """Give the error for a lock that was neither taken nor held by another."""
+        if answer.is_unanswered:
+            message = (
+                f"{answer.reason}: the cluster takes no write, it may have no majority; where a lock is left when "
+                "that is back, `bizops unlock` frees it"
+            )
+            return errors.UnreachableError(message)
+        message = f"cannot lock with queue {self._name}: {answer.reason}"
+        if answer.status in {401, 403}:
+            remedy = f"permissions on {self._name}: configure, write, read"
+            return errors.DeniedError(message, remedy=remedy)
+        remedy = "bizops unlock, where no other apply is running"
+        return errors.RejectedError(message, remedy=remedy)

@@ -124,12 +124,16 @@ class Vhost:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Every vhost that we read, the version that judges, and the nodes as far as we are told."""
+    """Every vhost that we read, the version that judges, and the nodes as far as we are told.
+
+    `features` are the broker's deprecated features, `denied` or `permitted`; empty where it lists none.
+    """
 
     version: Version
     section_vhost: str
     vhosts: Mapping[str, Vhost]
     nodes: Nodes = field(default_factory=Nodes)
+    features: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def places(self) -> tuple[Place, ...]:
@@ -188,8 +192,8 @@ def _queue(item: Mapping[str, Any], said: Mapping[str, Any] | None) -> LiveQueue
 def with_policies(vhost: Vhost, told: Iterable[str], version: Version) -> Vhost:
     """Give queues out of reach the policy that applies to them, where the listing does not tell it.
 
-    3.10 and 4.0 leave out the policy of a queue whose node is down, and match it anew when the node is back. `told`
-    are the queues whose policy was listed.
+    3.10.8 and 4.0.5 leave out the policy of a queue whose node is down. 4.0.5 matches it anew when the node is back;
+    3.10.8 keeps what it had, which is a difference then. `told` are the queues whose policy was listed.
     """
     known = {*told}
     found = dict(vhost.queues)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bizops import errors
-from bizops.change import Action, Outcome, Readiness, Status, System
+from bizops.change import Action, System
 from bizops.provider import Observations, Scope, Stake
 from bizops.providers.rabbitmq import (
     amqp,
@@ -21,44 +20,49 @@ from bizops.providers.rabbitmq import (
     stakes,
     writing,
 )
-from bizops.providers.rabbitmq.client import Client
-from bizops.providers.rabbitmq.lease import QueueLease
+from bizops.providers.rabbitmq.live import Vhost
 from bizops.providers.rabbitmq.names import PROVIDER
 from bizops.providers.rabbitmq.observing import Observer
 from bizops.providers.rabbitmq.rematching import Rematching
-from bizops.providers.rabbitmq.silence import Silence
+from bizops.providers.rabbitmq.silence import AGAIN, Silence
+from bizops.providers.rabbitmq.writer import Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
-    from bizops.change import Step
-    from bizops.provider import Health, Lease, Options
+    from bizops.change import Outcome, Readiness, Step
+    from bizops.provider import Health, Options
+    from bizops.providers.rabbitmq.client import Client
     from bizops.providers.rabbitmq.connection import Connection
-    from bizops.providers.rabbitmq.live import Snapshot, Vhost
+    from bizops.providers.rabbitmq.live import Snapshot
     from bizops.providers.rabbitmq.specs import Settings
     from bizops.resource import Address, Resource
 
-Filled = Mapping[tuple[str, str], str]
-"""Why steps are not written after all, by their keys: queues that must be empty are not."""
-_AGAIN = 5.0
-"""Seconds for a second look at what was written, where the first one was not answered in time."""
-
 
 class RabbitMQ:
-    """One broker, over its management API; over AMQP only for the question what is at stake."""
+    """One address of a broker, over its management API; over AMQP only for the question what is at stake."""
 
-    def __init__(self, connection: Connection, settings: Settings, options: Options) -> None:
+    def __init__(
+        self,
+        client: Client,
+        connection: Connection,
+        settings: Settings,
+        options: Options,
+        silence: Silence,
+    ) -> None:
+        """Ask one client; `silence` is that of the apply, wherever it writes."""
+        self._client = client
         self._connection = connection
         self._settings = settings
         self._options = options
-        self._client = Client(connection, options)
         self._rematching = Rematching(self._client)
-        self._silence = Silence(options.timeout)
-        self._unread = Silence(options.timeout + _AGAIN)
+        self._silence = silence
+        self._writer = Writer(client, silence, settings.vhost)
+        self._unread = Silence(options.timeout + AGAIN)
         self._broker: reading.Broker | None = None
 
     def observe(self, resources: Sequence[Resource], scope: Scope) -> Observations:
-        """Read who it is and everything in the vhosts at hand: three requests, and six for each vhost.
+        """Read who it is and everything in the vhosts at hand: four requests, and six for each vhost.
 
         Quorum queues whose settings become stricter are counted over AMQP as well. Raises ProviderError. A vhost that
         alone cannot be read gives UNREADABLE observations.
@@ -109,46 +113,34 @@ class RabbitMQ:
         No policy goes while one that may take its place could not be written.
         """
         if self._silence.is_over:
-            return [_unsent(step, self._silence) for step in steps]
+            return [self._writer.unsent(step) for step in steps]
         self._silence.begin()
         started = time.monotonic()
         try:
             filled = self._filled_meanwhile(steps)
         except errors.UnreachableError as error:
             self._silence.miss(started, str(error))
-            return [_unsent(step, self._silence) for step in steps]
-        done: dict[tuple[str, str], Outcome] = {}
-
-        def carry_out(chain: Sequence[Step]) -> list[Outcome]:
-            return [self._carry_out(step, filled, done) for step in chain]
-
-        for phase in writing.phases(steps):
-            ended = self._client.map(carry_out, phase)
-            done |= {outcome.step.key: outcome for outcomes in ended for outcome in outcomes}
+            return [self._writer.unsent(step) for step in steps]
+        done = self._writer.write(steps, filled)
         self._silence.end()
-        return [done[step.key] for step in steps]
+        return self._looked_up(done)
 
-    def _carry_out(
-        self, step: Step, filled: Filled, done: Mapping[tuple[str, str], Outcome]
-    ) -> Outcome:
-        """Write one step, unless something stands in its way; `done` are those of the phases before."""
-        if step.key in filled:
-            return Outcome(step, Status.FAILED, filled[step.key])
-        missing = _missing(done) if writing.is_old_policy(step) else None
-        if missing is not None:
-            text = f"stays: {missing.step.key[0]} may have to take its place: {missing.detail}"
-            return Outcome(step, missing.status, text)
-        request = writing.request(step, self._settings.vhost)
-        if request is None:
-            return Outcome(step, Status.APPLIED)
-        if self._silence.reason:
-            return _unsent(step, self._silence)
-        started = time.monotonic()
-        answer = self._client.write(request)
-        if not answer.is_unanswered:
-            return writing.outcome(step, answer)
-        self._silence.miss(started, answer.reason)
-        return Outcome(step, self._silence.status, answer.reason)
+    def _looked_up(self, outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
+        """Look whether what was not found for its deletion is really gone."""
+        section = self._settings.vhost
+        doubtful = {settling.vhost_of(o.step, section) for o in outcomes if writing.is_doubtful(o)}
+        if not doubtful:
+            return outcomes
+        try:
+            vhosts = self._snapshot(doubtful, is_whole=False).vhosts
+        except errors.ProviderError as error:
+            vhosts = {name: Vhost(name, problem=str(error)) for name in doubtful}
+        return [
+            writing.looked_up(o, vhosts[settling.vhost_of(o.step, section)])
+            if writing.is_doubtful(o)
+            else o
+            for o in outcomes
+        ]
 
     def readiness(self, steps: Sequence[Step]) -> Sequence[Readiness]:
         """Look at policies that were deleted and queues that changed in place; all else has settled when written.
@@ -184,10 +176,6 @@ class RabbitMQ:
             self._rematching.look(name, topology, settling.left_behind(about, snapshot, name))
         return {step.key: settling.readiness(step, snapshot, found) for step in steps}
 
-    def lease(self, topology: str, holder: str) -> Lease | None:
-        """Give the lock of a topology, in the section's vhost."""
-        return QueueLease(self._client, self._settings.vhost, topology, holder)
-
     def status(self, resources: Sequence[Resource], scope: Scope) -> Health:
         """Read the queues with their statistics. Raises ProviderError."""
         del scope
@@ -207,10 +195,6 @@ class RabbitMQ:
         found = health.health(resources, listings, self._settings.vhost)
         places = [cluster.place(item) for listing in listings.values() for item in listing.values()]
         return replace(found, cluster=cluster.state(reading.nodes(nodes, places), places))
-
-    def close(self) -> None:
-        """Give back the connections."""
-        self._client.close()
 
     def _vhost(self, address: Address) -> str:
         return address.scope or self._settings.vhost
@@ -259,14 +243,3 @@ class RabbitMQ:
 
 def _is_away(vhost: Vhost, address: Address) -> bool:
     return address.name in vhost.queues and bool(vhost.queues[address.name].away)
-
-
-def _unsent(step: Step, silence: Silence) -> Outcome:
-    """Give the outcome of a step that was not sent, because the broker did not answer others."""
-    return Outcome(step, silence.status, f"not sent: {silence.reason}")
-
-
-def _missing(done: Mapping[tuple[str, str], Outcome]) -> Outcome | None:
-    """Give the first policy that could not be written."""
-    failed = (o for o in done.values() if o.status is not Status.APPLIED)
-    return next((outcome for outcome in failed if writing.is_new_policy(outcome.step)), None)

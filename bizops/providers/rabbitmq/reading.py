@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bizops import errors
-from bizops.providers.rabbitmq import cluster, live
+from bizops.providers.rabbitmq import cluster, deprecations, live
 from bizops.providers.rabbitmq.names import encode
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     Listing = Iterable[Mapping[str, Any]]
 
 _CHEAP = "disable_stats=true"
-_HANGS = (
+HANGS = (
     "it waits for a node of its cluster that hangs, and gives that up after net_ticktime (60 s "
     "where nobody set it)"
 )
@@ -50,7 +50,7 @@ def identity(client: Client, connection: Connection) -> Broker:
         message = f"{client.url} is not RabbitMQ's management API: {said}"
         raise errors.WrongSystemError(message, remedy=said.remedy)
     if isinstance(said, errors.UnreachableError) and isinstance(whoami, dict):
-        message = f"{said}, though it runs: {_HANGS}"
+        message = f"{said}, though it runs: {HANGS}"
         raise errors.UnreachableError(message, remedy=said.remedy)
     if isinstance(said, errors.ProviderError):
         raise said
@@ -78,15 +78,17 @@ def snapshot(
     *,
     is_whole: bool = True,
 ) -> live.Snapshot:
-    """Read these vhosts and the nodes of the cluster; without exchanges, bindings and nodes where not `is_whole`.
+    """Read these vhosts, the nodes of the cluster, and which deprecated features it permits.
 
-    A vhost that cannot be read carries the reason; raises ProviderError where none can.
+    Where not `is_whole`, without exchanges, bindings, nodes and features. A vhost that cannot be read carries the
+    reason; raises ProviderError where none can.
     """
     version, ordered = live.version(broker.version), sorted(names)
     parts = _PARTS if is_whole else _PARTS_OF_QUEUES
     paths = [path.format(encode(name)) for name in ordered for path in parts.values()]
-    asks_nodes = is_whole and broker.shows_nodes
-    answers = client.read_all([*paths, *([NODES] if asks_nodes else [])])
+    beside = [_FEATURES, *([NODES] if broker.shows_nodes else [])] if is_whole else []
+    answers = client.read_all([*paths, *beside])
+    told = dict(zip(beside, answers[len(paths) :], strict=True))
     found: dict[str, live.Vhost] = {}
     failed: list[errors.ProviderError] = []
     for position, name in enumerate(ordered):
@@ -100,8 +102,9 @@ def snapshot(
         found[name] = live.Vhost(name, problem=str(failed[-1]))
     if failed and len(failed) == len(ordered):
         raise failed[0]
-    read = live.Snapshot(version, section_vhost, found)
-    return replace(read, nodes=nodes(answers[-1] if asks_nodes else None, read.places))
+    features = deprecations.states(told.get(_FEATURES))
+    read = live.Snapshot(version, section_vhost, found, features=features)
+    return replace(read, nodes=nodes(told.get(NODES), read.places))
 
 
 def nodes(answer: object, places: Iterable[cluster.Place]) -> Nodes:
@@ -109,6 +112,7 @@ def nodes(answer: object, places: Iterable[cluster.Place]) -> Nodes:
     return cluster.listed(answer) if isinstance(answer, list) else cluster.of_places(places)
 
 
+_FEATURES = "/deprecated-features"
 NODES = f"/nodes?{_CHEAP}&columns=name,running"
 _PARTS_OF_QUEUES = {
     "queues": f"/queues/{{}}?{_CHEAP}&columns={live.QUEUE_COLUMNS}",

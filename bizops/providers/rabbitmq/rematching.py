@@ -67,7 +67,8 @@ def copies(left: Mapping[str, Policy | None], topology: str) -> list[Policy]:
     """Give policies that say of these queues what applies to them anyway, and win over it.
 
     Put and deleted, each changes the note of its queues twice, and never what is in force. Their names are those of
-    derived policies, so that the next run removes what a killed one left.
+    derived policies, so that the next run removes what a killed one left. Which other queues there are is not known
+    here, so each is taken to have one beside it with a line feed.
     """
     members: defaultdict[Policy | None, list[str]] = defaultdict(list)
     for name in sorted(left):
@@ -76,7 +77,7 @@ def copies(left: Mapping[str, Policy | None], topology: str) -> list[Policy]:
     for policy in sorted(members, key=repr):
         definition = policy.definition if policy is not None else _WITHOUT_EFFECT
         priority = policy.priority + 1 if policy is not None else 0
-        for pattern, _ in patterns.of_names(members[policy]):
+        for pattern, _ in patterns.of_names(members[policy], with_line_feed=members[policy]):
             content = [pattern, priority, fields.thaw(definition)]
             name = derived_policy(topology, "match-again", digest(content))
             found.append(Policy(name, pattern, APPLY_TO, priority, definition))

@@ -109,8 +109,8 @@ def _left_by(step: Step, snapshot: Snapshot, name: str) -> list[str]:
 def _is_left(queue: LiveQueue, vhost: Vhost, version: Version, topology: str) -> bool:
     """True where its policy is gone, or is weaker than one of ours that applies. Of equals the broker takes any.
 
-    What lies on a node that is down shows nothing of its process, and is matched anew when it is back (tried on 3.10.8,
-    4.0.5 and 4.3.6).
+    What lies on a node that is down shows nothing of its process. 4.0.5 and 4.3.6 match it anew when it is back; 3.10.8
+    keeps what it had, and the next run moves it.
     """
     if queue.away:
         return False
@@ -168,7 +168,8 @@ def _updated(change: Change, observed: Observation) -> Readiness:
         return Readiness(detail=f"{changed.name} is still {shown}, under {_policy_text(seen)}")
     detail = ", ".join(f"{f.name} is {f.after}" for f in change.fields if f.after is not None)
     if observed.away:
-        detail = f"written; it lies {observed.away}, and takes effect when that is back"
+        when = "with the next apply once" if seen.subject.version < effective.KHEPRI_ERA else "when"
+        detail = f"written; it lies {observed.away}, and this takes effect {when} that is back"
     return Readiness(settled=True, detail=detail)
 
 

@@ -6,6 +6,9 @@ import time
 
 from bizops.change import Status
 
+AGAIN = 5.0
+"""Seconds in which a second try may begin, where the first one was not answered in time."""
+
 
 class Silence:
     """Since when writes of one apply went without an answer. May be used from several threads.

@@ -15,10 +15,12 @@ if TYPE_CHECKING:
 
     from bizops.change import Change, Step
     from bizops.providers.rabbitmq.effective import Policy
+    from bizops.providers.rabbitmq.live import Vhost
     from bizops.providers.rabbitmq.payload import PolicyWrite
     from bizops.resource import Spec
 
 _NOT_FOUND = 404
+_GONE = "was gone already"
 _SIDE_BY_SIDE = 2
 """The phase of everything that may be written at once: all but policies and the deletions of exchanges."""
 
@@ -167,6 +169,41 @@ def outcome(step: Step, answer: Answer) -> Outcome:
     if answer.is_ok:
         return Outcome(step, Status.APPLIED)
     if step.action is Action.DELETE and answer.status == _NOT_FOUND:
-        return Outcome(step, Status.APPLIED, "was gone already")
+        return Outcome(step, Status.APPLIED, _GONE)
     status = Status.RETRY if answer.is_transient else Status.FAILED
     return Outcome(step, status, answer.reason or f"HTTP {answer.status}")
+
+
+def unanswered(step: Step, answer: Answer, status: Status) -> Outcome:
+    """Give what became of a step that got no answer: `status`, as what we write is the same when it is done twice.
+
+    Only a queue's deletion that was sent is not tried again. A node that was frozen carries out the first one when it
+    wakes, and by then the name may belong to a new queue with new messages.
+    """
+    change = step.change if step.action is Action.DELETE else None
+    if change is not None and answer.is_sent and change.address.kind == "queue":
+        return Outcome(
+            step, Status.FAILED, f"{answer.reason}; it may be deleted or not, plan again"
+        )
+    return Outcome(step, status, answer.reason)
+
+
+def is_doubtful(outcome: Outcome) -> bool:
+    """True where a queue or a binding was not found for its deletion.
+
+    3.10.8 answers 404 for a queue whose node is down, and for its bindings; all are there again with the node.
+    """
+    is_asked = _is_of(outcome.step, "queue") or _is_of(outcome.step, "binding")
+    return is_asked and outcome.detail == _GONE
+
+
+def looked_up(outcome: Outcome, vhost: Vhost) -> Outcome:
+    """Give the outcome of a doubtful deletion once the queues are listed again."""
+    assert outcome.step.change is not None  # noqa: S101 - only these are doubtful
+    queue = vhost.queues.get(outcome.step.change.address.parts[-1])
+    if vhost.problem:
+        why = f"was not found, and may lie on a node that is down: {vhost.problem}"
+        return Outcome(outcome.step, Status.FAILED, why)
+    if queue is None or not queue.away:
+        return outcome
+    return Outcome(outcome.step, Status.FAILED, f"not deleted: {queue.name} lies {queue.away}")

@@ -11,6 +11,7 @@ from bizops.providers.swarm.connection import Connection, Settings
 from bizops.providers.swarm.network import Network
 from bizops.providers.swarm.secret import Secret
 from bizops.providers.swarm.service import Service
+from bizops.providers.swarm.versions import VERSIONS
 from bizops.resource import Address
 
 if TYPE_CHECKING:
@@ -100,4 +101,5 @@ DEFINITION = Definition(
     connect=_connect,
     check=rules.check,
     near_names=NEAR_NAMES,
+    versions=VERSIONS,
 )

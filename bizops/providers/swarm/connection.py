@@ -24,11 +24,18 @@ def _in_order(value: Sequence[str]) -> tuple[str, ...]:
     return tuple(value)
 
 
+def _not_empty(value: str) -> str:
+    if not value:
+        message = "it is empty"
+        raise ValueError(message)
+    return value
+
+
 if TYPE_CHECKING:
     Managers = tuple[str, ...]
 else:
     Managers = Annotated[
-        tuple[Annotated[Text, Field(min_length=1)], ...],
+        tuple[Annotated[Text, AfterValidator(_not_empty)], ...],
         BeforeValidator(list_of, json_schema_input_type=str | list[str]),
         AfterValidator(_in_order),
     ]

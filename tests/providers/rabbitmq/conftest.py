@@ -21,7 +21,8 @@ from bizops.testing import carry_out, converge, guarded, plan_for
 from stack.names import own_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
 
     from bizops.change import ApplyResult, Change, Plan
     from bizops.planner import Choice
@@ -191,3 +192,9 @@ def broker(rabbitmq: Server) -> Iterator[Broker]:
     """Give a vhost of its own; it goes with all that is in it."""
     with running(rabbitmq) as found:
         yield found
+
+
+@pytest.fixture
+def open_broker() -> Callable[[tuple[int, int, str]], AbstractContextManager[Broker]]:
+    """Give what opens a vhost of its own on any broker: the port of its API, that of AMQP, its container."""
+    return running

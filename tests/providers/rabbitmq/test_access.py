@@ -1,4 +1,4 @@
-"""Who may do what, what is said when the broker cannot be asked, the lease, and the status."""
+"""Who may do what, what is said when the broker cannot be asked, and the status."""
 
 from __future__ import annotations
 
@@ -84,6 +84,7 @@ def test_a_policymaker_with_rights_on_its_names_needs_nothing_else(broker: Any, 
     lease = live.lease("trial", "me")
     assert lease is not None
     assert lease.take() == ""
+    lease.renew(10)
     converge(live, resources, broker.scope)
 
     assert plan_for(live, resources, broker.scope).is_empty
@@ -217,26 +218,6 @@ def test_why_amqp_did_not_answer_is_said(broker: Any, url: str, words: str) -> N
     assert f"AMQP at {words.format(**ports)}" in stake.text
     assert "4713" not in stake.text
     live.close()
-
-
-def test_a_lease_has_one_holder(broker: Any) -> None:
-    """201 for the first, its words for the second, renewal for the first, and its end for anybody."""
-    mine, other = (
-        broker.live.lease("trial", holder) for holder in ("me@here:1", "it's you@there:2")
-    )
-
-    assert mine.take() == ""
-    assert other.take() == "me@here:1"
-    assert mine.take() == ""
-    other.release()
-    assert other.take() == "me@here:1"
-    mine.release()
-    assert other.take() == ""
-    assert mine.take() == "it's you@there:2"
-    mine.break_open()
-    assert mine.take() == ""
-    mine.release()
-    assert not broker.listing("queues")
 
 
 def test_status_shows_what_waits_and_who_reads(broker: Any) -> None:

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bizops import errors
+from bizops.change import Status
 from bizops.provider import Options
 from bizops.providers.rabbitmq import DEFINITION
 from bizops.providers.rabbitmq.connection import Connection
+from bizops.testing import carry_out
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,3 +77,20 @@ def test_an_answer_that_drips_is_given_up_in_time(broker: Any, drip: Drip) -> No
 
     assert time.monotonic() - started < 3 * SECONDS
     live.close()
+
+
+def test_an_apply_that_gets_no_answer_ends_soon(broker: Any) -> None:
+    """The first writes wait for their answers; then nothing more is sent, and nothing is tried again."""
+    drip = Drip(broker.http, 0)
+    plan = broker.plan({"queues": {f"own_{n}": {"max_length": 5} for n in range(40)}})
+    connection = Connection.model_validate({"url": f"http://127.0.0.1:{drip.port}"})
+    live = DEFINITION.connect(connection, broker.scope.settings, Options(timeout=SECONDS))
+    started = time.monotonic()
+
+    result = carry_out(live, plan, ())
+
+    assert time.monotonic() - started < 5 * SECONDS
+    assert {outcome.status for outcome in result.outcomes} <= {Status.FAILED, Status.SKIPPED}
+    assert any("did not answer in 1 s" in outcome.detail for outcome in result.outcomes)
+    live.close()
+    drip.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 
@@ -23,12 +24,40 @@ class HeldLease:
         """Name the holder."""
         return "eve@there:1"
 
+    def renew(self, within: float) -> None:
+        """Never asked for: it is never ours."""
+
     def release(self) -> None:
         """Note that it was given back."""
         self.released += 1
 
-    def break_open(self) -> None:
-        """Do nothing."""
+    def break_open(self) -> str:
+        """Name the holder."""
+        return self.take()
+
+
+class OurLease(HeldLease):
+    """A lease that is ours for a second, and whose renewals go as `renewals` say, the last one for ever."""
+
+    seconds = 1.0
+
+    def __init__(self, *renewals: Exception | float) -> None:
+        super().__init__()
+        self.renewals = list(renewals)
+        self.asked = 0
+
+    def take(self) -> str:
+        """Be ours."""
+        return ""
+
+    def renew(self, within: float) -> None:
+        """Fail, or take so many seconds, whatever is left."""
+        del within
+        self.asked += 1
+        said = self.renewals.pop(0) if len(self.renewals) > 1 else self.renewals[0]
+        if isinstance(said, Exception):
+            raise said
+        time.sleep(said)
 
 
 def test_who_is_told_to_stop_no_longer_waits_for_the_lock() -> None:
@@ -50,3 +79,47 @@ def test_the_holder_is_named_when_patience_ends() -> None:
     ):
         pass
     assert "bizops unlock" in caught.value.remedy
+
+
+SILENT = errors.UnreachableError("no answer")
+
+
+def test_a_renewal_that_fails_is_tried_again_while_the_lease_lasts() -> None:
+    """An election takes seconds, and the lock is ours meanwhile."""
+    lease, stop = OurLease(SILENT, 0.0), Stop()
+
+    with held(lease, Terms(), stop):
+        time.sleep(1.3)
+
+    assert (stop.level, lease.released) == (0, 1)
+    assert lease.asked > 3
+
+
+def test_nothing_more_is_started_before_an_unrenewed_lease_ends() -> None:
+    """Another apply may begin then; the reason is the system's own."""
+    stop = Stop()
+    started = time.monotonic()
+    with held(OurLease(SILENT), Terms(), stop):
+        assert stop.changed.wait(5)
+        assert time.monotonic() - started < 1
+    assert stop.reason == "the lock could not be renewed: no answer"
+
+
+def test_a_lost_lease_stops_at_once() -> None:
+    """Somebody else may have it already."""
+    stop = Stop()
+    started = time.monotonic()
+    with held(OurLease(errors.LockLostError("the lock was lost")), Terms(), stop):
+        assert stop.changed.wait(5)
+        assert time.monotonic() - started < 0.5
+    assert stop.reason == "the lock was lost"
+
+
+def test_a_renewal_that_hangs_does_not_hold_the_exit() -> None:
+    """And is left to expire: a renewal under way could take it again behind our back."""
+    lease, stop = OurLease(60.0), Stop()
+    with held(lease, Terms(), stop):
+        time.sleep(0.4)
+        ended = time.monotonic()
+    assert time.monotonic() - ended < 4
+    assert lease.released == 0

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
+import signal
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from drills.cluster import __main__ as command
 from drills.cluster.command import Said
 from drills.cluster.harm import Harm
 from drills.cluster.outage import Outage
 from drills.cluster.promises import Expected, usual
 from drills.cluster.state import DrillError, State
+from stack.errors import StackError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from drills.cluster.outage import Row
 
@@ -42,16 +47,16 @@ class Cluster:
     def members(self) -> Any:
         return self
 
-    def run(self, command: str, *overlays: str, extra: Sequence[str] = ()) -> Said:
+    def run(self, verb: str, *overlays: str, extra: Sequence[str] = ()) -> Said:
         del overlays, extra
-        if (said := self._careless(self, command)) is not None:
+        if (said := self._careless(self, verb)) is not None:
             return said
         warning = f"warning: x: {', '.join(self.gone)} is down\n" if self.gone else ""
         if len(self.gone) > 1:
             return Said(3, 1.0, "", "error: x: no majority\n")
-        if command in {"prune", "destroy"}:
+        if verb in {"prune", "destroy"}:
             return Said(1, 1.0, "", f"{warning}error: refused\n")
-        if command == "apply":
+        if verb == "apply":
             self.now = CHANGED
         return Said(0, 1.0, "No changes: drill matches the live systems.\n", warning)
 
@@ -86,8 +91,8 @@ def drill(cluster: Cluster, harm: Harm = Harm.KILL) -> list[Row]:
 def test_who_keeps_every_promise_gets_no_red_row_and_is_healed() -> None:
     cluster = Cluster()
     rows = drill(cluster)
-    assert [row.broken for row in rows] == [()] * 11
-    assert [row.situation for row in rows[::5]] == [
+    assert [row.broken for row in rows] == [()] * 12
+    assert [row.situation for row in (rows[0], rows[5], rows[-1])] == [
         "n3 killed",
         "n3 and n2 killed",
         "all back (killed)",
@@ -123,6 +128,13 @@ def never_converges(cluster: Cluster, command: str) -> Said | None:
     return None
 
 
+def is_slow_afterwards(cluster: Cluster, command: str) -> Said | None:
+    """Take too long once all are back."""
+    if command == "plan" and not cluster.gone:
+        return Said(0, 99.0, "No changes: drill matches the live systems.\n", "")
+    return None
+
+
 def refuses_to_apply_afterwards(_: Cluster, command: str) -> Said | None:
     """Never apply."""
     return Said(1, 1.0, "", "error: no\n") if command == "apply" else None
@@ -131,8 +143,8 @@ def refuses_to_apply_afterwards(_: Cluster, command: str) -> Said | None:
 @pytest.mark.parametrize(
     ("careless", "situation", "command", "what"),
     [
-        (loses, "n3 killed", "destroy", "lost x.queue/far"),
-        (writes_without_a_majority, "n3 and n2 killed", "apply", "wrote ttl"),
+        (loses, "n3 killed", "destroy, change", "lost x.queue/far"),
+        (writes_without_a_majority, "n3 and n2 killed", "apply, setting", "wrote ttl"),
         (drops_messages, "all back (killed)", "plan", "far holds 0, put in were 5"),
         (
             never_converges,
@@ -140,6 +152,7 @@ def refuses_to_apply_afterwards(_: Cluster, command: str) -> Said | None:
             "plan",
             "the plan is not empty: [('~', 'x.queue/near')]",
         ),
+        (is_slow_afterwards, "all back (killed)", "plan", "took 99 s, allowed are 25"),
         (
             refuses_to_apply_afterwards,
             "all back (killed)",
@@ -154,6 +167,39 @@ def test_a_careless_one_is_found(
     rows = drill(Cluster(careless))
     (row,) = [row for row in rows if (row.situation, row.command) == (situation, command)]
     assert what in row.broken
+
+
+@pytest.mark.parametrize(
+    ("careless", "code", "verdict"),
+    [
+        (lambda *_: None, 0, "12 runs, and every promise was kept."),
+        (loses, 1, "**2 of 12 runs broke a promise.**"),
+    ],
+)
+def test_the_exit_code_and_the_page_say_it(
+    careless: Callable[[Cluster, str], Said | None],
+    code: int,
+    verdict: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(command, "opened", lambda *_, **__: nullcontext(Cluster(careless)))
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    page = tmp_path / "page.md"
+    assert command.main(["--only", "kafka", "--drill", "kill", "--page", str(page)]) == code
+    text = page.read_text("utf-8")
+    assert verdict in text
+    assert text.count("| n3 killed |") == 5
+    assert "It was a part of the drills: `kafka kill`." in text
+
+
+def test_a_cluster_that_does_not_start_is_no_success(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise StackError("no", "nothing")
+
+    monkeypatch.setattr(command, "opened", fail)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    assert command.main(["--only", "kafka"]) == 1
 
 
 def test_a_command_that_is_called_wrongly_proves_nothing() -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import graphlib
 import random
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bizops import graph, planner
@@ -29,9 +29,6 @@ from bizops.providers.rabbitmq.live import LiveQueue, Snapshot, Vhost, subject
 from bizops.providers.rabbitmq.observing import Observer
 from bizops.providers.rabbitmq.specs import Settings
 from bizops.resource import Lifecycle, Resource
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 VERSION = (4, 0)
 EMPTY = LiveQueue(
@@ -146,15 +143,17 @@ QUORUM = st.fixed_dictionaries(
 TOPOLOGY = st.dictionaries(st.sampled_from(NAMES), QUEUE | QUORUM, max_size=5)
 
 
-@pytest.fixture(params=[1024, 32], ids=["one pattern", "several"], scope="module")
-def limit(request: pytest.FixtureRequest) -> Iterator[None]:
+SHARED = [HealthCheck.function_scoped_fixture]
+"""All examples of a test share the limit."""
+
+
+@pytest.fixture(params=[1024, 32], ids=["one pattern", "several"])
+def limit(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a few queues of equal settings take one pattern, or several."""
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(patterns, "MAX_BYTES", request.param)
-        yield
+    monkeypatch.setattr(patterns, "MAX_BYTES", request.param)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120, deadline=None, suppress_health_check=SHARED)
 @given(TOPOLOGY, TOPOLOGY, st.booleans(), st.integers(0, 1000))
 @pytest.mark.usefixtures("limit")
 def test_no_queue_that_stays_is_ever_without_its_settings(
@@ -198,7 +197,7 @@ def test_no_queue_that_stays_is_ever_without_its_settings(
         assert wanted == (dict(winner.definition) if winner else {})
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120, deadline=None, suppress_health_check=SHARED)
 @given(TOPOLOGY, TOPOLOGY, st.integers(0, 1000), st.integers(0, 30))
 @pytest.mark.usefixtures("limit")
 def test_a_run_that_is_killed_anywhere_is_finished_by_the_next(
@@ -219,7 +218,7 @@ def test_a_run_that_is_killed_anywhere_is_finished_by_the_next(
     assert set(broker.policies.values()) <= live, "no leftover"
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80, deadline=None, suppress_health_check=SHARED)
 @given(TOPOLOGY, TOPOLOGY, st.integers(0, 1000))
 @pytest.mark.usefixtures("limit")
 def test_a_foreign_catch_all_that_came_later_never_applies(

@@ -114,6 +114,16 @@ def test_a_small_group_is_named_as_earlier_versions_named_it() -> None:
     }
 
 
+def test_two_contents_of_one_digest_get_two_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else one would stand in the other's place, and its queues had no policy."""
+    monkeypatch.setattr(grouping, "digest", lambda _content, salt: f"0000000{salt or 0}")
+    monkeypatch.setattr(patterns, "MAX_BYTES", 20)
+
+    found = again(dict.fromkeys(["auto_orders", "hitl_review"], HOUR), {})
+
+    assert len(found) == 2
+
+
 NAMES = [f"own_{letter}{number}" for letter in "abé" for number in range(4)]
 WANTED = st.dictionaries(st.sampled_from(NAMES), st.sampled_from([HOUR, DAY]))
 LIVE = st.lists(

@@ -162,7 +162,7 @@ def test_the_password_is_never_part_of_the_url() -> None:
     """User info moves out of the URL, and nothing prints it."""
     found = Connection.model_validate({"url": "https://me:s3cret-1@rmq.corp:15671/api/"})
 
-    assert (found.url, found.username) == ("https://rmq.corp:15671", "me")
+    assert (found.url, found.username) == (("https://rmq.corp:15671",), "me")
     assert found.password.reveal() == "s3cret-1"
     assert "s3cret-1" not in repr(found)
 
@@ -177,7 +177,7 @@ def test_an_amqp_url_that_leads_nowhere_is_a_fault_before_it_is_needed(url: str)
         Connection.model_validate({"amqp_url": url})
 
     (error,) = caught.value.errors()
-    assert error["loc"] == ("amqp_url",)
+    assert error["loc"] == ("amqp_url", 0)
     assert "s3cret" not in error["msg"]
 
 
@@ -186,7 +186,7 @@ def test_a_url_that_leads_nowhere_is_a_fault(url: str) -> None:
     """Scheme, host and port; the fault is the url's own, so that it is shown where that stands."""
     with pytest.raises(ValidationError, match="must look like") as caught:
         Connection.model_validate({"url": url})
-    assert [("url",)] == [error["loc"] for error in caught.value.errors()]
+    assert [("url", 0)] == [error["loc"] for error in caught.value.errors()]
 
 
 def test_policy_values_take_units_or_plain_numbers() -> None:

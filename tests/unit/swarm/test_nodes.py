@@ -200,7 +200,7 @@ def test_a_job_counts_its_present_run_alone() -> None:
     ],
 )  # fmt: skip
 def test_constraints_mean_what_the_scheduler_means(constraint: str, fits: bool) -> None:
-    """Each was tried with a service on the recorded swarm: `fits` is whether a task ran on the first node."""
+    """Of the first node; the tests on a real swarm ask the engine the same."""
     assert fits is placement.allows((constraint,), _nodes()[0])
 
 

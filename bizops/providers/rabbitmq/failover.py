@@ -1,0 +1,139 @@
+"""One cluster behind several addresses: whole readings from one of them, and the next one where it falls silent.
+
+A reading is never put together from two nodes, which may be apart: it is begun again at the next address. What may be
+written again elsewhere is decided in `writing.unanswered`: what was not sent, and what is the same when it is done
+twice. Before anything is written at another address it has to be the cluster that was read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar
+
+from bizops import errors
+from bizops.providers.rabbitmq import reading
+from bizops.providers.rabbitmq.addresses import AWAY, Addresses
+from bizops.providers.rabbitmq.lease import REQUEST_SECONDS, QueueLease
+from bizops.providers.rabbitmq.provider import RabbitMQ
+from bizops.providers.rabbitmq.silence import AGAIN, Silence
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from bizops.change import Outcome, Readiness, Step
+    from bizops.provider import Health, Lease, Observations, Options, Scope, Stake
+    from bizops.providers.rabbitmq.client import Client
+    from bizops.providers.rabbitmq.connection import Connection
+    from bizops.providers.rabbitmq.specs import Settings
+    from bizops.resource import Address, Resource
+
+_Found = TypeVar("_Found")
+
+
+class Failover:
+    """The live side of RabbitMQ: a `RabbitMQ` for each address, and the one that is asked."""
+
+    def __init__(self, connection: Connection, settings: Settings, options: Options) -> None:
+        self._settings = settings
+        self._options = options
+        self._addresses = Addresses(connection, options)
+        # Renewals go over connections of their own: they must not wait behind writes.
+        patient = replace(options, timeout=min(options.timeout, REQUEST_SECONDS), parallelism=1)
+        self._of_lease = Addresses(connection, patient)
+        again = AGAIN if len(connection.url) > 1 else 0.0
+        self._silence = Silence(options.timeout + again)
+        self._lives: dict[str, RabbitMQ] = {}
+        self._cluster: str | None = None
+
+    def observe(self, resources: Sequence[Resource], scope: Scope) -> Observations:
+        """Read from one address; a warning names those that gave no answer. Raises ProviderError."""
+        found = self._read(lambda live: live.observe(resources, scope))
+        warning = self._addresses.warning()
+        return replace(found, warnings=(warning, *found.warnings)) if warning else found
+
+    def weigh(self, addresses: Sequence[Address]) -> Sequence[Stake]:
+        """Count what is at stake, all of it at one address. Raises ProviderError."""
+        return self._read(lambda live: live.weigh(addresses))
+
+    def readiness(self, steps: Sequence[Step]) -> Sequence[Readiness]:
+        """Look at what was written, all of it at one address. Raises ProviderError."""
+        return self._read(lambda live: live.readiness(steps))
+
+    def status(self, resources: Sequence[Resource], scope: Scope) -> Health:
+        """Read the health from one address. Raises ProviderError."""
+        return self._read(lambda live: live.status(resources, scope))
+
+    def apply(self, steps: Sequence[Step]) -> Sequence[Outcome]:
+        """Write at one address. What may be tried again after a silence goes to the next one. Raises ProviderError."""
+        client = self._addresses.chosen()
+        client.silence = ""
+        try:
+            return self._live(client).apply(steps)
+        except AWAY as error:
+            client.silence = str(error)
+            raise
+        finally:
+            if client.silence:
+                self._addresses.lose(client, client.silence)
+
+    def lease(self, topology: str, holder: str) -> Lease | None:
+        """Give the lock of a topology, in the section's vhost."""
+        return QueueLease(self._of_lease, self._settings.vhost, topology, holder)
+
+    def close(self) -> None:
+        """Give back the connections."""
+        self._addresses.close()
+        self._of_lease.close()
+
+    def _read(self, work: Callable[[RabbitMQ], _Found]) -> _Found:
+        """Do it with one address; where that falls silent, all of it again with the next. Raises ProviderError.
+
+        An address that is there, and has no answer to this, waits for another node itself; so would the next one.
+        """
+        said: list[str] = []
+        while True:
+            client = self._addresses.chosen()
+            client.silence = ""
+            try:
+                found = work(self._live(client))
+                failed: errors.ProviderError | None = None
+            except AWAY as error:
+                failed = error
+            if failed is None and not client.silence:
+                return found
+            why = client.silence or str(failed)
+            is_last = len(said) + 1 == len(self._addresses)
+            if is_last or (client.silence and self._addresses.is_there(client)):
+                if failed is None:
+                    return found
+                raise self._failure(failed, said)
+            said.append(why)
+            self._addresses.lose(client, why)
+
+    def _failure(self, failed: errors.ProviderError, said: Sequence[str]) -> errors.ProviderError:
+        """Give the error of the address that was asked last, with what those before it said."""
+        if len(self._addresses) == 1:
+            return failed
+        others = said or self._addresses.passed()
+        text = f"{failed}; {'; '.join(others)}" if others else str(failed)
+        return type(failed)(text, remedy=failed.remedy, setting=failed.setting)
+
+    def _live(self, client: Client) -> RabbitMQ:
+        """Give the provider at an address; raises WrongSystemError where that is not the cluster of the others."""
+        if client.url not in self._lives:
+            connection = self._addresses.connection(client.url)
+            if len(self._addresses) > 1:
+                self._check(client, reading.identity(client, connection).cluster_name)
+            self._lives[client.url] = RabbitMQ(
+                client, connection, self._settings, self._options, self._silence
+            )
+        return self._lives[client.url]
+
+    def _check(self, client: Client, cluster: str) -> None:
+        if self._cluster not in {None, cluster}:
+            message = (
+                f"{client.url} is cluster {cluster}, and another address of connections.rabbitmq.url is cluster "
+                f"{self._cluster}: a list has the nodes of one cluster"
+            )
+            raise errors.WrongSystemError(message)
+        self._cluster = cluster

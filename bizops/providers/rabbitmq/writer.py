@@ -1,0 +1,74 @@
+"""Sends the writes of a batch, in the phases of `writing`."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from bizops.change import Outcome, Status
+from bizops.providers.rabbitmq import writing
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from bizops.change import Step
+    from bizops.providers.rabbitmq.client import Client
+    from bizops.providers.rabbitmq.silence import Silence
+
+    Key = tuple[str, str]
+
+
+class Writer:
+    """Writes over parallel connections; a broker that is silent gets no more."""
+
+    def __init__(self, client: Client, silence: Silence, section_vhost: str) -> None:
+        self._client = client
+        self._silence = silence
+        self._section_vhost = section_vhost
+
+    def write(self, steps: Sequence[Step], filled: Mapping[Key, str]) -> list[Outcome]:
+        """Write these steps, in order. `filled` says why some are not written after all, by their keys.
+
+        No policy goes while one that may take its place could not be written.
+        """
+        done: dict[Key, Outcome] = {}
+
+        def carry_out(chain: Sequence[Step]) -> list[Outcome]:
+            return [self._outcome(step, filled, done) for step in chain]
+
+        for phase in writing.phases(steps):
+            ended = self._client.map(carry_out, phase)
+            done |= {outcome.step.key: outcome for outcomes in ended for outcome in outcomes}
+        return [done[step.key] for step in steps]
+
+    def unsent(self, step: Step) -> Outcome:
+        """Give the outcome of a step that is not sent, because the broker did not answer others."""
+        return Outcome(step, self._silence.status, f"not sent: {self._silence.reason}")
+
+    def _outcome(
+        self, step: Step, filled: Mapping[Key, str], done: Mapping[Key, Outcome]
+    ) -> Outcome:
+        """Write one step, unless something stands in its way; `done` are those of the phases before."""
+        if step.key in filled:
+            return Outcome(step, Status.FAILED, filled[step.key])
+        missing = _missing(done) if writing.is_old_policy(step) else None
+        if missing is not None:
+            text = f"stays: {missing.step.key[0]} may have to take its place: {missing.detail}"
+            return Outcome(step, missing.status, text)
+        request = writing.request(step, self._section_vhost)
+        if request is None:
+            return Outcome(step, Status.APPLIED)
+        if self._silence.reason:
+            return self.unsent(step)
+        started = time.monotonic()
+        answer = self._client.write(request)
+        if not answer.is_unanswered:
+            return writing.outcome(step, answer)
+        self._silence.miss(started, answer.reason)
+        return writing.unanswered(step, answer, self._silence.status)
+
+
+def _missing(done: Mapping[Key, Outcome]) -> Outcome | None:
+    """Give the first policy that could not be written."""
+    failed = (o for o in done.values() if o.status is not Status.APPLIED)
+    return next((outcome for outcome in failed if writing.is_new_policy(outcome.step)), None)

@@ -1,0 +1,139 @@
+"""What three nodes said of their queues with one or two of them dead, as recorded from each version."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bizops.provider import Scope
+from bizops.providers.rabbitmq import cluster, live
+from bizops.providers.rabbitmq.names import binding_address, queue_address
+from bizops.providers.rabbitmq.observing import Observer
+from bizops.providers.rabbitmq.specs import BindingSpec, QueueSpec
+from bizops.resource import Observation, Presence, Resource
+
+RECORDED = json.loads((Path(__file__).parent / "nodes_down.json").read_text(encoding="utf-8"))
+VERSIONS = ("3.10.8", "4.0.5", "4.3.6")
+DEAD = "on rabbit@rc3, which is down"
+
+
+def snapshot(version: str, dead: str) -> live.Snapshot:
+    said = RECORDED[version][dead]
+    queues = live.queues(said["queues"], said["counts"])
+    bindings = live.bindings(said["bindings"])
+    vhost = live.Vhost("/", queues, bindings=bindings, bound=live.bound(said["bindings"]))
+    read = live.Snapshot(live.version(version), "/", {"/": vhost})
+    nodes = cluster.of_places(read.places)
+    return live.Snapshot(read.version, "/", read.vhosts, nodes)
+
+
+def observed(found: live.Snapshot, *resources: Resource) -> dict[str, Observation]:
+    return {
+        each.address.name: each for each in Observer(found, Scope("trial")).observations(resources)
+    }
+
+
+def queue(name: str) -> Resource:
+    return Resource(queue_address(name), QueueSpec())
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_queue_on_a_dead_node_is_there_and_its_messages_are_unknown(version: str) -> None:
+    """The listing with totals leaves it out since 4.0; what it told before of such a queue is not taken."""
+    found = observed(snapshot(version, "one"), queue("kc"), queue("ka"), queue("kn"))
+
+    assert found["kc"].presence is Presence.PRESENT
+    assert found["kc"].away == DEAD
+    assert found["kc"].counts == ()
+    assert (("max_priority",), 5) in [(path, field.value) for path, field in found["kc"].fields]
+    assert found["ka"].away == ""
+    assert found["ka"].counts == (("messages", 0),)
+    assert found["kn"].presence is Presence.ABSENT
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_its_binding_is_there_or_not_read(version: str) -> None:
+    """3.10 lists no bindings of such a queue, not even its default one."""
+    spec = BindingSpec(exchange="ke", queue="kc", routing_key="kc")
+    resource = Resource(binding_address(("ke", "kc", "kc"), {}, ""), spec)
+
+    found = observed(snapshot(version, "one"), resource)["ke:kc:kc"]
+
+    if version == "3.10.8":
+        assert found.presence is Presence.UNREADABLE
+        assert DEAD in found.why
+    else:
+        assert found.presence is Presence.PRESENT
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_without_a_majority_a_name_in_no_list_is_not_read(version: str) -> None:
+    """The quorum queue tells it: by its state, or on 3.10 by its members and those that are online."""
+    found = observed(snapshot(version, "two"), queue("kq"), queue("kn"))
+
+    assert found["kq"].presence is Presence.PRESENT
+    assert found["kq"].away == (
+        "on rabbit@rc1, rabbit@rc2 and rabbit@rc3, of which only rabbit@rc1 runs"
+    )
+    assert found["kn"].presence is Presence.UNREADABLE
+    assert "only 1 of 3 nodes run: rabbit@rc2 and rabbit@rc3 are down" in found["kn"].why
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_one_line_says_what_is_away(version: str) -> None:
+    """Without the list of nodes, queues tell which are down."""
+    found = snapshot(version, "one")
+
+    said = cluster.state(found.nodes, found.places)
+
+    assert said.is_degraded
+    assert said.text.startswith("rabbit@rc3 is down: 2 queues lie on it, ")
+
+
+def test_what_the_list_of_nodes_says() -> None:
+    """As the broker gives it to a user with the tag monitoring."""
+
+    def said(running: str, down: str = "") -> cluster.Cluster:
+        listing = [
+            *({"name": f"rabbit@rc{n}", "running": True} for n in running),
+            *({"name": f"rabbit@rc{n}", "running": False} for n in down),
+        ]
+        return cluster.state(cluster.listed(listing), ())
+
+    assert said("1") == cluster.Cluster("1 node runs")
+    assert said("123") == cluster.Cluster("3 nodes run")
+    lost = cluster.Cluster("2 of 3 nodes run: rabbit@rc3 is down", is_degraded=True)
+    assert said("12", "3") == lost
+
+
+def test_one_member_away_is_no_lost_majority() -> None:
+    """A queue with a single member on the dead node says nothing of the other nodes."""
+    single = cluster.Place(("c",), ("c",), is_away=True)
+    whole = cluster.Place(("a", "b", "c"), ("c",))
+    places = (single, whole)
+
+    assert cluster.minority(cluster.of_places(places), places) == ""
+
+
+def test_with_classic_queues_alone_a_majority_is_not_seen() -> None:
+    """And the line says so, but only while a node is down."""
+    away: Any = (cluster.Place(("a",)), cluster.Place(("b",), ("b",), is_away=True))
+
+    text = cluster.state(cluster.of_places(away), away).text
+
+    assert text.startswith("b is down: 1 queue lies on it; ")
+    assert text.endswith("is not readable without the tag monitoring")
+    assert cluster.minority(cluster.of_places(away), away) == ""
+
+
+def test_a_queue_with_a_binding_and_not_listed_is_not_read() -> None:
+    """Its name stands in the replicated metadata, so it may be there."""
+    vhost = live.Vhost("/", unlisted=frozenset({"kx"}))
+
+    found = observed(live.Snapshot((4, 0), "/", {"/": vhost}), queue("kx"), queue("ky"))
+
+    assert found["kx"].presence is Presence.UNREADABLE
+    assert found["ky"].presence is Presence.ABSENT
