@@ -50,6 +50,8 @@ rabbitmq:
   queue_defaults: {dead_letter: {exchange: TAG_dlx}}
   queues:"""
 """What most topologies of these tests begin with; the entries of the queues follow."""
+_TAG = re.compile(r"(?<![A-Z_])TAG")
+"""Not within the name of a variable, such as IMAGE_TAG."""
 PATIENCE = 200
 """Seconds for one command, on a machine that is busy with other tests."""
 SECRET = "a-made-up-key-that-must-never-be-printed"
@@ -87,7 +89,7 @@ class Shop:
         head = head.replace("AMQP", f"amqp://127.0.0.1:{self.addresses.amqp}")
         text = text.replace("HEAD", head.replace("BOOTSTRAP", self.addresses.bootstrap))
         text = text.replace("PLACEHOLDER", PLACEHOLDER).replace("NETWORK", ADDRESSES.network)
-        self.file.write_text(text.replace("TAG", self.tag))
+        self.file.write_text(_TAG.sub(self.tag, text))
 
     def command(self, verb: str, *args: str) -> list[str]:
         return [sys.executable, "-m", "bizops", verb, "-f", str(self.file), *args]

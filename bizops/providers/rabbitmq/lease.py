@@ -151,6 +151,8 @@ class QueueLease:
 
     def _failure(self, answer: Answer) -> errors.ProviderError:
         """Give the error for a lock that was neither taken nor held by another."""
+        if answer.is_unanswered and not answer.is_sent:
+            return errors.UnreachableError(answer.reason)
         if answer.is_unanswered:
             message = (
                 f"{answer.reason}: the cluster takes no write, it may have no majority; where a lock is left when "
