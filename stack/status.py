@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from stack.parts import Part
     from stack.settings import Settings
 
+ENDED = frozenset({"exited", "dead"})
 HEADINGS = ("part", "address", "version", "health")
 
 
@@ -96,7 +97,7 @@ def observe_part(client: DockerClient, part: Part) -> Row:
         return Row(part.name, addresses, part.version, "made by somebody else", is_healthy=False)
     if container is None:
         return Row(part.name, addresses, part.version, "absent", is_healthy=False)
-    if container.status in {"exited", "dead"}:
+    if container.status in ENDED:
         text = describe_end(container)
     elif container.status != "running":
         text = str(container.status)
@@ -123,7 +124,8 @@ def _is_idle(client: DockerClient, container: Container, part: Part) -> bool:
     Nothing brings one back after the engine was away: it stays as it is until it is asked for. One that failed
     by itself does not rest, nor does one node of a cluster whose others run.
     """
-    if not part.is_optional or not (container.status == "created" or was_ended(container)):
+    has_ended = container.status in ENDED and was_ended(container)
+    if not part.is_optional or not (container.status == "created" or has_ended):
         return False
     names = {found.name for found in client.containers.list(filters={"status": "running"})}
     return not names & set(part.members)
