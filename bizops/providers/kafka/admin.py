@@ -45,6 +45,10 @@ class Complaints:
         if found and not any(known.words == found.words for known in self):
             self._kept.append(found)
 
+    def refuses(self, server: str) -> bool:
+        """True where this server has said no; one that is slow has not."""
+        return any(each.server == server and "timed out" not in each.words for each in self)
+
     def is_final(self, servers: set[str]) -> bool:
         """True where every server has said no for good."""
         return servers <= {each.server for each in self if each.is_final}

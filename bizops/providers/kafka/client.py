@@ -17,11 +17,12 @@ from confluent_kafka import KafkaError, KafkaException
 from bizops.providers.kafka import admin, words
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from confluent_kafka.admin import AdminClient, ClusterMetadata
 
     from bizops import errors
+    from bizops.providers.kafka.admin import Complaints
     from bizops.providers.kafka.deadline import Deadline
 
 _K = TypeVar("_K")
@@ -30,6 +31,7 @@ NO_TOPIC = "."
 """A name that no topic can have: asking about it reads nothing and needs no right, and every answer is one."""
 
 _PATIENCE = 2.0
+_ROUNDS = (0.5, 1.5)
 _LOOKS = 20
 
 
@@ -45,15 +47,17 @@ class Client:
         self.patience = timeout / 2
         self.servers = tuple(map(_with_port, settings["bootstrap.servers"].split(",")))
         self._settings = settings
+        self._bootstrap = settings["bootstrap.servers"]
         self._complaints = admin.Complaints()
         self._admin: AdminClient | None = None
         self._scout: AdminClient | None = None
-        self._answering: frozenset[int] = frozenset()
+        self._serving: frozenset[int] = frozenset()
         self._is_choosy = False
 
-    def renew(self) -> None:
-        """Let go of all connections, so that the next request makes new ones."""
+    def renew(self, servers: Sequence[str] = ()) -> None:
+        """Let go of all connections, so that the next request makes new ones, to these servers where some are given."""
         self.close()
+        self._bootstrap = ",".join(servers) or self._settings["bootstrap.servers"]
         self._complaints = admin.Complaints()
 
     def metadata(self, seconds: float) -> ClusterMetadata:
@@ -81,30 +85,44 @@ class Client:
     def answering(self, metadata: ClusterMetadata, deadline: Deadline) -> frozenset[int]:
         """Ask every broker something small, all at once, and give the ids of those that answer.
 
-        Once one has answered, the others have `patience` seconds. Raises ProviderError where none answers at all. They
-        are asked over connections of their own: losing one makes librdkafka choose anew whom it asks.
+        Once one has answered, the others have `patience` seconds, and those that refuse connections half a second:
+        until a request to one of these ends, librdkafka spins, 0.6 s of CPU a second, so the first requests are short.
+        Raises ProviderError where none answers at all. They are asked over connections of their own: losing one makes
+        librdkafka choose anew whom it asks.
         """
         complaints = admin.Complaints()
-        scout = self._scout = admin.make(self._settings, self.timeout, complaints)
-        futures = {
-            number: admin.describe_configs(scout, [NO_TOPIC], number, deadline.left)[NO_TOPIC]
-            for number in metadata.brokers
-        }
-        wait_for(futures.values(), min(self.patience, deadline.left))
-        scout.poll(0)
-        while not (found := _answered(futures)):
-            if deadline.is_over or all(future.done() for future in futures.values()):
-                raise words.unreachable(self.servers, tuple(complaints), deadline.seconds)
-            wait_for(futures.values(), 0.1)
+        scout = self._scout = self._make(complaints)
+        waiting, found = set(metadata.brokers), frozenset[int]()
+        rounds = iter(_ROUNDS)
+        started = time.monotonic()
+        while waiting and not deadline.is_over:
+            over = self.patience + started - time.monotonic()
+            if found and over <= 0:
+                break
+            seconds = min(next(rounds, over if over > 0 else self.patience), deadline.left)
+            futures = {
+                number: admin.describe_configs(scout, [NO_TOPIC], number, seconds)[NO_TOPIC]
+                for number in waiting
+            }
+            wait_for(futures.values(), seconds)
             scout.poll(0)
-        self._answering = found
-        self._is_choosy = len(found) < len(metadata.brokers)
+            found |= answered(futures)
+            waiting -= found
+            waiting -= {n for n in waiting if complaints.refuses(_address(metadata, n))}
+        if not found:
+            raise words.unreachable(self.servers, tuple(complaints), deadline.seconds)
+        self.prefer(found, metadata)
         return found
+
+    def prefer(self, serving: frozenset[int], metadata: ClusterMetadata) -> None:
+        """Send what is for the controller through these brokers alone."""
+        self._serving = serving
+        self._is_choosy = len(serving) < len(metadata.brokers)
 
     def admin(self) -> AdminClient:
         """Give librdkafka's client; raises RejectedError where it refuses a setting, or a file cannot be read."""
         if self._admin is None:
-            self._admin = admin.make(self._settings, self.timeout, self._complaints)
+            self._admin = self._make(self._complaints)
         return self._admin
 
     def controller(self) -> AdminClient:
@@ -115,7 +133,7 @@ class Client:
         """
         if self._is_choosy:
             for _ in range(_LOOKS):
-                if self.metadata(self.patience).controller_id in self._answering:
+                if self.metadata(self.patience).controller_id in self._serving:
                     break
         return self.admin()
 
@@ -135,6 +153,10 @@ class Client:
     def close(self) -> None:
         """Let go of the connections."""
         self._admin = self._scout = None
+
+    def _make(self, complaints: Complaints) -> AdminClient:
+        settings = {**self._settings, "bootstrap.servers": self._bootstrap}
+        return admin.make(settings, self.timeout, complaints)
 
     def _is_hopeless(self, seconds: float) -> bool:
         """True where every server has said no for good, or all of them have said no for a while."""
@@ -166,9 +188,15 @@ def is_silence(result: object) -> bool:
     return isinstance(result, KafkaError) and result.code() < KafkaError.UNKNOWN
 
 
-def _answered(futures: Mapping[int, Future[Any]]) -> frozenset[int]:
+def answered(futures: Mapping[int, Future[Any]]) -> frozenset[int]:
+    """Give the ids of the brokers that have answered, be it with a refusal."""
     done = {number: future for number, future in futures.items() if future.done()}
     return frozenset(number for number, found in settled(done).items() if not is_silence(found))
+
+
+def _address(metadata: ClusterMetadata, number: int) -> str:
+    broker = metadata.brokers[number]
+    return f"{broker.host}:{broker.port}"
 
 
 def _settle(found: Future[ClusterMetadata], client: AdminClient, timeout: float) -> None:

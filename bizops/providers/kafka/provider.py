@@ -47,8 +47,8 @@ class KafkaProvider:
         """Read declared topics and those that the scope owns, all before one deadline.
 
         One metadata request for the cluster; what it does not list is asked for by name, which tells absent from
-        not allowed; configs in pieces; then one trial of what a plan would write. Beside all that a controller is
-        asked for, without which the rest may be old.
+        not allowed; configs in pieces; then one trial of what a plan would write. Before all that a
+        controller is asked for, without which the rest may be old.
         """
         reading = self._read()
         declared = {resource.address.name: resource for resource in resources}
@@ -58,7 +58,6 @@ class KafkaProvider:
             if name not in declared and not is_protected(name) and scope.is_owned("topic", name)
         ]
         found = self._look(reading, declared, owned)
-        reading.await_controller()
         trial = tried(self._client, resources, {each.address: each for each in found})
         metadata = reading.metadata
         system = System(
@@ -105,7 +104,6 @@ class KafkaProvider:
         """Show brokers that do not answer, replicas out of sync and partitions without a leader."""
         del scope
         reading = self._read()
-        reading.await_controller()
         return health(reading.metadata, reading.members, resources)
 
     def close(self) -> None:
@@ -114,7 +112,7 @@ class KafkaProvider:
         self._client.close()
 
     def _read(self) -> Reading:
-        reading = Reading(self._client)
+        reading = Reading(self._client, needs_controller=True)
         cluster_id = reading.metadata.cluster_id
         if self._expected and cluster_id != self._expected:
             message = f"this is cluster {cluster_id}, and expect.cluster_id is {self._expected}"

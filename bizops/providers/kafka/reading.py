@@ -8,23 +8,22 @@ is not answered then.
 
 from __future__ import annotations
 
-from concurrent.futures import TimeoutError as NotYet
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from confluent_kafka import KafkaError, KafkaException, TopicCollection
-from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource
+from confluent_kafka import KafkaError, TopicCollection
 
 from bizops import errors
 from bizops.providers.kafka import admin
-from bizops.providers.kafka.client import NO_TOPIC, is_silence, is_transient, settled
+from bizops.providers.kafka.client import is_transient, settled
+from bizops.providers.kafka.controller import Probe
 from bizops.providers.kafka.deadline import Deadline
 from bizops.providers.kafka.members import Members, brokers, members
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from concurrent.futures import Future
 
-    from confluent_kafka.admin import ClusterMetadata
+    from confluent_kafka.admin import ClusterMetadata, ConfigEntry
 
     from bizops.providers.kafka.client import Client
 
@@ -39,12 +38,13 @@ class Reading:
 
     Every method raises ProviderError where the request as a whole fails; what fails for one topic is given as a
     KafkaError in its place. Requests that name many topics are cut into pieces: a broker works off those of one
-    connection one after the other.
+    connection one after the other. With `needs_controller` it fails where no controller answers: it may be old then.
     """
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, *, needs_controller: bool = False) -> None:
         self.deadline = Deadline(client.timeout)
         self._client = client
+        self._needs_controller = needs_controller
         self.metadata: ClusterMetadata
         self.members: Members
         self._begin()
@@ -70,36 +70,30 @@ class Reading:
 
         return self._each(names, ask, "describing configs")
 
-    def await_controller(self) -> None:
-        """Wait until the controller has answered; raises UnreachableError where none does before the deadline."""
-        for number, future in self._asked_controller.items():
-            try:
-                future.result(timeout=self.deadline.left)
-            except NotYet:
-                raise self._no_controller(number) from None
-            except KafkaException as error:
-                if is_silence(error.args[0]):
-                    raise self._no_controller(number) from None
-
     def again(self) -> ClusterMetadata:
         """Read the metadata once more, of whichever broker."""
         self.metadata = self._client.metadata(self.deadline.left)
         return self.metadata
 
-    def addresses(self) -> list[str]:
-        """Give host and port of every broker that answers."""
+    def addresses(self, numbers: Collection[int] = ()) -> list[str]:
+        """Give host and port of these brokers, or of every one that answers."""
         found = self.metadata.brokers
-        return [f"{found[n].host}:{found[n].port}" for n in sorted(self.members.answering)]
+        wanted = sorted(numbers or self.members.answering)
+        return [f"{found[n].host}:{found[n].port}" for n in wanted]
 
     def _begin(self) -> None:
-        self._client.renew()
+        self._read()
+        if self._needs_controller:
+            self._await_controller()
+
+    def _read(self, servers: Sequence[str] = ()) -> None:
+        self._client.renew(servers)
         self.metadata = self._client.metadata(self.deadline.left)
         answering = self._client.answering(self.metadata, self.deadline)
         self.members = members(self.metadata, answering)
         asked = self._asked()
         self._is_home_known = asked in answering
         self._home = asked if self._is_home_known else min(answering)
-        self._asked_controller = self._ask_controller()
 
     def _asked(self) -> int:
         """Give the id of the broker that gave the metadata, or -1: a bootstrap server has an address only."""
@@ -116,28 +110,30 @@ class Reading:
             -1,
         )
 
-    def _ask_controller(self) -> dict[int, Future[Any]]:
-        """Ask for a controller through the broker that gave the metadata, or through all if that is not known.
+    def _await_controller(self) -> None:
+        """Wait until the broker that is read has reached the controller; where only others do, begin with those.
 
-        Nothing is written: it is a config of a topic that cannot be, and `validate_only`. A refusal is an answer too,
-        and the controller's own: a KRaft broker passes the request on before it looks at rights.
+        Raises UnreachableError where none does before the deadline.
         """
-        entry = ConfigEntry("retention.ms", "1", incremental_operation=AlterConfigOpType.SET)
-        asked = ConfigResource(ConfigResource.Type.TOPIC, NO_TOPIC, incremental_configs=[entry])
-        scout = self._client.scout()
-        through = {self._home} if self._is_home_known else self.members.answering
-        return {
-            number: scout.incremental_alter_configs(
-                [asked], request_timeout=self.deadline.left, validate_only=True, broker=number
-            )[asked]
-            for number in sorted(through)
-        }
+        while True:
+            probe = Probe(self._client.scout(), self.members.answering, self.deadline.left)
+            reaching = probe.reaching(self.deadline)
+            if not reaching:
+                raise self._no_controller()
+            self._client.prefer(reaching, self.metadata)
+            if not self._is_home_known:
+                self._home = min(reaching)
+            if reaching == self.members.answering or (
+                self._is_home_known and self._home in reaching
+            ):
+                return
+            self._read(self.addresses(reaching))
 
-    def _no_controller(self, number: int) -> errors.UnreachableError:
+    def _no_controller(self) -> errors.UnreachableError:
         found = self.members
         others = f" ({found.text})" if found.down else ""
         return errors.UnreachableError(
-            f"no controller answers{others}: what broker {number} knows may be old",
+            f"no controller answers{others}: what broker {self._home} knows may be old",
             remedy=f"bring back {brokers(found.down)}" if found.down else "look at the controllers",
         )
 

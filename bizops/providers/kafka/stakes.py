@@ -104,6 +104,10 @@ _UNASKED = KafkaError(KafkaError.LEADER_NOT_AVAILABLE)
 
 def _groups(client: Client, reading: Reading) -> dict[str, list[str]] | str:
     """Give the groups with a member on each topic, or why they are not known; they inform and do not decide."""
+    if reading.members.silent:
+        return (
+            reading.members.text
+        )  # librdkafka asks all, and spins on one that refuses connections
     patience = min(client.patience, reading.deadline.left)
     try:
         listed = client.admin().list_consumer_groups(request_timeout=patience).result()
