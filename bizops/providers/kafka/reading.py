@@ -1,7 +1,7 @@
 """One reading of a cluster: begun with new connections, ended by one deadline, all of it asked of one broker.
 
 The broker that gave the metadata is asked for everything else, the controller included. What a broker knows is old
-once it does not hear from a controller, and it says so to nobody: on KRaft (tried on 3.9, 4.0 and 4.3) the last of
+once it does not hear from a controller, and it says so to nobody: on KRaft (tried on 4.3) the last of
 three brokers lists the two dead ones for ever, with their leaders. A request that it has to pass on to the controller
 is not answered then.
 """
