@@ -1,7 +1,7 @@
 """Whether a controller answers, and which brokers reach it.
 
 On KRaft every broker passes such requests on to the active controller over one connection. When the host of that
-controller dies, another is elected in about two seconds at best, but a broker may hold on to the dead connection for ten
+controller dies, another may be elected in two seconds, and a broker may hold on to the dead connection for ten
 (`socket.connection.setup.timeout.ms`; tried on 4.3), so one that does not answer says nothing of the others.
 """
 
