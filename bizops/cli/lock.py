@@ -33,7 +33,7 @@ class Terms:
     """Whether to lock, how many seconds to wait for another holder, and whom to tell while waiting."""
 
     is_wanted: bool = True
-    timeout: float = 30.0
+    timeout: float = 45.0
     tell: Callable[[str], None] = lambda _text: None
 
 
@@ -112,7 +112,8 @@ def _holder_after_taking(lease: Lease) -> str:
 def _renew(lease: Lease, stop: Stop, ended: threading.Event) -> None:
     """Renew it until the end. A renewal that fails is tried again as long as the last one surely holds."""
     until = time.monotonic() + lease.seconds * _SAFE
-    pause = lease.seconds / 5
+    interval = lease.seconds / 5
+    pause = interval
     while not ended.wait(pause):
         started = time.monotonic()
         try:
@@ -127,4 +128,4 @@ def _renew(lease: Lease, stop: Stop, ended: threading.Event) -> None:
             pause = _RETRY
         else:
             until = started + lease.seconds * _SAFE
-            pause = lease.seconds / 5
+            pause = max(0.0, started + interval - time.monotonic())
