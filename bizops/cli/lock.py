@@ -103,6 +103,11 @@ def _holder_after_taking(lease: Lease) -> str:
     """Take the lease and give its holder, "" where that is us; raises a ProviderError that says what it was for."""
     try:
         return lease.take()
+    except (
+        errors.UnreachableError
+    ) as error:  # going without the lock would write where nothing may be written
+        message = f"the lock cannot be taken, so nothing was written: {error}"
+        raise type(error)(message, remedy=error.remedy, setting=error.setting) from None
     except errors.ProviderError as error:
         remedy = "--lock=false goes without it, where nobody else applies this topology"
         message = f"the lock cannot be taken: {error}"
