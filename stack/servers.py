@@ -30,6 +30,7 @@ COMMAND_SECONDS = 300.0
 HOSTS = """lines=$(awk -v a="$1" -v n="$2" '$2 != n || $1 == a' /etc/hosts) && echo "$lines" > /etc/hosts"""
 HEALTHY_SECONDS = 120.0
 POLL_SECONDS = 0.2
+FREEZE_ATTEMPTS, FREEZE_PAUSE_SECONDS = 10, 0.5
 
 
 class Server:
@@ -71,7 +72,17 @@ class Server:
         self._do(lambda: self._container().kill())
 
     def pause(self) -> None:
-        """Freeze its processes; its connections stay open and nothing answers."""
+        """Freeze its processes; its connections stay open and nothing answers.
+
+        On a busy machine an engine with cgroups v1 may say `unable to freeze`, and is able a moment later.
+        """
+        for _ in range(FREEZE_ATTEMPTS - 1):
+            try:
+                self._do(lambda: self._container().pause())
+            except StackError:
+                time.sleep(FREEZE_PAUSE_SECONDS)
+            else:
+                return
         self._do(lambda: self._container().pause())
 
     def unpause(self) -> None:

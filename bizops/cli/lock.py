@@ -33,7 +33,7 @@ class Terms:
     """Whether to lock, how many seconds to wait for another holder, and whom to tell while waiting."""
 
     is_wanted: bool = True
-    timeout: float = 30.0
+    timeout: float = 45.0
     tell: Callable[[str], None] = lambda _text: None
 
 
@@ -103,6 +103,11 @@ def _holder_after_taking(lease: Lease) -> str:
     """Take the lease and give its holder, "" where that is us; raises a ProviderError that says what it was for."""
     try:
         return lease.take()
+    except (
+        errors.UnreachableError
+    ) as error:  # going without the lock would write where nothing may be written
+        message = f"the lock cannot be taken, so nothing was written: {error}"
+        raise type(error)(message, remedy=error.remedy, setting=error.setting) from None
     except errors.ProviderError as error:
         remedy = "--lock=false goes without it, where nobody else applies this topology"
         message = f"the lock cannot be taken: {error}"
@@ -112,7 +117,8 @@ def _holder_after_taking(lease: Lease) -> str:
 def _renew(lease: Lease, stop: Stop, ended: threading.Event) -> None:
     """Renew it until the end. A renewal that fails is tried again as long as the last one surely holds."""
     until = time.monotonic() + lease.seconds * _SAFE
-    pause = lease.seconds / 5
+    interval = lease.seconds / 5
+    pause = interval
     while not ended.wait(pause):
         started = time.monotonic()
         try:
@@ -127,4 +133,4 @@ def _renew(lease: Lease, stop: Stop, ended: threading.Event) -> None:
             pause = _RETRY
         else:
             until = started + lease.seconds * _SAFE
-            pause = lease.seconds / 5
+            pause = max(0.0, started + interval - time.monotonic())

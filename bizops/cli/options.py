@@ -233,8 +233,8 @@ class Settle(Group):
     ] = Switch.TRUE
     lock_timeout: Annotated[
         float,
-        _timed("--lock-timeout", "30", "Wait for another apply; 0: not at all.", TALK, patience),
-    ] = 30.0
+        _timed("--lock-timeout", "45", "Wait for another apply; 0: not at all.", TALK, patience),
+    ] = 45.0
 
 
 class Output(Group):

@@ -60,7 +60,10 @@ class Lease(Protocol):
         """Take the lease: gives "" if it is ours now, else the holder's words."""
 
     def renew(self, within: float) -> None:
-        """Let our own begin anew, within so many seconds; raises LockLostError where it is not ours any more."""
+        """Let our own begin anew, within the seconds that it surely lasts.
+
+        Raises LockLostError where it is not ours any more.
+        """
 
     def release(self) -> None:
         """Give it back; nothing happens where it is not ours."""

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
-from stack.errors import StackError
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-ATTEMPTS = 10
 
 
 class Harm(Enum):
@@ -74,10 +69,7 @@ class Containers:
         """Do it with the engine's own means."""
         server = self._servers[name]
         self._harmed[name] = harm
-        if harm is Harm.FREEZE:
-            _freeze(server)
-        else:
-            (server.kill if harm is Harm.KILL else server.disconnect)()
+        {Harm.KILL: server.kill, Harm.FREEZE: server.pause, Harm.CUT: server.disconnect}[harm]()
 
     def heal(self) -> None:
         """Undo all that was done."""
@@ -93,15 +85,3 @@ class Containers:
     def run(self, name: str, *command: str) -> str:
         """Run a command in a member, and give what it prints."""
         return self._servers[name].run(*command)
-
-
-def _freeze(server: Server) -> None:
-    """Freeze it; on a busy machine the engine may say that it is unable to, and is able a moment later."""
-    for _ in range(ATTEMPTS - 1):
-        try:
-            server.pause()
-        except StackError:
-            time.sleep(0.5)
-        else:
-            return
-    server.pause()

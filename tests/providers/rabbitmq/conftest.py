@@ -195,6 +195,6 @@ def broker(rabbitmq: Server) -> Iterator[Broker]:
 
 
 @pytest.fixture
-def open_broker() -> Callable[[tuple[int, int, str]], AbstractContextManager[Broker]]:
-    """Give what opens a vhost of its own on any broker: the port of its API, that of AMQP, its container."""
+def open_broker() -> Callable[[Server], AbstractContextManager[Broker]]:
+    """Give what opens a vhost of its own on any broker."""
     return running
