@@ -62,7 +62,6 @@ rabbitmq:
         )
         seconds = time.monotonic() - begun
         said = f"{done.stdout}{done.stderr}"
-        print(f"--- {' '.join(words)}: exit {done.returncode} in {seconds:.1f} s\n{said}")
         assert seconds < TIMEOUT + BEYOND, said
         assert "Traceback" not in said
         return done.returncode, said
