@@ -14,8 +14,9 @@ from bizops import provider
 from bizops.change import Action, Change, Plan, Refusal
 from bizops.planner.comparison import compare, with_effects
 from bizops.planner.consequences import recreated
+from bizops.planner.needs import without_excluded_needs, without_unread_needs
 from bizops.planner.selection import Choice, Selection, check_named, select, unmatched
-from bizops.provider import Derived, Observations, Scope, is_match
+from bizops.provider import Derived, Observations, Scope
 from bizops.resource import Address, Observation, Presence, Resource, unreadable
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def plan(desired: Desired, observations: Mapping[str, Observations], choice: Cho
     Raises UsageError where a target names nothing.
     """
     selection = select(desired.resources, choice)
-    selection, observations, warnings = _without_unread_needs(selection, observations)
+    selection, observations, warnings = without_unread_needs(selection, observations)
     found = {o.address: o for each in observations.values() for o in each.found}
     lost = tuple(
         found.get(r.address, unreadable(r.address, "its system was not asked"))
@@ -55,7 +56,7 @@ def plan(desired: Desired, observations: Mapping[str, Observations], choice: Cho
         changes += [_deletion(observed) for observed in unmanaged]
         unmanaged = []
     changes = recreated(changes)
-    changes, left_out = _without_excluded_needs(changes, found, choice)
+    changes, left_out = without_excluded_needs(changes, found, choice)
     derived = [_derived(name, changes, observations[name], desired) for name in observations]
     effects = [effect for each in derived for effect in each.effects]
     return Plan(
@@ -207,53 +208,3 @@ def _of_system(system: System) -> Iterator[str]:
     unknown = provider.definition(system.provider).versions.unknown(system.version)
     if unknown:
         yield f"{system.provider} {system.version}: {unknown}"
-
-
-def _without_unread_needs(
-    selection: Selection, observations: Mapping[str, Observations]
-) -> tuple[Selection, Mapping[str, Observations], tuple[str, ...]]:
-    """Let a targeted plan go on where only a pulled-in system cannot be read, and say so.
-
-    Nothing is written for what is merely needed, so not knowing it cannot do harm.
-    """
-    asked = {r.address.provider for r in selection.resources if r.address not in selection.pulled}
-    dropped = {
-        name
-        for name, each in observations.items()
-        if selection.pulled and each.system.problem and name not in asked
-    }
-    if not dropped:
-        return selection, observations, ()
-    kept = tuple(r for r in selection.resources if r.address.provider not in dropped)
-    missed = [r.address for r in selection.resources if r.address.provider in dropped]
-    warnings = tuple(f"{address} is needed by a target and was not read" for address in missed)
-    rest = {name: each for name, each in observations.items() if name not in dropped}
-    return replace(selection, resources=kept), rest, warnings
-
-
-def _without_excluded_needs(
-    changes: Sequence[Change], found: Mapping[Address, Observation], choice: Choice
-) -> tuple[list[Change], tuple[str, ...]]:
-    """Leave out creations whose need is excluded and absent: they could only fail."""
-    if not choice.excludes or choice.destroy:
-        return list(changes), ()
-    absent = {
-        address
-        for address, observed in found.items()
-        if observed.presence is Presence.ABSENT
-        and any(is_match(str(address), pattern) for pattern in choice.excludes)
-    }
-    left: dict[Address, Address] = {}
-    again = True
-    while again:
-        again = False
-        for change in changes:
-            for need in change.needs:
-                missing = need in left or need in absent
-                if change.action is Action.CREATE and change.address not in left and missing:
-                    left[change.address] = need
-                    again = True
-    texts = tuple(
-        f"{address} is left out as well: it needs {need}" for address, need in left.items()
-    )
-    return [change for change in changes if change.address not in left], texts
