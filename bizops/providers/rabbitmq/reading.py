@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     Listing = Iterable[Mapping[str, Any]]
 
 _CHEAP = "disable_stats=true"
+_TELLS = (4, 0)
+"""Up to this version a vhost that is hidden from a user is told from one that does not exist; later ones may not."""
 HANGS = (
     "it waits for a node of its cluster that hangs, and gives that up after net_ticktime (60 s "
     "where nobody set it)"
@@ -98,7 +100,7 @@ def snapshot(
             vhost = _vhost(name, dict(zip(parts, said, strict=True)), version)
             found[name] = _looked_again(client, vhost)
             continue
-        failed.append(_named(error, name))
+        failed.append(_named(error, name, version))
         found[name] = live.Vhost(name, problem=str(failed[-1]))
     if failed and len(failed) == len(ordered):
         raise failed[0]
@@ -158,10 +160,16 @@ def _looked_again(client: Client, vhost: live.Vhost) -> live.Vhost:
     return replace(vhost, unlisted=(vhost.unlisted & live.bound(bindings)) - listed)
 
 
-def _named(error: errors.ProviderError, vhost: str) -> errors.ProviderError:
-    """Say which vhost it was, and that it does not exist where that is what the broker means."""
+def _named(error: errors.ProviderError, vhost: str, version: Version) -> errors.ProviderError:
+    """Say which vhost it was, and that it does not exist where that is what the broker means.
+
+    A user without permissions in a vhost gets 401 with its reason from 3.10.8 and 4.0.5, and from 4.3.6 the 404 of a
+    vhost that does not exist.
+    """
     if isinstance(error, errors.RejectedError) and "Not Found" in str(error):
-        return errors.RejectedError(f"vhost {vhost} does not exist", remedy=error.remedy)
+        or_hidden = ", or the user has no permissions in this vhost" if version > _TELLS else ""
+        message = f"vhost {vhost} does not exist{or_hidden}"
+        return errors.RejectedError(message, remedy=error.remedy)
     if isinstance(error, errors.DeniedError):
         return type(error)(f"vhost {vhost}: {error}", remedy=error.remedy)
     return error

@@ -125,7 +125,7 @@ def test_a_user_without_tag_vhost_or_password_is_told_so(broker: Any, user: Any)
         user("policymaker", "").connect(),
         user("policymaker").connect(password="wrong-4712"),
     ):
-        with pytest.raises(errors.DeniedError) as raised:
+        with pytest.raises(errors.ProviderError) as raised:
             live.observe([], broker.scope)
         said.append(str(raised.value))
         live.close()

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from stack.servers import Server
 
 WAIT = 120
+NET_TICKTIME = 60
 HTTP = 15672
 
 
@@ -24,6 +25,7 @@ class Nodes:
 
     servers: list[Server]
     broker: Any = None
+    is_ticking: bool = False
     cut: list[Server] = field(default_factory=list)
 
     def port(self, number: int) -> int:
@@ -61,6 +63,7 @@ class Nodes:
 
     def tick(self, seconds: int) -> None:
         """Let the nodes notice within so many seconds who is cut off, or hangs; 60 if nobody sets it."""
+        self.is_ticking = seconds != NET_TICKTIME
         for server in self.servers:
             server.run("rabbitmqctl", "-q", "eval", f"net_kernel:set_net_ticktime({seconds}, 0).")
 
@@ -86,6 +89,8 @@ class Nodes:
                 server.kill()
                 server.start()
         self.until(self._is_whole)
+        if self.is_ticking:
+            self.tick(NET_TICKTIME)
 
     def _start(self) -> None:
         for server in self.servers:
