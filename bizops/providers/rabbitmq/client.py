@@ -86,12 +86,12 @@ class Answer:
 class Client:
     """Speaks to the first address of a connection. Every method may be called from any thread.
 
-    `url` is that address. `silence` is why it gave no answer to a request, "" as long as it gave one to each.
+    `url` is that address. `unanswered` is why it gave no answer to a request, "" as long as it gave one to each.
     """
 
     def __init__(self, connection: Connection, options: Options) -> None:
         self.url = connection.url[0]
-        self.silence = ""
+        self.unanswered = ""
         self._whom = failures.Whom(self.url, connection.username, options.timeout)
         self._session = requests.Session()
         self._session.trust_env = False
@@ -164,7 +164,7 @@ class Client:
                 if again and is_worn and failures.is_closed(error):
                     continue
                 found = failures.unanswered(whom, error)
-                self.silence = str(found)
+                self.unanswered = str(found)
                 raise found from None
         raise AssertionError
 

@@ -1,4 +1,4 @@
-"""One cluster behind several addresses: whole readings from one of them, and the next one where it falls silent.
+"""One cluster behind several addresses: whole readings from one of them, and the next one where it gives no answer.
 
 A reading is never put together from two nodes, which may be apart: it is begun again at the next address. What may be
 written again elsewhere is decided in `writing.unanswered`: what was not sent, and what is the same when it is done
@@ -15,7 +15,7 @@ from bizops.providers.rabbitmq import reading
 from bizops.providers.rabbitmq.addresses import AWAY, Addresses
 from bizops.providers.rabbitmq.lease import REQUEST_SECONDS, QueueLease
 from bizops.providers.rabbitmq.provider import RabbitMQ
-from bizops.providers.rabbitmq.silence import AGAIN, Silence
+from bizops.providers.rabbitmq.unanswered import AGAIN, Unanswered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -41,7 +41,7 @@ class Failover:
         patient = replace(options, timeout=min(options.timeout, REQUEST_SECONDS), parallelism=1)
         self._of_lease = Addresses(connection, patient)
         again = AGAIN if len(connection.url) > 1 else 0.0
-        self._silence = Silence(options.timeout + again)
+        self._unanswered = Unanswered(options.timeout + again)
         self._lives: dict[str, RabbitMQ] = {}
         self._cluster: str | None = None
 
@@ -64,17 +64,17 @@ class Failover:
         return self._read(lambda live: live.status(resources, scope))
 
     def apply(self, steps: Sequence[Step]) -> Sequence[Outcome]:
-        """Write at one address. What may be tried again after a silence goes to the next one. Raises ProviderError."""
+        """Write at one address. What got no answer and may be tried again goes to the next. Raises ProviderError."""
         client = self._addresses.chosen()
-        client.silence = ""
+        client.unanswered = ""
         try:
             return self._live(client).apply(steps)
         except AWAY as error:
-            client.silence = str(error)
+            client.unanswered = str(error)
             raise
         finally:
-            if client.silence:
-                self._addresses.lose(client, client.silence)
+            if client.unanswered:
+                self._addresses.lose(client, client.unanswered)
 
     def lease(self, topology: str, holder: str) -> Lease | None:
         """Give the lock of a topology, in the section's vhost."""
@@ -86,24 +86,24 @@ class Failover:
         self._of_lease.close()
 
     def _read(self, work: Callable[[RabbitMQ], _Found]) -> _Found:
-        """Do it with one address; where that falls silent, all of it again with the next. Raises ProviderError.
+        """Do it with one address; where that gives no answer, all of it again with the next. Raises ProviderError.
 
         An address that is there, and has no answer to this, waits for another node itself; so would the next one.
         """
         said: list[str] = []
         while True:
             client = self._addresses.chosen()
-            client.silence = ""
+            client.unanswered = ""
             try:
                 found = work(self._live(client))
                 failed: errors.ProviderError | None = None
             except AWAY as error:
                 failed = error
-            if failed is None and not client.silence:
+            if failed is None and not client.unanswered:
                 return found
-            why = client.silence or str(failed)
+            why = client.unanswered or str(failed)
             is_last = len(said) + 1 == len(self._addresses)
-            if is_last or (client.silence and self._addresses.is_there(client)):
+            if is_last or (client.unanswered and self._addresses.is_there(client)):
                 if failed is None:
                     return found
                 raise self._failure(failed, said)
@@ -125,7 +125,7 @@ class Failover:
             if len(self._addresses) > 1:
                 self._check(client, reading.identity(client, connection).cluster_name)
             self._lives[client.url] = RabbitMQ(
-                client, connection, self._settings, self._options, self._silence
+                client, connection, self._settings, self._options, self._unanswered
             )
         return self._lives[client.url]
 

@@ -24,7 +24,7 @@ from bizops.providers.rabbitmq.live import Vhost
 from bizops.providers.rabbitmq.names import PROVIDER
 from bizops.providers.rabbitmq.observing import Observer
 from bizops.providers.rabbitmq.rematching import Rematching
-from bizops.providers.rabbitmq.silence import AGAIN, Silence
+from bizops.providers.rabbitmq.unanswered import AGAIN, Unanswered
 from bizops.providers.rabbitmq.writer import Writer
 
 if TYPE_CHECKING:
@@ -48,17 +48,17 @@ class RabbitMQ:
         connection: Connection,
         settings: Settings,
         options: Options,
-        silence: Silence,
+        unanswered: Unanswered,
     ) -> None:
-        """Ask one client; `silence` is that of the apply, wherever it writes."""
+        """Ask one client; `unanswered` is that of the apply, wherever it writes."""
         self._client = client
         self._connection = connection
         self._settings = settings
         self._options = options
         self._rematching = Rematching(self._client)
-        self._silence = silence
-        self._writer = Writer(client, silence, settings.vhost)
-        self._unread = Silence(options.timeout + AGAIN)
+        self._unanswered = unanswered
+        self._writer = Writer(client, unanswered, settings.vhost)
+        self._unread = Unanswered(options.timeout + AGAIN)
         self._broker: reading.Broker | None = None
 
     def observe(self, resources: Sequence[Resource], scope: Scope) -> Observations:
@@ -108,21 +108,21 @@ class RabbitMQ:
         return [found[address] for address in addresses]
 
     def apply(self, steps: Sequence[Step]) -> Sequence[Outcome]:
-        """Write over parallel connections, in the phases of `writing`; a broker that is silent gets no more.
+        """Write over parallel connections, in the phases of `writing`; a broker that gives no answer gets no more.
 
         No policy goes while one that may take its place could not be written.
         """
-        if self._silence.is_over:
+        if self._unanswered.is_over:
             return [self._writer.unsent(step) for step in steps]
-        self._silence.begin()
+        self._unanswered.begin()
         started = time.monotonic()
         try:
             filled = self._filled_meanwhile(steps)
         except errors.UnreachableError as error:
-            self._silence.miss(started, str(error))
+            self._unanswered.miss(started, str(error))
             return [self._writer.unsent(step) for step in steps]
         done = self._writer.write(steps, filled)
-        self._silence.end()
+        self._unanswered.end()
         return self._looked_up(done)
 
     def _looked_up(self, outcomes: Sequence[Outcome]) -> Sequence[Outcome]:

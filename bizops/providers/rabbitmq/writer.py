@@ -13,17 +13,17 @@ if TYPE_CHECKING:
 
     from bizops.change import Step
     from bizops.providers.rabbitmq.client import Client
-    from bizops.providers.rabbitmq.silence import Silence
+    from bizops.providers.rabbitmq.unanswered import Unanswered
 
     Key = tuple[str, str]
 
 
 class Writer:
-    """Writes over parallel connections; a broker that is silent gets no more."""
+    """Writes over parallel connections; a broker that gives no answer gets no more."""
 
-    def __init__(self, client: Client, silence: Silence, section_vhost: str) -> None:
+    def __init__(self, client: Client, unanswered: Unanswered, section_vhost: str) -> None:
         self._client = client
-        self._silence = silence
+        self._unanswered = unanswered
         self._section_vhost = section_vhost
 
     def write(self, steps: Sequence[Step], filled: Mapping[Key, str]) -> list[Outcome]:
@@ -43,7 +43,7 @@ class Writer:
 
     def unsent(self, step: Step) -> Outcome:
         """Give the outcome of a step that is not sent, because the broker did not answer others."""
-        return Outcome(step, self._silence.status, f"not sent: {self._silence.reason}")
+        return Outcome(step, self._unanswered.status, f"not sent: {self._unanswered.reason}")
 
     def _outcome(
         self, step: Step, filled: Mapping[Key, str], done: Mapping[Key, Outcome]
@@ -58,14 +58,14 @@ class Writer:
         request = writing.request(step, self._section_vhost)
         if request is None:
             return Outcome(step, Status.APPLIED)
-        if self._silence.reason:
+        if self._unanswered.reason:
             return self.unsent(step)
         started = time.monotonic()
         answer = self._client.write(request)
         if not answer.is_unanswered:
             return writing.outcome(step, answer)
-        self._silence.miss(started, answer.reason)
-        return writing.unanswered(step, answer, self._silence.status)
+        self._unanswered.miss(started, answer.reason)
+        return writing.unanswered(step, answer, self._unanswered.status)
 
 
 def _missing(done: Mapping[Key, Outcome]) -> Outcome | None:

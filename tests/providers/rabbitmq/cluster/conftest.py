@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from stack.servers import Server
 
 WAIT = 120
+SETTLED = 40
 NET_TICKTIME = 60
 HTTP = 15672
 
@@ -81,13 +83,11 @@ class Nodes:
             server.connect()
             server.kill()
         self._start()
-        self.until(lambda: self._ask(1, "GET", "/whoami").ok)
-        for server in self.servers[1:]:
-            if (
-                self._is_apart()
-            ):  # who lost sight of the others for a minute stays apart until it is restarted
+        if not self._holds(
+            self._is_whole, SETTLED
+        ):  # nodes that were given up stay apart until a restart
+            for server in self.servers[1:]:
                 server.kill()
-                server.start()
         self.until(self._is_whole)
         if self.is_ticking:
             self.tick(NET_TICKTIME)
@@ -104,15 +104,16 @@ class Nodes:
         return self.running() == 3 and not self._is_apart() and not self._lost()
 
     def until(self, holds: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + WAIT
-        while True:
-            try:
+        assert self._holds(holds, WAIT), "the cluster does not come to be as it should"
+
+    def _holds(self, holds: Callable[[], bool], seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            with contextlib.suppress(requests.RequestException):
                 if holds():
-                    return
-            except requests.RequestException:
-                pass
-            assert time.monotonic() < deadline, "the cluster does not come to be as it should"
+                    return True
             time.sleep(0.5)
+        return False
 
     def _is_apart(self) -> bool:
         nodes = self._ask(1, "GET", "/nodes?disable_stats=true&columns=name,partitions").json()

@@ -10,7 +10,7 @@ AGAIN = 5.0
 """Seconds in which a second try may begin, where the first one was not answered in time."""
 
 
-class Silence:
+class Unanswered:
     """Since when writes of one apply went without an answer. May be used from several threads.
 
     A request that was not answered may have been carried out, so nothing more is sent in the same batch. The next one
