@@ -11,7 +11,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from bizops import errors
-from bizops.providers.rabbitmq import reading
 from bizops.providers.rabbitmq.addresses import AWAY, Addresses
 from bizops.providers.rabbitmq.lease import REQUEST_SECONDS, QueueLease
 from bizops.providers.rabbitmq.provider import RabbitMQ
@@ -122,11 +121,10 @@ class Failover:
         """Give the provider at an address; raises WrongSystemError where that is not the cluster of the others."""
         if client.url not in self._lives:
             connection = self._addresses.connection(client.url)
+            live = RabbitMQ(client, connection, self._settings, self._options, self._unanswered)
             if len(self._addresses) > 1:
-                self._check(client, reading.identity(client, connection).cluster_name)
-            self._lives[client.url] = RabbitMQ(
-                client, connection, self._settings, self._options, self._unanswered
-            )
+                self._check(client, live.meet())
+            self._lives[client.url] = live
         return self._lives[client.url]
 
     def _check(self, client: Client, cluster: str) -> None:

@@ -60,6 +60,12 @@ class RabbitMQ:
         self._writer = Writer(client, unanswered, settings.vhost)
         self._unread = Unanswered(options.timeout + AGAIN)
         self._broker: reading.Broker | None = None
+        self._met: reading.Broker | None = None
+
+    def meet(self) -> str:
+        """Ask who answers, for the reading that follows, and give the name of its cluster. Raises ProviderError."""
+        self._met = reading.identity(self._client, self._connection)
+        return self._met.cluster_name
 
     def observe(self, resources: Sequence[Resource], scope: Scope) -> Observations:
         """Read who it is and everything in the vhosts at hand: four requests, and six for each vhost.
@@ -67,7 +73,7 @@ class RabbitMQ:
         Quorum queues whose settings become stricter are counted over AMQP as well. Raises ProviderError. A vhost that
         alone cannot be read gives UNREADABLE observations.
         """
-        self._broker = reading.identity(self._client, self._connection)
+        self._broker = self._identity()
         snapshot = self._snapshot(
             {self._settings.vhost, *(self._vhost(resource.address) for resource in resources)}
         )
@@ -179,7 +185,7 @@ class RabbitMQ:
     def status(self, resources: Sequence[Resource], scope: Scope) -> Health:
         """Read the queues with their statistics. Raises ProviderError."""
         del scope
-        broker = reading.identity(self._client, self._connection)
+        broker = self._identity()
         vhosts = sorted({self._vhost(resource.address) for resource in resources})
         paths = [health.path(vhost) for vhost in vhosts]
         paths += [reading.NODES] if broker.shows_nodes else []
@@ -196,12 +202,17 @@ class RabbitMQ:
         places = [cluster.place(item) for listing in listings.values() for item in listing.values()]
         return replace(found, cluster=cluster.state(reading.nodes(nodes, places), places))
 
+    def _identity(self) -> reading.Broker:
+        """Give who answers, asked anew unless `meet` just did: an answer may take as long as a request is allowed."""
+        met, self._met = self._met, None
+        return met or reading.identity(self._client, self._connection)
+
     def _vhost(self, address: Address) -> str:
         return address.scope or self._settings.vhost
 
     def _snapshot(self, vhosts: Collection[str], *, is_whole: bool = True) -> Snapshot:
         if self._broker is None:
-            self._broker = reading.identity(self._client, self._connection)
+            self._broker = self._identity()
         return reading.snapshot(
             self._client, self._broker, self._settings.vhost, vhosts, is_whole=is_whole
         )
