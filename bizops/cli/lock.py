@@ -104,8 +104,8 @@ def _holder_after_taking(lease: Lease) -> str:
     try:
         return lease.take()
     except (
-        errors.UnreachableError
-    ) as error:  # going without the lock would write where nothing may be written
+        errors.RetryableError
+    ) as error:  # without a majority: to go without the lock would write all the same
         message = f"the lock cannot be taken, so nothing was written: {error}"
         raise type(error)(message, remedy=error.remedy, setting=error.setting) from None
     except errors.ProviderError as error:

@@ -162,11 +162,9 @@ class QueueLease:
         if answer.is_unanswered and not answer.is_sent:
             return errors.UnreachableError(answer.reason)
         if answer.is_unanswered:
-            message = (
-                f"{answer.reason}: the cluster takes no write, it may have no majority; where a lock is left when "
-                "that is back, `bizops unlock` frees it"
-            )
-            return errors.UnreachableError(message)
+            message = f"{answer.reason}: the cluster takes no write, it may have no majority"
+            remedy = "bizops unlock   # once that is back, where a lock is left"
+            return errors.RetryableError(message, remedy=remedy)
         message = f"cannot lock with queue {self._name}: {answer.reason}"
         if answer.status in {401, 403}:
             remedy = f"permissions on {self._name}: configure, write, read"
