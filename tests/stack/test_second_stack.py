@@ -112,6 +112,7 @@ def test_stop_keeps_data_reset_drops_it_and_neither_touches_another_stack(
     assert docker(*first) == before
 
 
+@pytest.mark.cluster
 def test_a_cluster_is_formed_mended_and_told_of_node_by_node(environment: dict[str, str]) -> None:
     """Whoever drills a cluster breaks it in every way, and wants it whole for the next drill."""
     # Given a cluster with a queue, beside the other parts
