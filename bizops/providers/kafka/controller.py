@@ -1,8 +1,8 @@
 """Whether a controller answers, and which brokers reach it.
 
 On KRaft every broker passes such requests on to the active controller over one connection. When the host of that
-controller dies, another may be elected in two seconds, and a broker may hold on to the dead connection for ten
-(`socket.connection.setup.timeout.ms`; tried on 4.3), so one that does not answer says nothing of the others.
+controller dies, one broker was seen to answer again after two seconds, and another after ten or twelve (4.3; probably
+its connection to the dead host, `socket.connection.setup.timeout.ms`). So one that is silent says nothing of the others.
 """
 
 from __future__ import annotations
