@@ -2,7 +2,8 @@
 
 On KRaft every broker passes such requests on to the active controller over one connection. When the host of that
 controller dies, one broker was seen to answer again after two seconds, and another after ten or twelve (4.3; probably
-its connection to the dead host, `socket.connection.setup.timeout.ms`). So one that is silent says nothing of the others.
+its connection to the dead host, `socket.connection.setup.timeout.ms`). So one that is silent says nothing of the
+others.
 """
 
 from __future__ import annotations
