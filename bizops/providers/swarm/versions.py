@@ -5,7 +5,7 @@ from __future__ import annotations
 from bizops.provider import Lack, Versions
 
 VERSIONS = Versions(
-    tried=((20, 10), (26, 1), (28, 5)),
+    tried=((20, 10), (28, 5)),
     lacks=(
         Lack(
             "`healthcheck.start_interval` needs API 1.44: an older engine drops it without a word, so bizops writes "
@@ -14,4 +14,4 @@ VERSIONS = Versions(
         ),
     ),
 )
-"""Tried as Debian has them: 20.10.24, 26.1.5, 28.5.2; the API of 25.0 is from the engine's own history of it."""
+"""Tried as Debian has them: 20.10.24, 28.5.2; the API of 25.0 is from the engine's own history of it."""
