@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import re
 import tarfile
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
 PART_LABEL = "bizops.stack.part"
 FINGERPRINT_LABEL = "bizops.stack.fingerprint"
 STOP_SECONDS = 10
+ATTACH_SECONDS = 30.0
+POLL_SECONDS = 0.5
+NETWORK_NOT_FOUND = re.compile(r"network \S+ not found")
 
 
 def find_container(client: DockerClient, part: Part) -> Container | None:
@@ -73,10 +78,30 @@ def ensure_container(
             container.unpause()
         elif container.status != "running":
             step.note("starting")
-            container.start()
+            start_container(container)
     except APIError as error:
         message = f"{part.name}: the engine refused: {error.explanation}"
         raise StackError(message, f"python -m stack logs {part.name}") from error
+
+
+def start_container(container: Container) -> None:
+    """Start it, again for half a minute while the engine says that its network is not found; raises APIError.
+
+    An engine that was killed ends its old attachments to an overlay network once it is up, and
+    the network leaves the node with each; a container that starts meanwhile is refused
+    (seen with engine 28.2.2).
+    """
+    deadline = time.monotonic() + ATTACH_SECONDS
+    while True:
+        try:
+            container.start()
+        except APIError as error:
+            is_withdrawn = NETWORK_NOT_FOUND.search(str(error.explanation)) is not None
+            if not is_withdrawn or time.monotonic() > deadline:
+                raise
+            time.sleep(POLL_SECONDS)
+        else:
+            return
 
 
 def drop_container(client: DockerClient, part: Part) -> None:

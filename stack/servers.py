@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from docker.errors import APIError
 
-from stack.containers import STOP_SECONDS, find_container
+from stack.containers import STOP_SECONDS, find_container, start_container
 from stack.engine import connect
 from stack.errors import StackError
 from stack.health import ask
@@ -61,7 +61,7 @@ class Server:
 
     def start(self) -> None:
         """Start it; does not wait until it serves."""
-        self._do(lambda: self._container().start())
+        self._do(lambda: start_container(self._container()))
 
     def stop(self, seconds: int = STOP_SECONDS) -> None:
         """Stop it in good order, and with SIGKILL after so many seconds."""
