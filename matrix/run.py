@@ -23,8 +23,12 @@ if TYPE_CHECKING:
     from matrix.servers import Opened
 
 SUITES_SECONDS = 3600
-# What pytest exits with after all tests: none failed, or some.
-ENDED = {0, 1}
+# What pytest exits with after all tests: none failed, some did, or none was chosen.
+ENDED = {0, 1, 5}
+PASSES = {
+    "side-by-side": ("-m", "not disruptive and not cluster", "-n", "4", "--dist", "worksteal"),
+    "disruptive": ("-m", "disruptive and not cluster"),
+}
 DRILLS_SECONDS = 3600
 
 
@@ -52,14 +56,29 @@ def run(part: Part, commit: str, logs: Path) -> Result:
 
 
 def run_suites(part: Part, servers: Opened, logs: Path) -> Result:
-    """Run pytest on a part's servers; one that does not come to its end is a failure of its own."""
-    report = logs / f"{part.name}.xml"
+    """Run pytest on a part's servers: first what may run side by side, then what disturbs others."""
+    found = [_run_pass(part, servers, logs, chosen) for chosen in PASSES]
+    return Result(
+        part.name,
+        "",
+        "",
+        0,
+        passed=sum(each.passed for each in found),
+        skipped=sum(each.skipped for each in found),
+        failures=tuple(failure for each in found for failure in each.failures),
+    )
+
+
+def _run_pass(part: Part, servers: Opened, logs: Path, chosen: str) -> Result:
+    """Run the tests of one pass; one that does not come to its end is a failure of its own."""
+    name = f"{part.name}-{chosen}"
+    report = logs / f"{name}.xml"
     report.unlink(missing_ok=True)
-    command = [*servers.words, sys.executable, "-m", "pytest", "-q", "-m", "not cluster"]
+    command = [*servers.words, sys.executable, "-m", "pytest", "-q", *PASSES[chosen]]
     command += ["-p", "no:cacheprovider", f"--junit-xml={report}", *part.suites]
     # Without a server a test fails there instead of being skipped.
     environment = {**os.environ, **servers.environment, "CI": "1"}
-    code = _call(command, environment, logs / f"{part.name}.log", SUITES_SECONDS)
+    code = _call(command, environment, logs / f"{name}.log", SUITES_SECONDS)
     if not report.exists():
         reason = f"pytest ended with {code} and without a report"
         return Result(part.name, "", "", 0, failures=(Failure("pytest", reason),))

@@ -43,8 +43,8 @@ BACK = Way("prune", ())
 def between_writes(subject: Rabbitmq, tell: Callable[[Row], None]) -> None:
     """Kill a node at each write of an apply and, on the way back, of one with --prune, until none is left.
 
-    On the way there it is the node that is spoken to, and its answer is lost; a load balancer leads to another one
-    then. On the way back it is the node that has drill_far, before the write.
+    On the way there it is the node that is spoken to, and its answer is lost; the other addresses are left then. On
+    the way back it is the node that has drill_far, before the write.
     """
     subject.reset()
     contents = subject.state(counts=True).contents
@@ -64,16 +64,15 @@ def _strike_at(
     """Go one way with a kill at one write; gives whether there was such a write."""
     names = subject.members.names
     victim = names[0] if way is THERE else names[-1]
+    first, *others = subject.addresses
     gate = WriteGate(
-        subject.addresses[0],
-        subject.addresses[1 if way is THERE else 0],
+        first,
         number,
         lambda: subject.members.harm(victim, Harm.KILL),
         is_forwarded=way is THERE,
     )
     with gate:
-        line = dataclasses.replace(subject.line, environment={"DRILL_RABBITMQ_URL": gate.url})
-        said = line.run(way.command, *way.overlays)
+        said = subject.line_to([gate.url, *others]).run(way.command, *way.overlays)
     if not gate.has_struck and said.code == 0:
         return False
     moment = f"{victim} killed {'behind' if way is THERE else 'before'} write {number + 1}"

@@ -46,10 +46,16 @@ class Rabbitmq:
 
     def __init__(self, members: Containers, addresses: Sequence[str], amqp: Sequence[int]) -> None:
         self.members = members
-        self.line = CommandLine(self.system, {"DRILL_RABBITMQ_URL": addresses[0]})
         self.addresses = tuple(addresses)
+        # The node that goes first is asked first: the command line has to find the others.
+        self.line = self.line_to(self.addresses[::-1])
         self._amqp = tuple(amqp)
         self._version = str(self._get("overview")["rabbitmq_version"])
+
+    def line_to(self, addresses: Sequence[str]) -> CommandLine:
+        """Give the command line with these addresses of the three nodes, in their order."""
+        variables = {f"DRILL_RABBITMQ_URL_{n}": url for n, url in enumerate(addresses, 1)}
+        return CommandLine(self.system, variables)
 
     def versions(self) -> str:
         """Say which RabbitMQ it is."""

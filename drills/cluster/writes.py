@@ -20,7 +20,7 @@ _HOP = frozenset(
 
 
 class WriteGate:
-    """Forwards to `address` until the write `number` (from 0), then `strike`s, and goes on with `address_then`.
+    """Forwards to `address`, and `strike`s at the write `number` (from 0).
 
     The lock's writes do not count. With `is_forwarded` the write at which it strikes has been carried out, and only
     its answer is lost; without it, the node never sees it. The other writes wait meanwhile.
@@ -29,17 +29,14 @@ class WriteGate:
     def __init__(
         self,
         address: str,
-        address_then: str,
         number: int,
         strike: Callable[[], None],
         *,
         is_forwarded: bool,
     ) -> None:
-        # Five parameters: what happens, where and when; two classes would share all of it.
         self.has_struck = False
         self.writes = 0
         self._address = address
-        self._address_then = address_then
         self._number = number
         self._strike = strike
         self._is_forwarded = is_forwarded
@@ -89,13 +86,9 @@ class WriteGate:
                     self._strike_at(handler, body)
                     return
                 # One after the other, so that exactly so many have passed.
-                _forward(handler, body, self._target)
+                _forward(handler, body, self._address)
             return
-        _forward(handler, body, self._target)
-
-    @property
-    def _target(self) -> str:
-        return self._address_then if self.has_struck else self._address
+        _forward(handler, body, self._address)
 
     def _strike_at(self, handler: BaseHTTPRequestHandler, body: bytes) -> None:
         if self._is_forwarded:

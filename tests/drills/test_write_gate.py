@@ -36,7 +36,6 @@ def test_the_second_write_gets_no_answer(
     struck: list[set[str]] = []
     with WriteGate(
         MANAGEMENT,
-        MANAGEMENT,
         1,
         lambda: struck.append(names(MANAGEMENT, empty_vhost)),
         is_forwarded=is_forwarded,
@@ -50,12 +49,3 @@ def test_the_second_write_gets_no_answer(
         assert struck == [{"bizops.lock.x", *there}]
         assert names(gate.url, empty_vhost) == {"bizops.lock.x", *there}
         assert put(gate.url, empty_vhost, "third") == 201
-
-
-def test_after_the_strike_it_goes_on_with_the_other_address(empty_vhost: str) -> None:
-    with WriteGate(MANAGEMENT, "http://127.0.0.1:1", 0, lambda: None, is_forwarded=True) as gate:
-        for _ in range(2):
-            with pytest.raises(requests.ConnectionError):
-                put(gate.url, empty_vhost, "any")
-        assert names(MANAGEMENT, empty_vhost) == {"any"}
-        assert gate.writes == 2
