@@ -19,10 +19,12 @@ demo: venv stack ## Tell the whole story on the seed topology, against the real 
 	@$(BIN)/python -m stack.demo
 
 test: venv lint types layers stack-tests ## Check everything, against the real stack
-	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m 'not disruptive and not cluster' $(PYTEST)
-	@$(BIN)/python -m pytest -q -m 'disruptive and not cluster' $(PYTEST)
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m 'not disruptive and not cluster and not long' $(PYTEST)
+	@$(BIN)/python -m pytest -q -m 'disruptive and not cluster and not long' $(PYTEST)
 
-slow: stack-tests ## Check what takes longer than `make test`: clusters that get broken, `make soak`, `make drills-cluster`
+slow: stack-tests ## Check what takes longer than `make test`: long tests, broken clusters, `make soak`, `make drills-cluster`
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m 'long and not disruptive' $(PYTEST)
+	@$(BIN)/python -m pytest -q -m 'long and disruptive' $(PYTEST)
 	@$(BIN)/python -m stack start --with rabbitmq-cluster
 	@$(BIN)/python -m pytest -q -m cluster $(PYTEST)
 	@$(MAKE) soak

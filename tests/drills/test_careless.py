@@ -13,7 +13,7 @@ from drills.servers import first_stack
 
 pytestmark = [
     pytest.mark.integration,
-    pytest.mark.slow,
+    pytest.mark.long,
     pytest.mark.timeout(180),
     pytest.mark.usefixtures("topics"),
 ]

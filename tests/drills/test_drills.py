@@ -1,4 +1,4 @@
-"""The short drills on the shared servers; `make drills` runs all of them on servers of their own."""
+"""The short drills on the shared servers, some of them in every run; `make drills` runs all on servers of their own."""
 
 from __future__ import annotations
 
@@ -22,8 +22,29 @@ pytestmark = [
 ]
 
 
+ALWAYS = frozenset(
+    {
+        "kill -9 in mid-task",
+        "connections reset in mid-task",
+        "queue deleted under the consumers",
+        "rolling update",
+        "bad messages",
+        "429, 500, a hang, 401, 400",
+    }
+)
+
+
+def test_what_is_always_drilled_is_in_the_catalogue() -> None:
+    assert {drill.name for drill in DRILLS if drill.is_short} >= ALWAYS
+
+
 @pytest.mark.parametrize(
-    "drill", [drill for drill in DRILLS if drill.is_short], ids=lambda drill: drill.name
+    "drill",
+    [
+        pytest.param(drill, marks=() if drill.name in ALWAYS else pytest.mark.long, id=drill.name)
+        for drill in DRILLS
+        if drill.is_short
+    ],
 )
 def test_keeps_every_promise(drill: Drill) -> None:
     row = run(drill, first_stack())

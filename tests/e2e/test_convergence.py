@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 SOAK = bool(os.environ.get("SOAK"))
-KILLS = range(60 if SOAK else 5)
-TOPOLOGIES = 100 if SOAK else 10
+KILLS = range(60 if SOAK else 3)
+TOPOLOGIES = 100 if SOAK else 5
 
 WIDE = """\
 HEAD

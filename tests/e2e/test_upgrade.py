@@ -142,6 +142,7 @@ def test_a_newer_version_restarts_nothing_and_reports_no_drift(
     assert 0 == counted(f"{shop.tag}_soon", 0)
 
 
+@pytest.mark.long
 def test_two_versions_side_by_side_do_not_fight(
     shop: Any, older: Path, management: Any, publish: Any, counted: Any, witness: Any
 ) -> None:
@@ -178,6 +179,7 @@ swarm:
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("is_older_first", [True, False])
 def test_while_one_version_applies_the_other_does_not(
     shop: Any, older: Path, management: Any, is_older_first: bool

@@ -255,6 +255,7 @@ def test_every_task_goes_through_an_agent_and_its_events_are_on_kafka(
     assert "No changes" in deployed("plan").stdout
 
 
+@pytest.mark.long
 def test_a_forced_update_of_a_busy_service_loses_and_doubles_nothing(
     deployed: Callable[..., Any],
     records: Records,

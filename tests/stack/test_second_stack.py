@@ -84,6 +84,7 @@ def docker(*arguments: str) -> str:
     ).stdout.strip()
 
 
+@pytest.mark.long
 def test_stop_keeps_data_reset_drops_it_and_neither_touches_another_stack(
     environment: dict[str, str],
 ) -> None:
