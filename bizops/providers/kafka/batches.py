@@ -1,7 +1,8 @@
 """The four writes of the admin protocol, in pieces that KRaft takes.
 
 A KRaft controller refuses a request that makes more than 10,000 records (one for each topic, partition and config):
-"excessively large batch" (KAFKA-17870). Each function gives None or the KafkaError of each topic.
+"excessively large batch" (KAFKA-17870). Each function gives None or the KafkaError of each topic, and waits so many
+`seconds` for the answer to a piece.
 """
 
 from __future__ import annotations
@@ -37,7 +38,11 @@ _BROKER_DEFAULT = -1
 
 
 def create(
-    client: Client, wanted: Mapping[str, Mapping[Path, Any]], *, validate_only: bool = False
+    client: Client,
+    wanted: Mapping[str, Mapping[Path, Any]],
+    seconds: float,
+    *,
+    validate_only: bool = False,
 ) -> Answers:
     """Create topics from their settings by path; what is left out is the broker's default."""
 
@@ -62,27 +67,33 @@ def create(
         weights,
         lambda names: client.controller().create_topics(
             [new(name) for name in names],
-            operation_timeout=client.timeout,
-            request_timeout=client.patience if validate_only else client.timeout,
+            operation_timeout=seconds,
+            request_timeout=seconds,
             validate_only=validate_only,
         ),
     )
 
 
-def grow(client: Client, totals: Mapping[str, int], weights: Mapping[str, int]) -> Answers:
+def grow(
+    client: Client, totals: Mapping[str, int], weights: Mapping[str, int], seconds: float
+) -> Answers:
     """Grow topics to a total number of partitions; `weights` are the numbers that are added."""
     return _in_pieces(
         weights,
         lambda names: client.controller().create_partitions(
             [NewPartitions(name, totals[name]) for name in names],
-            operation_timeout=client.timeout,
-            request_timeout=client.timeout,
+            operation_timeout=seconds,
+            request_timeout=seconds,
         ),
     )
 
 
 def alter(
-    client: Client, wanted: Mapping[str, Mapping[str, Any]], *, validate_only: bool = False
+    client: Client,
+    wanted: Mapping[str, Mapping[str, Any]],
+    seconds: float,
+    *,
+    validate_only: bool = False,
 ) -> Answers:
     """Set config keys of topics; every other key stays as it is (IncrementalAlterConfigs)."""
 
@@ -96,7 +107,7 @@ def alter(
     def ask(names: list[str]) -> Mapping[Any, Future[Any]]:
         answers = client.controller().incremental_alter_configs(
             [resource(name) for name in names],
-            request_timeout=client.patience if validate_only else client.timeout,
+            request_timeout=seconds,
             validate_only=validate_only,
         )
         return {asked.name: future for asked, future in answers.items()}
@@ -104,12 +115,12 @@ def alter(
     return _in_pieces({name: len(pairs) for name, pairs in wanted.items()}, ask)
 
 
-def delete(client: Client, names: Sequence[str]) -> Answers:
+def delete(client: Client, names: Sequence[str], seconds: float) -> Answers:
     """Delete topics with all that is in them."""
     return _in_pieces(
         dict.fromkeys(names, 5),
         lambda piece: client.controller().delete_topics(
-            piece, operation_timeout=client.timeout, request_timeout=client.timeout
+            piece, operation_timeout=seconds, request_timeout=seconds
         ),
     )
 

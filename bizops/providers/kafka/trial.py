@@ -64,12 +64,12 @@ def tried(
             alterations.setdefault(wanted, []).append(name)
     if creations:
         specs = {names[0]: dict(fields) for fields, names in creations.items()}
-        answers = batches.create(client, specs, validate_only=True)
+        answers = batches.create(client, specs, client.patience, validate_only=True)
         for names in creations.values():
             trial.note(names, answers[names[0]], "Create on the topic or the cluster")
     if alterations:
         values = {names[0]: dict(pairs) for pairs, names in alterations.items()}
-        answers = batches.alter(client, values, validate_only=True)
+        answers = batches.alter(client, values, client.patience, validate_only=True)
         for names in alterations.values():
             trial.note(names, answers[names[0]], "AlterConfigs on the topic")
     return trial

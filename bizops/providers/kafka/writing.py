@@ -9,6 +9,7 @@ from confluent_kafka import KafkaError
 from bizops.change import Action, Outcome, Status
 from bizops.providers.kafka import batches, words
 from bizops.providers.kafka.client import is_silence
+from bizops.providers.kafka.deadline import Deadline
 from bizops.providers.kafka.reading import Reading
 from bizops.resource import Presence
 
@@ -35,14 +36,16 @@ def apply(client: Client, steps: Sequence[Step], look: Look) -> list[Outcome]:
     """Write all steps in bulk. `look` observes topics again: what exists already may be what is wanted.
 
     What nobody answered is sent once more, to another broker: each write may be done twice. A write that is not
-    answered then either has failed, as it is not known whether it was done.
+    answered then either has failed, as it is not known whether it was done. All of it has one deadline, as a cluster
+    that has lost its majority answers nothing: the time of a request and that of one that was sent in vain.
     """
+    deadline = Deadline(client.timeout + client.patience)
     reading = Reading(client)
-    answers = _written(client, steps)
+    answers = _written(client, steps, deadline)
     unanswered = [step for step in steps if is_silence(answers.get(_name(step)))]
-    if unanswered:
+    if unanswered and not deadline.is_over:
         reading = Reading(client)
-        answers |= _written(client, unanswered)
+        answers |= _written(client, unanswered, deadline)
     outcomes = [_outcome(step, answers, reading.members) for step in steps]
     doubtful = {name for name, error in answers.items() if error and error.code() in _MAY_BE_DONE}
     if not doubtful:
@@ -55,7 +58,7 @@ def apply(client: Client, steps: Sequence[Step], look: Look) -> list[Outcome]:
     ]
 
 
-def _written(client: Client, steps: Sequence[Step]) -> Answers:
+def _written(client: Client, steps: Sequence[Step], deadline: Deadline) -> Answers:
     """Send every write, and give what came of each by topic; a deletion without consent is none."""
     changes = {_name(step): _change(step) for step in steps}
 
@@ -65,10 +68,15 @@ def _written(client: Client, steps: Sequence[Step]) -> Answers:
     allowed = [_name(s) for s in steps if s.action is Action.DELETE and s.consent]
     updates = {name: changes[name] for name in names(Action.UPDATE)}
     creates = {name: _wanted(changes[name]) for name in names(Action.CREATE)}
-    answers: Answers = batches.delete(client, allowed) | batches.create(client, creates)
-    grown = _grown(client, updates)
-    altered = _altered(client, updates)
+    answers: Answers = batches.delete(client, allowed, _seconds(client, deadline))
+    answers |= batches.create(client, creates, _seconds(client, deadline))
+    grown = _grown(client, updates, _seconds(client, deadline))
+    altered = _altered(client, updates, _seconds(client, deadline))
     return answers | {name: _telling(grown.get(name), altered.get(name)) for name in updates}
+
+
+def _seconds(client: Client, deadline: Deadline) -> float:
+    return min(client.patience, deadline.left)
 
 
 def _telling(grown: KafkaError | None, altered: KafkaError | None) -> KafkaError | None:
@@ -82,7 +90,7 @@ _MAY_BE_DONE = frozenset({KafkaError.TOPIC_ALREADY_EXISTS, KafkaError.INVALID_PA
 """Answers that an earlier try gives rise to, whose own answer was lost."""
 
 
-def _grown(client: Client, changes: Mapping[str, Change]) -> Answers:
+def _grown(client: Client, changes: Mapping[str, Change], seconds: float) -> Answers:
     fields = {
         name: field
         for name, change in changes.items()
@@ -90,15 +98,17 @@ def _grown(client: Client, changes: Mapping[str, Change]) -> Answers:
         if field.path == ("partitions",)
     }
     added = {name: max(1, field.after - field.before) for name, field in fields.items()}
-    return batches.grow(client, {name: field.after for name, field in fields.items()}, added)
+    totals = {name: field.after for name, field in fields.items()}
+    return batches.grow(client, totals, added, seconds)
 
 
-def _altered(client: Client, changes: Mapping[str, Change]) -> Answers:
+def _altered(client: Client, changes: Mapping[str, Change], seconds: float) -> Answers:
     pairs = {
         name: {f.path[1]: f.after for f in change.fields if f.path[0] == "configs"}
         for name, change in changes.items()
     }
-    return batches.alter(client, {name: values for name, values in pairs.items() if values})
+    wanted = {name: values for name, values in pairs.items() if values}
+    return batches.alter(client, wanted, seconds)
 
 
 def _outcome(step: Step, answers: Answers, members: Members) -> Outcome:

@@ -28,7 +28,13 @@ if TYPE_CHECKING:
     Connect = Callable[..., Provider]
     Declare = Callable[..., Resource]
 
-pytestmark = [pytest.mark.integration, pytest.mark.cluster, pytest.mark.timeout(600)]
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.cluster,
+    pytest.mark.timeout(600),
+    # kafka-python leaves the socket of a connection that was refused to the garbage collector.
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 TIMEOUT = 10.0
 BEYOND = 15.0
@@ -105,7 +111,9 @@ def test_a_broker_that_is_frozen_stops_no_apply(
     with within(TIMEOUT + BEYOND):
         result = converge(connect(brokers.addresses(1, 2), timeout=TIMEOUT), wanted, scope)
 
-    assert all("broker 3 is away" in outcome.detail for outcome in result.outcomes)
+    details = {o.step.key[0].rpartition(".")[2]: o.detail for o in result.outcomes}
+    # A new topic is placed on those that are left once the session of the third is over.
+    assert "broker 3 is away" in details["old"], details
     brokers.heal()
     assert plan_for(connect(brokers.addresses()), wanted, scope).is_empty
 
@@ -241,7 +249,7 @@ def test_an_apply_that_loses_the_majority_ends_in_time(
     for number in (2, 3):
         brokers[number].pause()
 
-    with within(TIMEOUT + BEYOND + 5):
+    with within(TIMEOUT + BEYOND):
         result = carry_out(live, planned)
 
     assert all(outcome.status is Status.FAILED for outcome in result.outcomes)

@@ -24,7 +24,13 @@ if TYPE_CHECKING:
 
 __all__ = ["prefix"]
 
-pytestmark = [pytest.mark.integration, pytest.mark.cluster, pytest.mark.timeout(600)]
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.cluster,
+    pytest.mark.timeout(600),
+    # As in test_cluster: the client leaves sockets of refused connections behind.
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 CPU = 1.5
 """Seconds of CPU: a client of a dead broker that spins uses 0.6 in each second."""
