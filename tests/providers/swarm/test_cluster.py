@@ -274,8 +274,10 @@ def test_a_manager_that_is_lost_in_the_middle_of_an_apply_is_replaced_by_the_nex
         lambda found: not found.degraded,
     )
     assert after.is_empty
-    assert after.systems[0].address == swarm.node(2).url
-    assert any("so " + swarm.node(2).url + " was asked" in text for text in after.warnings)
+    # The next one may be without a leader for a moment, and is passed over then.
+    asked = after.systems[0].address
+    assert asked in {swarm.node(2).url, swarm.node(3).url}
+    assert any(f"so {asked} was asked" in text for text in after.warnings)
 
 
 def test_a_drained_node_is_told_and_is_no_trouble(
