@@ -113,11 +113,17 @@ class Reading:
     def _await_controller(self) -> None:
         """Wait until the broker that is read has reached the controller; where only others do, begin with those.
 
-        Raises UnreachableError where none does before the deadline.
+        Raises UnreachableError where none does before the deadline, and `patience` seconds later where most brokers
+        answer: these elect another controller, and some of them have been seen to reach it after twelve seconds only.
         """
+        may_elect = len(self.members.answering) > len(self.members.down)
         while True:
             probe = Probe(self._client.scout(), self.members.answering, self.deadline.left)
             reaching = probe.reaching(self.deadline)
+            if not reaching and may_elect:
+                may_elect = False
+                self.deadline = Deadline(self._client.patience)
+                continue
             if not reaching:
                 raise self._no_controller()
             self._client.prefer(reaching, self.metadata)
