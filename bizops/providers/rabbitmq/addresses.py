@@ -59,7 +59,7 @@ class Addresses:
     def is_there(self, client: Client) -> bool:
         """Ask a client that gave no answer whether it gives one to the cheapest question."""
         try:
-            client.read(_QUESTION, timeout=_SECONDS)
+            client.read(_QUESTION, timeout=min(_SECONDS, self._options.timeout / 3))
         except AWAY:
             return False
         return True

@@ -87,11 +87,13 @@ class Client:
     """Speaks to the first address of a connection. Every method may be called from any thread.
 
     `url` is that address. `unanswered` is why it gave no answer to a request, "" as long as it gave one to each.
+    `until`, of `time.monotonic`, ends what belongs together: no request lasts longer; None for no such end.
     """
 
     def __init__(self, connection: Connection, options: Options) -> None:
         self.url = connection.url[0]
         self.unanswered = ""
+        self.until: float | None = None
         self._whom = failures.Whom(self.url, connection.username, options.timeout)
         self._session = requests.Session()
         self._session.trust_env = False
@@ -137,6 +139,16 @@ class Client:
         """Do the same work for each item over all connections; results in order."""
         return list(self._threads.map(work, items))
 
+    @property
+    def left(self) -> float:
+        """The seconds that one more request may take."""
+        return self._within(self._whom.timeout)
+
+    def _within(self, seconds: float) -> float:
+        if self.until is None:
+            return seconds
+        return max(_SHORTEST, min(seconds, self.until - time.monotonic()))
+
     def close(self) -> None:
         """Give back the connections."""
         self._threads.shutdown(wait=False, cancel_futures=True)
@@ -144,7 +156,7 @@ class Client:
 
     def _send(self, request: Request, timeout: float | None = None) -> urllib3.BaseHTTPResponse:
         """Send it, and once more where the kept connection had been closed; raises ProviderError."""
-        patience = self._whom.timeout if timeout is None else timeout
+        patience = self._within(self._whom.timeout if timeout is None else timeout)
         whom = replace(self._whom, timeout=patience)
         deadline = time.monotonic() + patience
         body = None if request.body is None else json.dumps(request.body)

@@ -7,6 +7,7 @@ twice. Before anything is written at another address it has to be the cluster th
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
     from bizops.resource import Address, Resource
 
 _Found = TypeVar("_Found")
+_SHARE = 2.0
+"""Times the seconds for one request: what a whole reading may take, at all addresses together."""
+_LEAST = 1.0
+"""Seconds in which it pays to begin again at the next address."""
 
 
 class Failover:
@@ -41,8 +46,9 @@ class Failover:
         self._of_lease = Addresses(connection, patient)
         again = AGAIN if len(connection.url) > 1 else 0.0
         self._unanswered = Unanswered(options.timeout + again)
+        self._patience = options.timeout * (1 if len(connection.url) > 1 else _SHARE)
         self._lives: dict[str, RabbitMQ] = {}
-        self._cluster: str | None = None
+        self._cluster: tuple[str, str] | None = None
 
     def observe(self, resources: Sequence[Resource], scope: Scope) -> Observations:
         """Read from one address; a warning names those that gave no answer. Raises ProviderError."""
@@ -87,21 +93,25 @@ class Failover:
     def _read(self, work: Callable[[RabbitMQ], _Found]) -> _Found:
         """Do it with one address; where that gives no answer, all of it again with the next. Raises ProviderError.
 
-        An address that is there, and has no answer to this, waits for another node itself; so would the next one.
+        An address that is there, and has no answer to this, waits for another node itself; so would the next one. All
+        of it has one deadline, which is twice that of a request; one address of several has that of one request.
         """
         said: list[str] = []
+        until = time.monotonic() + _SHARE * self._options.timeout
         while True:
-            client = self._addresses.chosen()
-            client.unanswered = ""
+            client = self._addresses.chosen(min(self._options.timeout, until - time.monotonic()))
+            client.unanswered, client.until = "", min(until, time.monotonic() + self._patience)
             try:
                 found = work(self._live(client))
                 failed: errors.ProviderError | None = None
             except AWAY as error:
                 failed = error
+            finally:
+                client.until = None
             if failed is None and not client.unanswered:
                 return found
             why = client.unanswered or str(failed)
-            is_last = len(said) + 1 == len(self._addresses)
+            is_last = len(said) + 1 == len(self._addresses) or time.monotonic() > until - _LEAST
             if is_last or (client.unanswered and self._addresses.is_there(client)):
                 if failed is None:
                     return found
@@ -127,11 +137,15 @@ class Failover:
             self._lives[client.url] = live
         return self._lives[client.url]
 
-    def _check(self, client: Client, cluster: str) -> None:
-        if self._cluster not in {None, cluster}:
-            message = (
-                f"{client.url} is cluster {cluster}, and another address of connections.rabbitmq.url is cluster "
-                f"{self._cluster}: a list has the nodes of one cluster"
-            )
-            raise errors.WrongSystemError(message)
-        self._cluster = cluster
+    def _check(self, client: Client, cluster: tuple[str, str]) -> None:
+        """Compare ids, else names, with the first address; where one is not known nothing tells clusters apart."""
+        self._cluster = self._cluster or cluster
+        for mine, other in zip(self._cluster, cluster, strict=True):
+            if mine and other and mine != other:
+                message = (
+                    f"{client.url} is cluster {other}, and another address of connections.rabbitmq.url is cluster "
+                    f"{mine}: a list has the nodes of one cluster"
+                )
+                raise errors.WrongSystemError(message)
+            if mine and other:
+                return

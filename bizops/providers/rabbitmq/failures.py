@@ -53,7 +53,7 @@ def unanswered(whom: Whom, error: urllib3.exceptions.HTTPError) -> errors.Provid
         is_refused = "refused" in text.lower()
         said = f"{whom.url} refused the connection" if is_refused else f"{whom.url}: {_last(text)}"
     elif isinstance(error, urllib3.exceptions.TimeoutError):
-        said = f"{whom.url} did not answer in {whom.timeout:g} s"
+        said = f"{whom.url} did not answer in {round(whom.timeout, 1):g} s"
     elif any(mark in text for mark in _TLS_MISMATCH):
         said = f"{whom.url} does not speak TLS; write http:// where the port is plain"
     elif "certificate verify failed" in text.lower():

@@ -54,7 +54,6 @@ class RabbitMQ:
         self._client = client
         self._connection = connection
         self._settings = settings
-        self._options = options
         self._rematching = Rematching(self._client)
         self._unanswered = unanswered
         self._writer = Writer(client, unanswered, settings.vhost)
@@ -62,10 +61,14 @@ class RabbitMQ:
         self._broker: reading.Broker | None = None
         self._met: reading.Broker | None = None
 
-    def meet(self) -> str:
-        """Ask who answers, for the reading that follows, and give the name of its cluster. Raises ProviderError."""
+    def meet(self) -> tuple[str, str]:
+        """Ask who answers, for the reading that follows. Raises ProviderError.
+
+        Gives the id of its cluster and the name that somebody gave it, each "" where it is not known.
+        """
         self._met = reading.identity(self._client, self._connection)
-        return self._met.cluster_name
+        name = self._met.cluster_name
+        return reading.cluster_id(self._client), "" if name == self._met.node else name
 
     def observe(self, resources: Sequence[Resource], scope: Scope) -> Observations:
         """Read who it is and everything in the vhosts at hand: four requests, and six for each vhost.
@@ -107,7 +110,7 @@ class RabbitMQ:
             counts, why = None, ""
             try:
                 names = [address.name for address in mine if not _is_away(vhost, address)]
-                counts = amqp.count(self._connection, self._options.timeout, name, names)
+                counts = amqp.count(self._connection, self._client.left, name, names)
             except errors.UnreachableError as error:
                 why = str(error)
             found |= {address: stakes.stake(address, vhost, counts, why) for address in mine}
@@ -222,7 +225,7 @@ class RabbitMQ:
         vhosts = dict(snapshot.vhosts)
         for name, queues in asked.items():
             with contextlib.suppress(errors.UnreachableError):
-                counts = amqp.count(self._connection, self._options.timeout, name, sorted(queues))
+                counts = amqp.count(self._connection, self._client.left, name, sorted(queues))
                 vhosts[name] = counting.counted(vhosts[name], counts)
         return replace(snapshot, vhosts=vhosts)
 

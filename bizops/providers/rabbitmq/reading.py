@@ -36,11 +36,15 @@ HANGS = (
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """Who answers; `shows_nodes` is True where our user may list the nodes of the cluster."""
+    """Who answers; `shows_nodes` is True where our user may list the nodes of the cluster.
+
+    `node` is the one that answers. A cluster that nobody named has another name on each: that of the node itself.
+    """
 
     version: str
     cluster_name: str
     shows_nodes: bool = False
+    node: str = ""
 
 
 def identity(client: Client, connection: Connection) -> Broker:
@@ -61,15 +65,29 @@ def identity(client: Client, connection: Connection) -> Broker:
         raise errors.WrongSystemError(message)
     tags = whoami.get("tags") or () if isinstance(whoami, dict) else ()
     shows_nodes = "monitoring" in tags or "administrator" in tags
-    found = Broker(said["rabbitmq_version"], said.get("cluster_name", ""), shows_nodes)
+    name, node = said.get("cluster_name", ""), said.get("node", "")
+    found = Broker(said["rabbitmq_version"], name, shows_nodes, node)
     expected = connection.expect
     if expected is not None and expected.cluster_name != found.cluster_name:
         message = (
             f"{client.url} is cluster {found.cluster_name}, "
             f"and connections.rabbitmq.expect.cluster_name says {expected.cluster_name}"
         )
-        raise errors.WrongSystemError(message)
+        unnamed = f"rabbitmqctl set_cluster_name {expected.cluster_name}   # nobody named it yet"
+        raise errors.WrongSystemError(message, remedy=unnamed if name == node else "")
     return found
+
+
+def cluster_id(client: Client) -> str:
+    """Give what all nodes of a cluster have in common, "" where our user may not read it (it needs policymaker).
+
+    The broker makes it up when the cluster is formed (3.10.8, 4.0.5 and 4.3.6). Raises UnreachableError.
+    """
+    try:
+        found = client.read("/global-parameters/internal_cluster_id")
+    except (errors.DeniedError, errors.RejectedError):
+        return ""
+    return str(found.get("value", "")) if isinstance(found, dict) else ""
 
 
 def snapshot(

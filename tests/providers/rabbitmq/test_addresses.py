@@ -143,7 +143,7 @@ def test_another_cluster_in_the_list_is_refused_before_anything_is_written(
 ) -> None:
     """A plan of one cluster is not carried out on another."""
     with relay(broker.http) as first, relay(broker.http) as second:
-        second.renamed = (b'"cluster_name":"r', b'"cluster_name":"R')
+        second.renamed = (b'"value":"rabbitmq-cluster-id', b'"value":"RABBITMQ-cluster-id')
         live = connect(first.url, second.url)
         plan = plan_for(live, broker.resources(DECLARED), broker.scope)
         first.freeze()
@@ -152,7 +152,7 @@ def test_another_cluster_in_the_list_is_refused_before_anything_is_written(
 
     assert any(
         "a list has the nodes of one cluster" in outcome.detail for outcome in result.outcomes
-    )
+    ), result.outcomes
     assert [] == broker.listing("queues")
 
 

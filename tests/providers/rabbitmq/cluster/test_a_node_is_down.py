@@ -8,8 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bizops.planner import Choice
+from bizops.provider import Options
 from bizops.provider.versions import parsed
+from bizops.providers.rabbitmq import DEFINITION
+from bizops.providers.rabbitmq.connection import Connection
 from bizops.resource import Presence
+from bizops.testing.driving import converge
 
 if TYPE_CHECKING:
     from bizops.change import Plan
@@ -171,3 +175,19 @@ def test_status_names_the_node(nodes: Any) -> None:
     assert not problems["own_here"]
     assert health.verdict == "DEGRADED"
     assert health.cluster.is_degraded
+
+
+def test_the_nodes_of_a_cluster_that_nobody_named_are_one_cluster(nodes: Any) -> None:
+    """Each gives its own name as that of the cluster, so it is known by its id."""
+    urls = [f"http://127.0.0.1:{nodes.port(number)}" for number in (3, 1, 2)]
+    broker, connection = nodes.broker, Connection.model_validate({"url": urls})
+    live = DEFINITION.connect(connection, broker.scope.settings, Options(timeout=10))
+    try:
+        converge(live, broker.resources(DECLARED), broker.scope)
+        nodes.kill(3)
+        found = live.observe(broker.resources(DECLARED), broker.scope)
+    finally:
+        live.close()
+
+    assert any(f"so {urls[1]} was asked" in text for text in found.warnings)
+    assert {o.presence for o in found.found} == {Presence.PRESENT}
