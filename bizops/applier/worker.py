@@ -221,6 +221,8 @@ class Worker:
         steps = [item.step for item in items]
         try:
             return self._provider.readiness(steps)
+        except errors.WrongSystemError as error:  # asking again finds no other system
+            return [Readiness(failed=True, detail=str(error)) for _ in steps]
         except errors.ProviderError as error:
             return [Readiness(detail=str(error)) for _ in steps]
         except Exception as error:  # noqa: BLE001 - as above

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bizops import applier, graph
+from bizops import applier, errors, graph
 from bizops.applier import Listener, Pace, Stop
-from bizops.change import ApplyResult, Outcome, Status, Step
+from bizops.change import ApplyResult, Outcome, Readiness, Status, Step
 from bizops.testing import FakeProvider
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 Make = Any
 QUICK = Pace(first_look=0.001, look=0.005, settle_timeout=5, backoff=0.001)
@@ -208,3 +211,22 @@ def test_no_thread_is_left_behind(thing: Make, planned: Make) -> None:
     carried(live, planned(live, thing("a")))
 
     assert [] == [t.name for t in threading.enumerate() if t.name.startswith("apply-")]
+
+
+class Elsewhere(FakeProvider):
+    """After the first write another system answers, as behind a load balancer of two clusters."""
+
+    def readiness(self, steps: Sequence[Step]) -> Sequence[Readiness]:
+        del steps
+        message = "this is another cluster"
+        raise errors.WrongSystemError(message)
+
+
+def test_another_system_is_not_asked_until_the_time_is_over(thing: Make, planned: Make) -> None:
+    live = Elsewhere()
+
+    result = carried(live, planned(live, thing("a")))
+
+    assert [Status.FAILED] == [outcome.status for outcome in result.outcomes]
+    assert "this is another cluster" in result.outcomes[0].detail
+    assert result.outcomes[0].seconds < QUICK.settle_timeout
