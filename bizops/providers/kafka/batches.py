@@ -1,8 +1,8 @@
 """The four writes of the admin protocol, in pieces that KRaft takes.
 
 A KRaft controller refuses a request that makes more than 10,000 records (one for each topic, partition and config):
-"excessively large batch" (KAFKA-17870). Each function gives None or the KafkaError of each topic, and waits so many
-`seconds` for the answer to a piece.
+"excessively large batch" (KAFKA-17870). Each function gives None or the KafkaError of each topic. A deadline is that of
+silence: it begins anew with each piece that is answered, however many there are.
 """
 
 from __future__ import annotations
@@ -26,9 +26,10 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from bizops.providers.kafka.client import Client
+    from bizops.providers.kafka.deadline import Deadline
     from bizops.resource import Path
 
-    Ask = Callable[[list[str]], Mapping[Any, Future[Any]]]
+    Ask = Callable[[list[str], float], Mapping[Any, Future[Any]]]
 
 Answers = dict[str, KafkaError | None]
 
@@ -40,7 +41,7 @@ _BROKER_DEFAULT = -1
 def create(
     client: Client,
     wanted: Mapping[str, Mapping[Path, Any]],
-    seconds: float,
+    deadline: Deadline,
     *,
     validate_only: bool = False,
 ) -> Answers:
@@ -64,8 +65,10 @@ def create(
         for name, fields in wanted.items()
     }
     return _in_pieces(
+        client,
+        deadline,
         weights,
-        lambda names: client.controller().create_topics(
+        lambda names, seconds: client.controller().create_topics(
             [new(name) for name in names],
             operation_timeout=seconds,
             request_timeout=seconds,
@@ -75,12 +78,14 @@ def create(
 
 
 def grow(
-    client: Client, totals: Mapping[str, int], weights: Mapping[str, int], seconds: float
+    client: Client, totals: Mapping[str, int], weights: Mapping[str, int], deadline: Deadline
 ) -> Answers:
     """Grow topics to a total number of partitions; `weights` are the numbers that are added."""
     return _in_pieces(
+        client,
+        deadline,
         weights,
-        lambda names: client.controller().create_partitions(
+        lambda names, seconds: client.controller().create_partitions(
             [NewPartitions(name, totals[name]) for name in names],
             operation_timeout=seconds,
             request_timeout=seconds,
@@ -91,7 +96,7 @@ def grow(
 def alter(
     client: Client,
     wanted: Mapping[str, Mapping[str, Any]],
-    seconds: float,
+    deadline: Deadline,
     *,
     validate_only: bool = False,
 ) -> Answers:
@@ -104,7 +109,7 @@ def alter(
         ]
         return ConfigResource(ConfigResource.Type.TOPIC, name, incremental_configs=entries)
 
-    def ask(names: list[str]) -> Mapping[Any, Future[Any]]:
+    def ask(names: list[str], seconds: float) -> Mapping[Any, Future[Any]]:
         answers = client.controller().incremental_alter_configs(
             [resource(name) for name in names],
             request_timeout=seconds,
@@ -112,14 +117,17 @@ def alter(
         )
         return {asked.name: future for asked, future in answers.items()}
 
-    return _in_pieces({name: len(pairs) for name, pairs in wanted.items()}, ask)
+    weights = {name: len(pairs) for name, pairs in wanted.items()}
+    return _in_pieces(client, deadline, weights, ask)
 
 
-def delete(client: Client, names: Sequence[str], seconds: float) -> Answers:
+def delete(client: Client, names: Sequence[str], deadline: Deadline) -> Answers:
     """Delete topics with all that is in them."""
     return _in_pieces(
+        client,
+        deadline,
         dict.fromkeys(names, 5),
-        lambda piece: client.controller().delete_topics(
+        lambda piece, seconds: client.controller().delete_topics(
             piece, operation_timeout=seconds, request_timeout=seconds
         ),
     )
@@ -139,16 +147,17 @@ def pieces(weights: Mapping[str, int], limit: int) -> Iterator[list[str]]:
         yield piece
 
 
-def _in_pieces(weights: Mapping[str, int], ask: Ask) -> Answers:
+def _in_pieces(client: Client, deadline: Deadline, weights: Mapping[str, int], ask: Ask) -> Answers:
     """Ask piece after piece; after one that nobody answered the rest is not sent: it would wait as long."""
     answers: Answers = {}
     for piece in pieces(weights, RECORDS):
         try:
-            answers.update(settled(ask(piece)))
+            answers.update(settled(ask(piece, min(client.patience, deadline.left))))
         except KafkaException as error:
             cause: Any = error.args[0]
             answers.update(dict.fromkeys(piece, cause))
         silence = next((answers[name] for name in piece if is_silence(answers[name])), None)
         if silence is not None:
             return dict.fromkeys(weights, silence) | answers
+        deadline.extend()
     return answers

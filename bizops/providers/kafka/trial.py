@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from confluent_kafka import KafkaError
 
 from bizops.providers.kafka import batches, words
+from bizops.providers.kafka.deadline import Deadline
 from bizops.providers.kafka.view import Said
 from bizops.resource import Presence
 
@@ -64,12 +65,12 @@ def tried(
             alterations.setdefault(wanted, []).append(name)
     if creations:
         specs = {names[0]: dict(fields) for fields, names in creations.items()}
-        answers = batches.create(client, specs, client.patience, validate_only=True)
+        answers = batches.create(client, specs, Deadline(client.patience), validate_only=True)
         for names in creations.values():
             trial.note(names, answers[names[0]], "Create on the topic or the cluster")
     if alterations:
         values = {names[0]: dict(pairs) for pairs, names in alterations.items()}
-        answers = batches.alter(client, values, client.patience, validate_only=True)
+        answers = batches.alter(client, values, Deadline(client.patience), validate_only=True)
         for names in alterations.values():
             trial.note(names, answers[names[0]], "AlterConfigs on the topic")
     return trial

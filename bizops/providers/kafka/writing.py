@@ -36,8 +36,8 @@ def apply(client: Client, steps: Sequence[Step], look: Look) -> list[Outcome]:
     """Write all steps in bulk. `look` observes topics again: what exists already may be what is wanted.
 
     What nobody answered is sent once more, to another broker: each write may be done twice. A write that is not
-    answered then either has failed, as it is not known whether it was done. All of it has one deadline, as a cluster
-    that has lost its majority answers nothing: the time of a request and that of one that was sent in vain.
+    answered then either has failed, as it is not known whether it was done. Silence has one deadline for all of it, as
+    a cluster that has lost its majority answers nothing: the time of a request and that of one that was sent in vain.
     """
     deadline = Deadline(client.timeout + client.patience)
     reading = Reading(client)
@@ -68,15 +68,11 @@ def _written(client: Client, steps: Sequence[Step], deadline: Deadline) -> Answe
     allowed = [_name(s) for s in steps if s.action is Action.DELETE and s.consent]
     updates = {name: changes[name] for name in names(Action.UPDATE)}
     creates = {name: _wanted(changes[name]) for name in names(Action.CREATE)}
-    answers: Answers = batches.delete(client, allowed, _seconds(client, deadline))
-    answers |= batches.create(client, creates, _seconds(client, deadline))
-    grown = _grown(client, updates, _seconds(client, deadline))
-    altered = _altered(client, updates, _seconds(client, deadline))
+    answers: Answers = batches.delete(client, allowed, deadline)
+    answers |= batches.create(client, creates, deadline)
+    grown = _grown(client, updates, deadline)
+    altered = _altered(client, updates, deadline)
     return answers | {name: _telling(grown.get(name), altered.get(name)) for name in updates}
-
-
-def _seconds(client: Client, deadline: Deadline) -> float:
-    return min(client.patience, deadline.left)
 
 
 def _telling(grown: KafkaError | None, altered: KafkaError | None) -> KafkaError | None:
@@ -90,7 +86,7 @@ _MAY_BE_DONE = frozenset({KafkaError.TOPIC_ALREADY_EXISTS, KafkaError.INVALID_PA
 """Answers that an earlier try gives rise to, whose own answer was lost."""
 
 
-def _grown(client: Client, changes: Mapping[str, Change], seconds: float) -> Answers:
+def _grown(client: Client, changes: Mapping[str, Change], deadline: Deadline) -> Answers:
     fields = {
         name: field
         for name, change in changes.items()
@@ -99,16 +95,16 @@ def _grown(client: Client, changes: Mapping[str, Change], seconds: float) -> Ans
     }
     added = {name: max(1, field.after - field.before) for name, field in fields.items()}
     totals = {name: field.after for name, field in fields.items()}
-    return batches.grow(client, totals, added, seconds)
+    return batches.grow(client, totals, added, deadline)
 
 
-def _altered(client: Client, changes: Mapping[str, Change], seconds: float) -> Answers:
+def _altered(client: Client, changes: Mapping[str, Change], deadline: Deadline) -> Answers:
     pairs = {
         name: {f.path[1]: f.after for f in change.fields if f.path[0] == "configs"}
         for name, change in changes.items()
     }
     wanted = {name: values for name, values in pairs.items() if values}
-    return batches.alter(client, wanted, seconds)
+    return batches.alter(client, wanted, deadline)
 
 
 def _outcome(step: Step, answers: Answers, members: Members) -> Outcome:

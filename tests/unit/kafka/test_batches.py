@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import Future
+from typing import Any
+
+import pytest
+from confluent_kafka import KafkaError, KafkaException
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bizops.providers.kafka import batches
 from bizops.providers.kafka.batches import pieces
+from bizops.providers.kafka.deadline import Deadline
 
 
 @given(st.dictionaries(st.text(max_size=5), st.integers(1, 30), max_size=60), st.integers(1, 50))
@@ -24,3 +32,51 @@ def test_pieces_are_no_smaller_than_they_need_be() -> None:
     """One request where one is enough."""
     assert list(pieces(dict.fromkeys("abcd", 2), 8)) == [["a", "b", "c", "d"]]
     assert list(pieces(dict.fromkeys("abcd", 2), 7)) == [["a", "b", "c"], ["d"]]
+
+
+class Controller:
+    """Takes so many seconds for each request, and answers it or, where it is silent, not."""
+
+    patience = 0.2
+
+    def __init__(self, seconds: float, *, is_silent: bool = False) -> None:
+        self._seconds = seconds
+        self._is_silent = is_silent
+        self.given: list[float] = []
+
+    def controller(self) -> Controller:
+        return self
+
+    def delete_topics(self, names: list[str], **options: float) -> dict[str, Future[None]]:
+        self.given.append(options["request_timeout"])
+        time.sleep(self._seconds)
+        answer: Future[None] = Future()
+        if self._is_silent:
+            answer.set_exception(KafkaException(KafkaError(KafkaError._TIMED_OUT)))  # noqa: SLF001 - public code
+        else:
+            answer.set_result(None)
+        return dict.fromkeys(names, answer)
+
+
+def test_a_long_row_of_answered_pieces_is_never_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The deadline is that of silence: thousands of topics take longer than one request may."""
+    monkeypatch.setattr(batches, "RECORDS", 5)
+    busy: Any = Controller(0.1)
+
+    answers = batches.delete(busy, [f"t{number}" for number in range(6)], Deadline(0.25))
+
+    assert set(answers.values()) == {None}
+    assert len(busy.given) == 6
+    assert min(busy.given) > 0.15
+
+
+def test_after_a_piece_without_an_answer_nothing_more_is_sent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(batches, "RECORDS", 5)
+    gone: Any = Controller(0.0, is_silent=True)
+
+    answers = batches.delete(gone, ["a", "b", "c"], Deadline(0.25))
+
+    assert len(gone.given) == 1
+    assert all(answers[name] is not None for name in "abc")
