@@ -149,14 +149,15 @@ def test_what_has_passed_is_not_run_again_unless_it_is_asked_for(
     ("code", "ends"),
     [(0, True), (1, True), (2, False), (124, False)],
 )
+@pytest.mark.parametrize("struck", ["not disruptive", "disruptive"])
 def test_suites_that_were_cut_short_are_a_failure_whatever_has_passed(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, code: int, ends: bool
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, struck: str, code: int, ends: bool
 ) -> None:
     def call(command: list[str], *_rest: object) -> int:
         passed = '<testsuites><testcase classname="tests.a" name="test_b"/></testsuites>'
         named = next(word for word in command if word.startswith("--junit-xml="))
         Path(named.partition("=")[2]).write_text(passed)
-        return code if "disruptive and not cluster" in command else 0
+        return code if f"{struck} and not cluster" in command else 0
 
     monkeypatch.setattr(running, "_call", call)
 
@@ -164,6 +165,22 @@ def test_suites_that_were_cut_short_are_a_failure_whatever_has_passed(
 
     assert found.passed == 2
     assert found.is_good == ends
+
+
+@pytest.mark.parametrize(("struck", "ends"), [("not disruptive", False), ("disruptive", True)])
+def test_a_part_may_have_no_disruptive_test_and_has_others(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, struck: str, ends: bool
+) -> None:
+    def call(command: list[str], *_rest: object) -> int:
+        is_struck = f"{struck} and not cluster" in command
+        case = "" if is_struck else '<testcase classname="tests.a" name="test_b"/>'
+        named = next(word for word in command if word.startswith("--junit-xml="))
+        Path(named.partition("=")[2]).write_text(f"<testsuites>{case}</testsuites>")
+        return 5 if is_struck else 0
+
+    monkeypatch.setattr(running, "_call", call)
+
+    assert run_suites(choose("redis-8")[0], Opened("8.0.2", {}), tmp_path).is_good == ends
 
 
 def test_suites_without_a_report_are_a_failure(
