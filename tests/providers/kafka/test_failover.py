@@ -10,7 +10,7 @@ import pytest
 
 from bizops import errors
 from bizops.testing.driving import converge, plan_for
-from tests.providers.kafka.test_cluster import BEYOND, TIMEOUT, prefix, within
+from tests.providers.kafka.test_cluster import BEYOND, TIMEOUT, UNCLOSED, prefix, within
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,8 +28,7 @@ pytestmark = [
     pytest.mark.integration,
     pytest.mark.cluster,
     pytest.mark.timeout(600),
-    # As in test_cluster: the client leaves sockets of refused connections behind.
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.filterwarnings(UNCLOSED),
 ]
 
 CPU = 1.5
