@@ -9,6 +9,7 @@ Connecting, sending, the answer's head and its body share one deadline.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -25,7 +26,7 @@ from bizops import errors
 from bizops.providers.rabbitmq import deadline, failures
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from bizops.provider import Options
     from bizops.providers.rabbitmq.connection import Connection
@@ -87,13 +88,12 @@ class Client:
     """Speaks to the first address of a connection. Every method may be called from any thread.
 
     `url` is that address. `unanswered` is why it gave no answer to a request, "" as long as it gave one to each.
-    `until`, of `time.monotonic`, ends what belongs together: no request lasts longer; None for no such end.
     """
 
     def __init__(self, connection: Connection, options: Options) -> None:
         self.url = connection.url[0]
         self.unanswered = ""
-        self.until: float | None = None
+        self._bounds: tuple[float, float] | None = None
         self._whom = failures.Whom(self.url, connection.username, options.timeout)
         self._session = requests.Session()
         self._session.trust_env = False
@@ -144,10 +144,19 @@ class Client:
         """The seconds that one more request may take."""
         return self._within(self._whom.timeout)
 
+    @contextlib.contextmanager
+    def bounded(self, seconds: float) -> Iterator[None]:
+        """Let all requests of a block end within so many seconds from now."""
+        self._bounds = (time.monotonic() + seconds, seconds)
+        try:
+            yield
+        finally:
+            self._bounds = None
+
     def _within(self, seconds: float) -> float:
-        if self.until is None:
+        if self._bounds is None:
             return seconds
-        return max(_SHORTEST, min(seconds, self.until - time.monotonic()))
+        return max(_SHORTEST, min(seconds, self._bounds[0] - time.monotonic()))
 
     def close(self) -> None:
         """Give back the connections."""
@@ -156,8 +165,11 @@ class Client:
 
     def _send(self, request: Request, timeout: float | None = None) -> urllib3.BaseHTTPResponse:
         """Send it, and once more where the kept connection had been closed; raises ProviderError."""
-        patience = self._within(self._whom.timeout if timeout is None else timeout)
-        whom = replace(self._whom, timeout=patience)
+        asked = self._whom.timeout if timeout is None else timeout
+        patience = self._within(asked)
+        # Where what came before has used up the time, it is the time of all that is told.
+        told = self._bounds[1] if self._bounds and patience < asked else patience
+        whom = replace(self._whom, timeout=told)
         deadline = time.monotonic() + patience
         body = None if request.body is None else json.dumps(request.body)
         for again in (True, False):

@@ -31,7 +31,7 @@ _Found = TypeVar("_Found")
 _SHARE = 2.0
 """Times the seconds for one request: what a whole reading may take, at all addresses together."""
 _LEAST = 1.0
-"""Seconds in which it pays to begin again at the next address."""
+"""Seconds that a reading has at an address in any case: with fewer left it is not begun again at the next one."""
 
 
 class Failover:
@@ -100,14 +100,13 @@ class Failover:
         until = time.monotonic() + _SHARE * self._options.timeout
         while True:
             client = self._addresses.chosen(min(self._options.timeout, until - time.monotonic()))
-            client.unanswered, client.until = "", min(until, time.monotonic() + self._patience)
+            client.unanswered = ""
             try:
-                found = work(self._live(client))
+                with client.bounded(max(_LEAST, min(until - time.monotonic(), self._patience))):
+                    found = work(self._live(client))
                 failed: errors.ProviderError | None = None
             except AWAY as error:
                 failed = error
-            finally:
-                client.until = None
             if failed is None and not client.unanswered:
                 return found
             why = client.unanswered or str(failed)

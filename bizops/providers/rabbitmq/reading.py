@@ -81,7 +81,7 @@ def identity(client: Client, connection: Connection) -> Broker:
 def cluster_id(client: Client) -> str:
     """Give what all nodes of a cluster have in common, "" where our user may not read it (it needs policymaker).
 
-    The broker makes it up when the cluster is formed (3.10.8, 4.0.5 and 4.3.6). Raises UnreachableError.
+    The broker makes it up when the cluster is formed (3.10.8 and 4.0.5). Raises ProviderError where it does not answer.
     """
     try:
         found = client.read("/global-parameters/internal_cluster_id")
