@@ -85,9 +85,11 @@ class Kafka:
             wait(lambda: number not in self._living(), f"{name} is seen to be away")
 
     def wait_until_whole(self) -> None:
-        """Wait until all brokers live, and all partitions have a leader and all their replicas in sync."""
-        wait(lambda: len(self._living()) == BROKERS, "all brokers live", 120)
-        wait(self._is_in_sync, "all replicas are in sync", 120)
+        """Wait until each broker shows that all live, and that all replicas of the same topics are in sync.
+
+        One that was cut off goes on showing what it knew before, where all lived, until it hears from the controller.
+        """
+        wait(self._is_whole, "every broker shows all of them, and all replicas in sync", 120)
 
     def expected(self, command: str, harm: Harm, gone: int) -> Expected:
         """As usual."""
@@ -100,9 +102,10 @@ class Kafka:
     def _settings(self) -> dict[str, Any]:
         return {"bootstrap.servers": self._servers, "log_level": 0}
 
-    def _metadata(self) -> Any:  # noqa: ANN401 - ClusterMetadata has no types of its own
+    def _metadata(self, servers: str = "") -> Any:  # noqa: ANN401 - ClusterMetadata has no types of its own
+        settings = self._settings() | ({"bootstrap.servers": servers} if servers else {})
         try:
-            return self._admin().list_topics(timeout=SECONDS)
+            return AdminClient(settings, logger=_SILENT).list_topics(timeout=SECONDS)
         except KafkaException as error:
             raise UnreadableError(str(error)) from error
 
@@ -115,15 +118,18 @@ class Kafka:
         except UnreadableError:
             return set()
 
-    def _is_in_sync(self) -> bool:
+    def _is_whole(self) -> bool:
         try:
-            topics = self._topics()
+            views = [self._metadata(server) for server in self._servers.split(",")]
         except UnreadableError:
             return False
-        partitions = [partition for t in topics.values() for partition in t.partitions.values()]
-        return all(
-            partition.leader > 0 and set(partition.isrs) == set(partition.replicas)
-            for partition in partitions
+        partitions = [
+            p for view in views for t in view.topics.values() for p in t.partitions.values()
+        ]
+        return (
+            all(len(view.brokers) == BROKERS for view in views)
+            and len({frozenset(view.topics) for view in views}) == 1
+            and all(p.leader > 0 and set(p.isrs) == set(p.replicas) for p in partitions)
         )
 
     def _configs(self, topics: list[str]) -> Mapping[str, str]:

@@ -66,7 +66,8 @@ class Outage:
         self._subject.reset()
         self._subject.prepare(self._harm)
         whole = self._subject.state(counts=True)
-        self._exists = whole
+        # Where nobody says what is there any more, it is what was there before.
+        self._exists = self._last = dataclasses.replace(whole, contents={})
         try:
             for calls in (WITH_ONE_GONE, WITHOUT_A_MAJORITY):
                 self._take_away()
