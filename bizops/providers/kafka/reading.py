@@ -123,6 +123,8 @@ class Reading:
             if not reaching and may_elect:
                 may_elect = False
                 self.deadline = Deadline(self._client.patience)
+                # A broker answers the requests of a connection one after the other: ours would wait behind the last.
+                self._read(self.addresses())
                 continue
             if not reaching:
                 raise self._no_controller()
