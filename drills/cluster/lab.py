@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 
     from drills.cluster.state import Subject
 
-PREFIX = "drill-"
-FIRST_PORT = 24100
+PREFIX, FIRST_PORT = "drill-", 24100
+KAFKA_PREFIX, KAFKA_FIRST_PORT = "drill-kafka-", 24200
+"""A stack of its own, so that each can be started and removed while the other is under drill."""
 NODES = "drill"
 ENGINE = "28.5"
 
@@ -59,7 +60,7 @@ def _rabbitmq(version: str, *, is_kept: bool) -> Iterator[Subject]:
 
 @contextmanager
 def _kafka(*, is_kept: bool) -> Iterator[Subject]:
-    environment = describe_stack(PREFIX, FIRST_PORT)
+    environment = describe_stack(KAFKA_PREFIX, KAFKA_FIRST_PORT)
     with started(environment, "kafka", is_kept=is_kept):
         settings = load_settings(environment)
         servers = list_servers(settings)

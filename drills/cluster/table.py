@@ -22,7 +22,7 @@ WIDTH = 160
 
 def line(row: Row) -> str:
     """Give a row for a terminal, with the promises that were broken beneath."""
-    head = f"{'BAD' if row.broken else 'ok '} {row.situation}: {row.command}"
+    head = f"{'BAD' if row.broken else 'ok '} {row.system}, {row.situation}: {row.command}"
     text = f"{head}: exit {row.code}, {row.seconds:.1f} s: {row.words}"
     return "\n".join([text, *(f"      {broken}" for broken in row.broken)])
 

@@ -11,6 +11,7 @@ import signal
 import sys
 import threading
 import time
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -105,13 +106,24 @@ def show_ways() -> None:
 
 
 def show_limits() -> None:
+    """A request is under way when the limit comes: 3 s are enough for it to begin on a machine that is busy."""
     engine = make("openai", LLM_TIMEOUT="20s")
     hang = f"Decide. [[llm: id={PREFIX}-%s hang=1]]"
-    say("soft-limit", run(engine, hang % "soft-limit", Deadline(0.5)))
+    say("soft-limit", run(engine, hang % "soft-limit", Deadline(3)))
     deadline = Deadline(30)
-    threading.Timer(0.5, deadline.call_off).start()
+    threading.Thread(target=call_off_once_asked, args=(deadline, "called-off")).start()
     say("called-off", run(engine, hang % "called-off", deadline))
     say("too-late", run(engine, hang % "too-late", deadline))
+
+
+def call_off_once_asked(deadline: Deadline, scenario: str) -> None:
+    """Call a run off when the provider has its request."""
+    url = f"http://llm:8089/calls?id={PREFIX}-{scenario}"
+    while deadline.seconds_left:
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            if json.load(answer)["calls"]:
+                deadline.call_off()
+        time.sleep(0.05)
 
 
 def show_threads() -> None:

@@ -155,7 +155,7 @@ def test_a_run_ends_with_its_time_and_no_request_begins_after_it(
     got = (run["kind"], run["error_class"], run["is_provider"])
     assert got == (TRANSIENT, error_class, False)
     assert found.requests(scenario) == requests
-    assert run["seconds"] < 3
+    assert run["seconds"] < 10, "the provider would have hung for 20 s"
 
 
 def test_agents_work_side_by_side_without_mixing_their_answers(found: Found) -> None:

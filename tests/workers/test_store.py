@@ -183,7 +183,7 @@ def test_away_it_says_so_at_once_and_remembers_what_this_process_finished(claim:
     begun = time.monotonic()
     with pytest.raises(StoreAwayError):
         away.complete(claim, EVENTS)
-    assert time.monotonic() - begun < 0.5
+    assert time.monotonic() - begun < 2
     assert away.recall(claim) == EVENTS
     assert away.recall(by(claim, "b")) == EVENTS
     assert away.recall(dataclasses.replace(claim, task_id="other")) is None

@@ -252,7 +252,7 @@ def test_the_errors_of_a_client_are_ours(site: Site, empty_vhost: str) -> None:
         pytest.raises(PublishError, match=r"127\.0\.0\.1:1"),
     ):
         client.submit("seo", description="do")
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - begun < 8
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bizops import errors
-from bizops.change import Action, System
+from bizops.change import System
 from bizops.provider import Observations, Scope, Stake
 from bizops.providers.rabbitmq import (
     amqp,
@@ -18,9 +18,8 @@ from bizops.providers.rabbitmq import (
     reading,
     settling,
     stakes,
-    writing,
 )
-from bizops.providers.rabbitmq.live import Vhost
+from bizops.providers.rabbitmq.lookups import Lookups
 from bizops.providers.rabbitmq.names import PROVIDER
 from bizops.providers.rabbitmq.observing import Observer
 from bizops.providers.rabbitmq.rematching import Rematching
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
     from bizops.provider import Health, Options
     from bizops.providers.rabbitmq.client import Client
     from bizops.providers.rabbitmq.connection import Connection
-    from bizops.providers.rabbitmq.live import Snapshot
+    from bizops.providers.rabbitmq.live import Snapshot, Vhost
     from bizops.providers.rabbitmq.specs import Settings
     from bizops.resource import Address, Resource
 
@@ -57,6 +56,7 @@ class RabbitMQ:
         self._rematching = Rematching(self._client)
         self._unanswered = unanswered
         self._writer = Writer(client, unanswered, settings.vhost)
+        self._lookups = Lookups(self._snapshot, self._counted, settings.vhost)
         self._unread = Unanswered(options.timeout + AGAIN)
         self._broker: reading.Broker | None = None
         self._met: reading.Broker | None = None
@@ -126,30 +126,15 @@ class RabbitMQ:
         self._unanswered.begin()
         started = time.monotonic()
         try:
-            filled = self._filled_meanwhile(steps)
+            filled = self._lookups.filled(steps)
+            made = self._lookups.made(steps, self._unanswered.sent)
         except errors.UnreachableError as error:
             self._unanswered.miss(started, str(error))
             return [self._writer.unsent(step) for step in steps]
-        done = self._writer.write(steps, filled)
+        written = self._writer.write([step for step in steps if step.key not in made], filled)
         self._unanswered.end()
-        return self._looked_up(done)
-
-    def _looked_up(self, outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
-        """Look whether what was not found for its deletion is really gone."""
-        section = self._settings.vhost
-        doubtful = {settling.vhost_of(o.step, section) for o in outcomes if writing.is_doubtful(o)}
-        if not doubtful:
-            return outcomes
-        try:
-            vhosts = self._snapshot(doubtful, is_whole=False).vhosts
-        except errors.ProviderError as error:
-            vhosts = {name: Vhost(name, problem=str(error)) for name in doubtful}
-        return [
-            writing.looked_up(o, vhosts[settling.vhost_of(o.step, section)])
-            if writing.is_doubtful(o)
-            else o
-            for o in outcomes
-        ]
+        done = made | {outcome.step.key: outcome for outcome in self._lookups.gone(written)}
+        return [done[step.key] for step in steps]
 
     def readiness(self, steps: Sequence[Step]) -> Sequence[Readiness]:
         """Look at policies that were deleted and queues that changed in place; all else has settled when written.
@@ -228,31 +213,6 @@ class RabbitMQ:
                 counts = amqp.count(self._connection, self._client.left, name, sorted(queues))
                 vhosts[name] = counting.counted(vhosts[name], counts)
         return replace(snapshot, vhosts=vhosts)
-
-    def _filled_meanwhile(self, steps: Sequence[Step]) -> dict[tuple[str, str], str]:
-        """Look once more at queues that would lose what they hold, and were empty when that was planned."""
-        guarded = [
-            (step, step.write.payload)
-            for step in steps
-            if step.write is not None and step.action is Action.CREATE and step.write.payload.empty
-        ]
-        if not guarded:
-            return {}
-        snapshot = self._snapshot({payload.vhost for _, payload in guarded}, is_whole=False)
-        for _, payload in guarded:
-            queues = snapshot.vhosts[payload.vhost].queues
-            uncounted = [
-                name
-                for name in payload.empty
-                if name in queues and queues[name].type == "quorum" and not queues[name].away
-            ]
-            if uncounted:
-                snapshot = self._counted(snapshot, {payload.vhost: uncounted})
-        return {
-            step.key: text
-            for step, payload in guarded
-            if (text := counting.filled(payload.empty, snapshot.vhosts[payload.vhost]))
-        }
 
 
 def _is_away(vhost: Vhost, address: Address) -> bool:

@@ -16,12 +16,15 @@ class Unanswered:
     A request that was not answered may have been carried out, so nothing more is sent in the same batch. The next one
     may try again while less than `patience` seconds have passed, which covers the restart of a node behind a load
     balancer. After that the apply writes nothing more here, so that it ends soon.
+
+    `sent` are the keys of steps that were sent and not answered: they may have been carried out.
     """
 
     def __init__(self, patience: float) -> None:
         self._patience = patience
         self._since: float | None = None
         self.reason = ""
+        self.sent: set[tuple[str, str]] = set()
 
     @property
     def is_over(self) -> bool:

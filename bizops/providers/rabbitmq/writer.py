@@ -65,6 +65,8 @@ class Writer:
         if not answer.is_unanswered:
             return writing.outcome(step, answer)
         self._unanswered.miss(started, answer.reason)
+        if answer.is_sent:
+            self._unanswered.sent.add(step.key)
         return writing.unanswered(step, answer, self._unanswered.status)
 
 

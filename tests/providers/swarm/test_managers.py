@@ -105,11 +105,11 @@ def test_contexts_are_tried_in_order_too() -> None:
 def test_one_that_says_nothing_leaves_time_for_the_next(silent: str) -> None:
     """All share the time that one request has."""
     began = time.monotonic()
-    found = _read(seconds=6, host=[silent, REAL])
+    found = _read(seconds=12, host=[silent, REAL])
 
     assert REAL == found.system.address
-    assert time.monotonic() - began < 6
-    assert (f"swarm: {silent} did not answer in 3 s; so {REAL} was asked",) == found.warnings
+    assert time.monotonic() - began < 12
+    assert (f"swarm: {silent} did not answer in 6 s; so {REAL} was asked",) == found.warnings
 
 
 def test_where_none_serves_every_address_is_named_with_what_it_said(silent: str) -> None:
@@ -118,7 +118,7 @@ def test_where_none_serves_every_address_is_named_with_what_it_said(silent: str)
     with pytest.raises(errors.UnreachableError) as raised:
         _read(seconds=3, host=[silent, DEAD, "unix:///nowhere/docker.sock"])
 
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < 3 + 5
     assert (
         f"none of 3 managers serves: {silent} did not answer in 1 s; "
         f"no Docker engine answers at {DEAD}: connection refused; "

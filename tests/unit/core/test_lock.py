@@ -37,12 +37,11 @@ class HeldLease:
 
 
 class OurLease(HeldLease):
-    """A lease that is ours for a second, and whose renewals go as `renewals` say, the last one for ever."""
+    """A lease that is ours for `seconds`, and whose renewals go as `renewals` say, the last one for ever."""
 
-    seconds = 1.0
-
-    def __init__(self, *renewals: Exception | float) -> None:
+    def __init__(self, *renewals: Exception | float, seconds: float = 1.0) -> None:
         super().__init__()
+        self.seconds = seconds
         self.renewals = list(renewals)
         self.asked = 0
 
@@ -99,9 +98,9 @@ def test_nothing_more_is_started_before_an_unrenewed_lease_ends() -> None:
     """Another apply may begin then; the reason is the system's own."""
     stop = Stop()
     started = time.monotonic()
-    with held(OurLease(SILENT), Terms(), stop):
-        assert stop.changed.wait(5)
-        assert time.monotonic() - started < 1
+    with held(OurLease(SILENT, seconds=6), Terms(), stop):
+        assert stop.changed.wait(20)
+        assert time.monotonic() - started < 6
     assert stop.reason == "the lock could not be renewed: no answer"
 
 
@@ -109,9 +108,9 @@ def test_a_lost_lease_stops_at_once() -> None:
     """Somebody else may have it already."""
     stop = Stop()
     started = time.monotonic()
-    with held(OurLease(errors.LockLostError("the lock was lost")), Terms(), stop):
-        assert stop.changed.wait(5)
-        assert time.monotonic() - started < 0.5
+    with held(OurLease(errors.LockLostError("the lock was lost"), seconds=6), Terms(), stop):
+        assert stop.changed.wait(20)
+        assert time.monotonic() - started < 4, "it was asked first after 1.2 s, and ends after 6"
     assert stop.reason == "the lock was lost"
 
 

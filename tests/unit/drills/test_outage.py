@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from drills.cluster import __main__ as command
+from drills.cluster import run
 from drills.cluster.command import Said
 from drills.cluster.harm import Harm
 from drills.cluster.outage import Outage
@@ -183,7 +184,7 @@ def test_the_exit_code_and_the_page_say_it(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(command, "opened", lambda *_, **__: nullcontext(Cluster(careless)))
+    monkeypatch.setattr(run, "opened", lambda *_, **__: nullcontext(Cluster(careless)))
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     page = tmp_path / "page.md"
     assert command.main(["--only", "kafka", "--drill", "kill", "--page", str(page)]) == code
@@ -197,7 +198,7 @@ def test_a_cluster_that_does_not_start_is_no_success(monkeypatch: pytest.MonkeyP
     def fail(*_: object, **__: object) -> None:
         raise StackError("no", "nothing")
 
-    monkeypatch.setattr(command, "opened", fail)
+    monkeypatch.setattr(run, "opened", fail)
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     assert command.main(["--only", "kafka"]) == 1
 
