@@ -66,6 +66,10 @@ class UnreachableError(ProviderError):
     """No answer: connection refused, timed out, TLS failed, host name unknown."""
 
 
+class UnansweredError(UnreachableError):
+    """A request was sent, and not answered in its time: what it asks for may be done or not, or be done later."""
+
+
 class DeniedError(ProviderError):
     """The system answered and refused the credentials, or the user lacks a permission."""
 

@@ -44,6 +44,8 @@ class Pace:
     """Seconds between two looks at what settles, at first and at most; per step until it counts as failed.
 
     `tries` bounds how often a step that may pass is written again, after `backoff` seconds, doubled each time.
+    `silence` is for how many seconds a system may fail us: after that, no step that met it is written again, and what
+    was written counts as failed where it cannot be looked at.
     """
 
     first_look: float = 0.02
@@ -51,6 +53,7 @@ class Pace:
     settle_timeout: float = 300.0
     tries: int = 5
     backoff: float = 0.25
+    silence: float = 15.0
 
     def delay(self, tried: int) -> float:
         """Give the seconds before the next try: doubled each time, and anywhere from half of it to all of it."""

@@ -137,6 +137,7 @@ class Worker:
         self._pace = pace
         self._stop = stop
         self._pending: list[_Pending] = []
+        self._silent_since: float | None = None
 
     def work(self) -> None:
         """Take, write and watch until done or stopped."""
@@ -171,7 +172,7 @@ class Worker:
     def _write(self, items: list[_Pending]) -> None:
         for item, outcome in zip(items, self._outcomes(items), strict=True):
             item.detail = outcome.detail
-            if outcome.status is Status.RETRY and item.tried + 1 < self._pace.tries:
+            if outcome.status is Status.RETRY and self._may_try_again(item):
                 item.due = time.monotonic() + self._pace.delay(item.tried)
                 item.tried += 1
                 self._pending.append(item)
@@ -180,6 +181,9 @@ class Worker:
                 self._pending.append(item)
             else:
                 self._board.end(replace(outcome, status=Status.FAILED, seconds=item.seconds()))
+
+    def _may_try_again(self, item: _Pending) -> bool:
+        return item.tried + 1 < self._pace.tries and item.seconds() < self._pace.silence
 
     def _outcomes(self, items: Sequence[_Pending]) -> Sequence[Outcome]:
         steps = [item.step for item in items]
@@ -219,15 +223,27 @@ class Worker:
 
     def _readiness(self, items: Sequence[_Pending]) -> Sequence[Readiness]:
         steps = [item.step for item in items]
+        asked = time.monotonic()
         try:
-            return self._provider.readiness(steps)
+            found = self._provider.readiness(steps)
         except errors.WrongSystemError as error:  # asking again finds no other system
             return [Readiness(failed=True, detail=str(error)) for _ in steps]
         except errors.ProviderError as error:
-            return [Readiness(detail=str(error)) for _ in steps]
+            return [self._unread(error, asked) for _ in steps]
         except Exception as error:  # noqa: BLE001 - as above
             detail = f"a defect in bizops, please report it: {type(error).__name__}: {error}"
             return [Readiness(failed=True, detail=detail) for _ in steps]
+        self._silent_since = None
+        return found
+
+    def _unread(self, error: errors.ProviderError, asked: float) -> Readiness:
+        """Give the readiness of what was written while its system fails us; failed where that lasts too long."""
+        self._silent_since = self._silent_since or asked
+        if time.monotonic() - self._silent_since < self._pace.silence:
+            return Readiness(detail=str(error))
+        return Readiness(
+            failed=True, detail=f"written, and what became of it was not read: {error}"
+        )
 
     def _give_up(self) -> None:
         for item in self._pending:

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from bizops.cli.console import Console
     from bizops.cli.road import Planned, Question
 
+_PASSING = 5.0
+"""Seconds on top of a request's time in which a system may come back by itself: an election, a restart."""
+
 
 def apply(given: options.Apply, console: Console) -> int:
     """Show the plan, ask, carry it out, and say what became of it."""
@@ -193,7 +196,7 @@ def _carried_out(
             carriage = Carriage(
                 told,
                 stop,
-                Pace(settle_timeout=given.settle_timeout),
+                Pace(settle_timeout=given.settle_timeout, silence=given.timeout + _PASSING),
                 lock.Terms(given.lock is Switch.TRUE, given.lock_timeout, console.warning),
             )
             result = opened.road.apply(planned, asked, carriage)

@@ -28,7 +28,8 @@ class Expected:
     """`codes` are the exit codes that tell the truth. `names` says that the member has to be named.
 
     `writes` says that the command may change something. Where `words` match what it says, any exit code tells the
-    truth. `reports` are marks and kinds that tell the truth besides.
+    truth. `reports` are marks and kinds that tell the truth besides. `late` says that what an apply could not write may
+    be written when the members are back, as it says itself.
     """
 
     codes: frozenset[int]
@@ -36,6 +37,7 @@ class Expected:
     writes: bool = False
     words: str = ""
     reports: frozenset[str] = frozenset()
+    late: str = ""
 
 
 def usual(command: str, harm: Harm, gone: int) -> Expected:

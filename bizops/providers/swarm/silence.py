@@ -8,7 +8,10 @@ _GROUP = 'sudo usermod -aG docker "$USER"   # then log in again'
 
 
 def error(label: str, raised: OSError, seconds: float, complaint: str) -> errors.ProviderError:
-    """Give the error for a request without an answer. `complaint` is what an ssh program said, or ""."""
+    """Give the error for a request without an answer; UnansweredError where its time was over.
+
+    `complaint` is what an ssh program said, or "".
+    """
     chain: list[BaseException] = [raised]
     while (inner := _inner(chain[-1])) is not None and inner not in chain:
         chain.append(inner)
@@ -17,7 +20,7 @@ def error(label: str, raised: OSError, seconds: float, complaint: str) -> errors
         message = f"{label}: permission denied: this user may not talk to the engine"
         return errors.DeniedError(message, remedy=_GROUP)
     if "timed out" in texts or any(isinstance(each, TimeoutError) for each in chain):
-        return errors.UnreachableError(
+        return errors.UnansweredError(
             f"{label} did not answer in {seconds:.3g} s", remedy="docker info"
         )
     message = f"no Docker engine answers at {label}: {complaint or _words(chain)}"

@@ -51,6 +51,9 @@ class Writer:
             return self._written(step, step.change, lookup)
         except (LookupError, ValueError) as error:
             return Outcome(step, Status.FAILED, str(error.args[0]))
+        except errors.UnansweredError as error:
+            # Managers that lost their majority may do it once they have it again; the next try would wait as long.
+            return Outcome(step, Status.FAILED, f"{error}; it may still be written: plan again")
         except errors.ProviderError as error:
             return Outcome(step, Status.RETRY, str(error))
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -117,6 +118,36 @@ def test_a_transient_error_that_stays_is_a_failure_with_its_words(
 
     assert [(Status.FAILED, "leader election")] == [(o.status, o.detail) for o in result.outcomes]
     assert QUICK.tries == len(live.journal)
+
+
+def test_a_transient_error_is_not_tried_again_for_longer_than_silence_is_borne(
+    thing: Make, planned: Make
+) -> None:
+    """A write that is not answered takes as long as a request may take, each time."""
+    transient = Outcome(None, Status.RETRY, "no answer")  # type: ignore[arg-type]
+    live = FakeProvider(fails={"a": [transient] * 99})
+
+    result = carried(live, planned(live, thing("a")), pace=Pace(0.001, 0.005, silence=0))
+
+    assert [(Status.FAILED, "no answer")] == [(o.status, o.detail) for o in result.outcomes]
+    assert [("CREATE", "a")] == live.journal
+
+
+def test_what_is_written_and_cannot_be_looked_at_any_more_fails_soon(
+    thing: Make, planned: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It does not wait for the time that something may take to settle."""
+    live = FakeProvider()
+    plan = planned(live, thing("a"))
+
+    said = errors.UnreachableError("no answer")
+    monkeypatch.setattr(live, "readiness", Mock(side_effect=said))
+    result = carried(live, plan, pace=Pace(0.001, 0.005, settle_timeout=60, silence=0.2))
+
+    (outcome,) = result.outcomes
+    assert outcome.status is Status.FAILED
+    assert outcome.detail == "written, and what became of it was not read: no answer"
+    assert outcome.seconds < 30
 
 
 def test_what_never_settles_fails_at_its_deadline(thing: Make, planned: Make) -> None:
