@@ -35,6 +35,9 @@ class Members(Protocol):
 class Server(Protocol):
     """What is needed of a handle of the stack's, `stack.servers.Server`; each call raises StackError."""
 
+    def state(self) -> str:
+        """Give the engine's word, such as `running` or `exited`."""
+
     def start(self) -> None:
         """Start it."""
 
@@ -76,6 +79,12 @@ class Containers:
         for name in list(self._harmed):
             server, harm = self._servers[name], self._harmed.pop(name)
             {Harm.KILL: server.start, Harm.FREEZE: server.unpause, Harm.CUT: server.connect}[harm]()
+
+    def start_again(self) -> None:
+        """Start what ended by itself, as the service manager of a host does."""
+        for name, server in self._servers.items():
+            if name not in self._harmed and server.state() == "exited":
+                server.start()
 
     def restart(self, name: str) -> None:
         """Kill a member and start it again."""
