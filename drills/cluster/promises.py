@@ -29,7 +29,8 @@ class Expected:
 
     `writes` says that the command may change something. Where `words` match what it says, any exit code tells the
     truth. `reports` are marks and kinds that tell the truth besides. `late` says that what an apply could not write may
-    be written when the members are back, as it says itself.
+    be written when the members are back, as it says itself. `settling` are the seconds more that it may take where it
+    waits until what was written runs.
     """
 
     codes: frozenset[int]
@@ -38,6 +39,7 @@ class Expected:
     words: str = ""
     reports: frozenset[str] = frozenset()
     late: str = ""
+    settling: float = 0
 
 
 def usual(command: str, harm: Harm, gone: int) -> Expected:
@@ -58,7 +60,7 @@ def broken(
     command: str, said: Said, expected: Expected, member: Sequence[str], before: State
 ) -> list[str]:
     """Say which promises a run broke by what it said. `before` was there; `member` is how its name may be written."""
-    found = slow(said)
+    found = slow(said, expected.settling)
     if _CRASH.search(said.text):
         found.append("it crashed")
     tells = expected.words and re.search(expected.words, said.text)
@@ -75,11 +77,12 @@ def broken(
     return found
 
 
-def slow(said: Said) -> list[str]:
+def slow(said: Said, settling: float = 0) -> list[str]:
     """Say whether a command took longer than its deadline and what is allowed on top of it."""
-    if said.seconds <= DEADLINE + BEYOND:
-        return []
-    return [f"took {said.seconds:.0f} s, allowed are {DEADLINE + BEYOND:.0f}"]
+    allowed = DEADLINE + BEYOND + settling
+    return (
+        [f"took {said.seconds:.0f} s, allowed are {allowed:.0f}"] if said.seconds > allowed else []
+    )
 
 
 def not_empty(plan: Said) -> list[str]:

@@ -112,13 +112,12 @@ class Rabbitmq:
         4.0.5 may end by itself when it starts beside another node that starts: "possibly an infinite retry loop".
         """
         end = time.monotonic() + PATIENCE
-        while not self._is_whole() and not self._is_split() and time.monotonic() < end:
-            self.members.start_again()
+        while not self._comes_back() and not self._is_split() and time.monotonic() < end:
             time.sleep(0.5)
         if not self._is_whole():
             for name in self.members.names[1:]:
                 self.members.restart(name)
-        wait(self._is_whole, "all nodes run in one cluster, and all queues", 180)
+        wait(self._comes_back, "all nodes run in one cluster, and all queues", 180)
 
     def expected(self, command: str, harm: Harm, gone: int) -> Expected:
         """As usual, but: a minority may know all that is declared, and then says that it is one."""
@@ -126,6 +125,10 @@ class Rabbitmq:
         if gone > 1 and command in promises.READERS:
             return dataclasses.replace(usual, words=MINORITY)
         return usual
+
+    def _comes_back(self) -> bool:
+        self.members.start_again()
+        return self._is_whole()
 
     def _running(self) -> set[str]:
         try:

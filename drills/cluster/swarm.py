@@ -28,6 +28,8 @@ PREFIX = "drill-"
 SECONDS = 15
 REPORTS = frozenset({"*", "DEGRADED"})
 """How a plan and a drift report tell a service that does not run as it should."""
+NOTICED = 15
+"""Seconds, three heartbeats of 5 s, until managers call a node down that froze, and place its tasks elsewhere."""
 LATE = r"may still be written"
 """What bizops says of a write that a manager took and did not answer."""
 
@@ -120,7 +122,7 @@ class Swarm:
             if harm is Harm.FREEZE:
                 codes |= {0, 3}
             return Expected(codes, names=usual.names, reports=REPORTS)
-        return usual
+        return dataclasses.replace(usual, settling=NOTICED if harm is Harm.FREEZE else 0)
 
     @staticmethod
     def _without_a_majority(usual: Expected, command: str, harm: Harm) -> Expected:

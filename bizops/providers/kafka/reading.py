@@ -31,6 +31,12 @@ _T = TypeVar("_T")
 
 _TOPICS_IN_A_REQUEST = 100
 _TRIES = 3
+_ELECTION = 12.0
+"""Seconds beyond the deadline in which another controller may be reached, where most brokers answer.
+
+A broker that was connecting to the host of the dead one waits for `socket.connection.setup.timeout.ms` first: 10 s, and
+up to a fifth more.
+"""
 
 
 class Reading:
@@ -113,7 +119,7 @@ class Reading:
     def _await_controller(self) -> None:
         """Wait until the broker that is read has reached the controller; where only others do, begin with those.
 
-        Raises UnreachableError where none does before the deadline, and `patience` seconds later where most brokers
+        Raises UnreachableError where none does before the deadline, and _ELECTION seconds later where most brokers
         answer: these elect another controller, and some of them have been seen to reach it after twelve seconds only.
         """
         may_elect = len(self.members.answering) > len(self.members.down)
@@ -122,12 +128,14 @@ class Reading:
             reaching = probe.reaching(self.deadline)
             if not reaching and may_elect:
                 may_elect = False
-                self.deadline = Deadline(self._client.patience)
+                self.deadline = Deadline(_ELECTION)
                 # A broker answers the requests of a connection one after the other: ours would wait behind the last.
                 self._read(self.addresses())
                 continue
             if not reaching:
                 raise self._no_controller()
+            if self.deadline.left < self._client.patience:
+                self.deadline = Deadline(self._client.patience)  # the rest takes milliseconds
             self._client.prefer(reaching, self.metadata)
             if not self._is_home_known:
                 self._home = min(reaching)
