@@ -121,7 +121,7 @@ def _finish(  # noqa: PLR0913, PLR0917
     """Let the member come back, apply again, and see that all is there once and nothing is left to do."""
     subject.members.heal()
     subject.wait_until_whole()
-    found = _judge(said)
+    found = _judge(subject, said)
     again = subject.line.run(way.command, *way.overlays)
     found += slow(again)
     if again.code:
@@ -134,6 +134,8 @@ def _finish(  # noqa: PLR0913, PLR0917
     tell(Row(subject.system, moment, way.command, said.code, said.seconds, words, tuple(found)))
 
 
-def _judge(said: Said) -> list[str]:
-    nothing = State(frozenset(), {})
-    return broken("apply", said, HONEST, (), nothing)
+def _judge(subject: Subject, said: Said) -> list[str]:
+    """Find the promises that it broke. Nobody expects this kill, so it is noticed as late as a member that froze."""
+    settling = subject.expected("apply", Harm.FREEZE, 1).settling
+    expected = dataclasses.replace(HONEST, settling=settling)
+    return broken("apply", said, expected, (), State(frozenset(), {}))
