@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 RECORDS = {"drill.events": 90, "drill.lone": 40}
 PREFIX = "drill."
 SECONDS = 15.0
+PATIENCE = 60
+"""Seconds that a broker has until it reaches the controller, from which it was cut off before."""
 BROKERS = 3
 _ON_TOPIC = (ConfigSource.DYNAMIC_TOPIC_CONFIG, ConfigSource.DYNAMIC_TOPIC_CONFIG.value)
 """The client gives a number where its types promise the constant."""
@@ -50,10 +52,10 @@ class Kafka:
         admin = self._admin()
         old = [name for name in self._topics() if name.startswith(PREFIX)]
         if old:
-            _finish(admin.delete_topics(old))
+            _finish(admin.delete_topics(old, request_timeout=PATIENCE))
             wait(lambda: not any(n.startswith(PREFIX) for n in self._topics()), "topics are gone")
         lone = NewTopic("drill.lone", num_partitions=1, replica_assignment=[[BROKERS]])  # type: ignore[list-item] # its stub is wrong: these are numbers
-        _finish(admin.create_topics([lone]))
+        _finish(admin.create_topics([lone], request_timeout=PATIENCE))
         said = self.line.run("apply")
         if said.code:
             raise DrillError(said.text)
@@ -194,7 +196,7 @@ class Kafka:
 def _finish(futures: Mapping[str, Any]) -> None:
     for name, future in futures.items():
         try:
-            future.result(SECONDS)
-        except KafkaException as error:
+            future.result(PATIENCE)
+        except (KafkaException, TimeoutError) as error:
             message = f"{name}: {error}"
             raise DrillError(message) from error
