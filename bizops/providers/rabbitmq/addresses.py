@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -10,6 +11,8 @@ from bizops import errors
 from bizops.providers.rabbitmq.client import Client
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from bizops.provider import Options
     from bizops.providers.rabbitmq.connection import Connection
 
@@ -20,6 +23,10 @@ _QUESTION = "/whoami"
 
 _SECONDS = 3.0
 """Within which an address answers that if it is there at all."""
+_GRACE = 1.0
+"""Seconds that an address has once one behind it has answered."""
+_SLACK = 0.5
+"""Seconds that a time-out may take to be told."""
 
 
 class Addresses:
@@ -47,8 +54,8 @@ class Addresses:
     def chosen(self, within: float | None = None, *, anew: bool = False) -> Client:
         """Give the client to ask; where none is chosen, that of the first address that answers.
 
-        `anew`: the chosen one has to show that it still answers. They share `within` seconds, or those of the options:
-        each gets an equal part of what is left. A single address is not asked beforehand. Raises ProviderError.
+        `anew`: the chosen one has to show that it still answers. All of it ends within so many seconds, or those of
+        the options; the others are asked at once. A single address is not asked beforehand. Raises ProviderError.
         """
         with self._lock:
             if anew or not self._chosen:
@@ -72,10 +79,20 @@ class Addresses:
             self._lost.pop(client.url, None)
             self._lost[client.url] = why
 
+    def heed(self, other: Addresses) -> None:
+        """Ask those last that gave another list of the same addresses no answer."""
+        with self._lock:
+            self._lost |= other.silent
+
+    @property
+    def silent(self) -> Mapping[str, str]:
+        """Give why each address that is not the chosen one gave no answer, by address."""
+        return {url: why for url, why in self._lost.items() if url != self._chosen}
+
     def passed(self) -> list[str]:
         """Give why each address gave no answer that is not the chosen one."""
         with self._lock:
-            return [why for url, why in self._lost.items() if url != self._chosen]
+            return list(self.silent.values())
 
     def warning(self) -> str:
         """Say which addresses gave no answer, and which one was asked instead; "" where nothing has to be said."""
@@ -98,18 +115,76 @@ class Addresses:
         known = self._connection.url
         if len(known) == 1:
             return known[0]
-        ordered = [url for url in known if url not in self._lost] + list(self._lost)
-        ordered.sort(key=lambda url: url != self._chosen)
         deadline = time.monotonic() + within
-        said: list[errors.ProviderError] = []
-        for position, url in enumerate(ordered):
-            left = max(0.1, deadline - time.monotonic()) / (len(ordered) - position)
+        if self._chosen:
+            url, self._chosen = self._chosen, ""
             try:
-                self._client(url).read(_QUESTION, timeout=left)
+                self._client(url).read(_QUESTION, timeout=within / len(known))
             except AWAY as error:
                 self._lost[url] = str(error)
-                said.append(error)
             else:
                 return url
-        message = f"none of {len(known)} addresses answers: {'; '.join(map(str, said))}"
-        raise errors.UnreachableError(message, remedy=said[0].remedy)
+        ordered = [url for url in known if url not in self._lost] + list(self._lost)
+        return self._first_of(ordered, max(0.1, deadline - time.monotonic()))
+
+    def _first_of(self, ordered: Sequence[str], within: float) -> str:
+        """Ask them all at once. The first in order counts, but for those that keep the others waiting for _GRACE."""
+        said: dict[str, errors.ProviderError | None] = {}
+        answers: queue.SimpleQueue[tuple[str, errors.ProviderError | None]] = queue.SimpleQueue()
+        for url in ordered:
+            ask = threading.Thread(target=self._ask, args=(url, within, answers), daemon=True)
+            ask.start()
+        end = time.monotonic() + within + _SLACK
+        while len(said) < len(ordered):
+            found = next((url for url in ordered if _is_answer(said, url)), "")
+            is_first = (
+                all(url in said for url in ordered[: ordered.index(found)]) if found else False
+            )
+            try:
+                if is_first:
+                    break
+                url, error = answers.get(timeout=max(0.0, end - time.monotonic()))
+            except queue.Empty:
+                break
+            said[url] = error
+            if _is_answer(said, url):
+                end = min(end, time.monotonic() + _GRACE)
+        return self._choice(ordered, said, within)
+
+    def _choice(
+        self,
+        ordered: Sequence[str],
+        said: Mapping[str, errors.ProviderError | None],
+        within: float,
+    ) -> str:
+        """Give the first that answered. Raises what it said where that is a refusal, or that none answers."""
+        chosen = next((url for url in ordered if _is_answer(said, url)), "")
+        waited = _GRACE if chosen else within
+        silent = {url: f"{url} did not answer in {round(waited, 1):g} s" for url in ordered}
+        silent |= {url: str(error) for url, error in said.items() if error is not None}
+        before = ordered[: ordered.index(chosen)] if chosen else ordered
+        self._lost |= {url: silent[url] for url in before}
+        if not chosen:
+            remedy = next((error.remedy for error in said.values() if error), "")
+            message = f"none of {len(ordered)} addresses answers: {'; '.join(silent.values())}"
+            raise errors.UnreachableError(message, remedy=remedy)
+        if error := said[chosen]:
+            raise error
+        return chosen
+
+    def _ask(
+        self,
+        url: str,
+        within: float,
+        answers: queue.SimpleQueue[tuple[str, errors.ProviderError | None]],
+    ) -> None:
+        try:
+            self._client(url).read(_QUESTION, timeout=within)
+        except errors.ProviderError as error:
+            answers.put((url, error))
+        else:
+            answers.put((url, None))
+
+
+def _is_answer(said: Mapping[str, errors.ProviderError | None], url: str) -> bool:
+    return url in said and not isinstance(said[url], AWAY)

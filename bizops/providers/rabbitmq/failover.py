@@ -83,6 +83,7 @@ class Failover:
 
     def lease(self, topology: str, holder: str) -> Lease | None:
         """Give the lock of a topology, in the section's vhost."""
+        self._of_lease.heed(self._addresses)
         return QueueLease(self._of_lease, self._settings.vhost, topology, holder)
 
     def close(self) -> None:
