@@ -1,7 +1,7 @@
 """The order in which a plan is carried out; pure.
 
 Creates and updates follow what they need, deletes run the same edges backwards, a replace is a delete and a create,
-and a step with nothing to do still carries order.
+and a step with nothing to do still carries order. What its users let go of goes last, and only where they have settled.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from bizops.resource import Address
 
 Key = tuple[str, str]
+Halves = dict["Address", tuple[Step | None, Step | None]]
+"""For each change the step that removes what is there, and the one that brings about what is wanted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +47,25 @@ def steps(plan: Plan, consent: Sequence[str] = ()) -> Graph:
         if before is not None and after is not None:
             needs[after.key].add(before.key)
     for change in plan.changes:
-        before, after = halves[change.address]
-        for need in change.needs:
-            if need not in halves:
-                continue
-            need_before, need_after = halves[need]
-            if after is not None and need_after is not None:
-                needs[after.key].add(need_after.key)
-            if before is not None and need_before is not None:
-                needs[need_before.key].add(before.key)
+        _add_order(change, halves, needs)
     _add_writes(plan, halves, nodes, needs)
     _check_loops(needs)
     return Graph(nodes, {key: frozenset(found) for key, found in needs.items()})
+
+
+def _add_order(change: Change, halves: Halves, needs: dict[Key, set[Key]]) -> None:
+    before, after = halves[change.address]
+    for need in change.needs:
+        need_before, need_after = halves.get(need, (None, None))
+        if after is not None and need_after is not None:
+            needs[after.key].add(need_after.key)
+        if before is not None and need_before is not None:
+            needs[need_before.key].add(before.key)
+    for user in change.waits:
+        user_before, user_after = halves.get(user, (None, None))
+        last = user_after or user_before
+        if before is not None and last is not None:
+            needs[before.key].add(last.key)
 
 
 def _halves(change: Change, consent: Sequence[str]) -> tuple[Step | None, Step | None]:
@@ -72,7 +81,7 @@ def _halves(change: Change, consent: Sequence[str]) -> tuple[Step | None, Step |
 
 def _add_writes(
     plan: Plan,
-    halves: dict[Address, tuple[Step | None, Step | None]],
+    halves: Halves,
     nodes: dict[Key, Step],
     needs: dict[Key, set[Key]],
 ) -> None:

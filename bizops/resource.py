@@ -156,6 +156,13 @@ class Field:
     ours: bool = False
 
 
+class Use(NamedTuple):
+    """What a live object uses, and the setting that says so: it lets go of it where that setting changes."""
+
+    address: Address
+    path: Path
+
+
 @dataclass(frozen=True, slots=True)
 class Observation:
     """What is there.
@@ -164,7 +171,9 @@ class Observation:
     `owner` is None where objects of this kind carry no ownership mark; else the topology named on it, or "".
     `refined` gives, by path, what a declared value means right now (a tag resolved to a digest).
     `dependents` are live objects that die with this one, such as a queue's bindings.
-    `needs` are the addresses that this live object uses, so that deletes run in the right order.
+    `uses` is what this live object uses: none of it is deleted before this has settled without it.
+    `users` are live objects of others that use this one, in words: the system refuses to delete it while they do.
+    `claims` are other topologies that the system shows to declare it, too.
     `counts` (messages, consumers, running tasks) and `notes` are for people: they never decide and never enter
     a digest. `raw` is the provider's own, handed back to it at apply.
     `away` says where it lies while that part of the cluster is down: `on rabbit@rc3, which is down`. Its fields are
@@ -179,7 +188,9 @@ class Observation:
     owner: str | None = None
     refined: tuple[tuple[Path, Any], ...] = ()
     dependents: tuple[Resource, ...] = ()
-    needs: tuple[Address, ...] = field(default=(), compare=False)
+    uses: tuple[Use, ...] = field(default=(), compare=False)
+    users: tuple[str, ...] = field(default=(), compare=False)
+    claims: tuple[str, ...] = field(default=(), compare=False)
     counts: tuple[tuple[str, int], ...] = field(default=(), compare=False)
     notes: tuple[str, ...] = field(default=(), compare=False)
     raw: Any = field(default=None, compare=False, repr=False)

@@ -104,6 +104,7 @@ class Change:
     `reason` says with what. `unmanaged` are differences that `lifecycle.ignore_changes` hides.
     `adopts` is True where our ownership mark is put on an object that has none, or another's.
     `dies_with` is the address whose deletion takes this one along: it is not deleted, only created again.
+    `waits` are the users of what is deleted: it goes when they have settled without it, and stays where one did not.
     """
 
     address: Address
@@ -117,6 +118,7 @@ class Change:
     unmanaged: tuple[FieldChange, ...] = ()
     adopts: bool = False
     dies_with: Address | None = None
+    waits: tuple[Address, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

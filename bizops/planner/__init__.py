@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from bizops import provider
 from bizops.change import Action, Change, Plan, Refusal
+from bizops.planner import users
 from bizops.planner.comparison import compare, with_effects
 from bizops.planner.consequences import recreated
 from bizops.planner.needs import without_excluded_needs, without_unread_needs
@@ -53,9 +54,11 @@ def plan(desired: Desired, observations: Mapping[str, Observations], choice: Cho
     unmanaged = _unmanaged(desired, observations, choice)
     if choice.prune:
         check_named(choice, {*found, *(resource.address for resource in desired.resources)})
-        changes += [_deletion(observed) for observed in unmanaged]
-        unmanaged = []
+        changes += [_deletion(each) for each in unmanaged if not users.claimed(each, choice)]
+        unmanaged = [each for each in unmanaged if users.claimed(each, choice)]
     changes = recreated(changes)
+    changes, kept = users.with_waits(changes, found)
+    refusals += [*kept, *users.claimed_replacements(changes, choice)]
     changes, left_out = without_excluded_needs(changes, found, choice)
     derived = [_derived(name, changes, observations[name], desired) for name in observations]
     effects = [effect for each in derived for effect in each.effects]
@@ -119,7 +122,7 @@ def _changes(
         change, refused = compare(resource, observed, kind, desired.topology, choice)
         if choice.destroy:
             destroyed = _destruction(change, resource)
-            if destroyed is None:
+            if destroyed is None or users.claimed(observed, choice):
                 continue
             change = with_effects(destroyed, kind)
             refused = tuple(r for r in refused if not r.field)
@@ -138,7 +141,13 @@ def _destruction(change: Change, resource: Resource) -> Change | None:
 
 def _deletion(observed: Observation) -> Change:
     kind = provider.definition(observed.address.provider).kind(observed.address.kind)
-    change = Change(observed.address, Action.DELETE, None, observed, needs=observed.needs)
+    change = Change(
+        observed.address,
+        Action.DELETE,
+        None,
+        observed,
+        needs=tuple(use.address for use in observed.uses),
+    )
     return with_effects(change, kind)
 
 
@@ -193,11 +202,18 @@ def _warnings(
         for resource in desired.resources
         if choice.destroy and resource.lifecycle.protect and choice.has(resource.address)
     ]
+    claimed = [
+        f"{o.address} stays: {users.claims_text(o)}; --adopt {o.address} destroys it"
+        for each in observations.values()
+        for o in each.found
+        if choice.destroy and choice.has(o.address) and users.claimed(o, choice)
+    ]
     return (
         *(text for each in observations.values() for text in _of_system(each.system)),
         *(text for each in observations.values() for text in each.warnings),
         *(text for each in derived for text in each.warnings),
         *protected,
+        *claimed,
     )
 
 

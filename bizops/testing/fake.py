@@ -30,6 +30,7 @@ from bizops.resource import (
     Presence,
     Resource,
     Spec,
+    Use,
     absent,
     unreadable,
 )
@@ -113,7 +114,8 @@ class FakeProvider:
     """An in-memory system that keeps the contract, and fails where it is told to.
 
     `things` is the system: name to settings by path. `fails` maps a name to the words of its next failures,
-    `unread` are names that cannot be read, `away` and `degraded` give why by name,
+    `unread` are names that cannot be read, `away` and `degraded` give why by name, `uses` gives the names that one uses
+    and the setting that says so, `users` and `claims` are those of an observation,
     `settles` how many looks a name takes to settle, `journal` what was
     written, in order.
     """
@@ -123,6 +125,9 @@ class FakeProvider:
     unread: frozenset[str] = frozenset()
     away: Mapping[str, str] = field(default_factory=dict)
     degraded: Mapping[str, str] = field(default_factory=dict)
+    uses: Mapping[str, Sequence[tuple[str, tuple[str, ...]]]] = field(default_factory=dict)
+    users: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    claims: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     cluster: Cluster = field(default_factory=Cluster)
     settles: dict[str, int] = field(default_factory=dict)
     weights: Mapping[str, str] = field(default_factory=dict)
@@ -154,6 +159,9 @@ class FakeProvider:
             Presence.PRESENT,
             fields,
             dependents=self.dependents.get(name, ()),
+            uses=tuple(Use(fake_address(used), path) for used, path in self.uses.get(name, ())),
+            users=self.users.get(name, ()),
+            claims=self.claims.get(name, ()),
             away=self.away.get(name, ""),
             degraded=self.degraded.get(name, ""),
         )

@@ -96,6 +96,11 @@ def topology_of_policy(name: str) -> str:
     return name.rsplit(".", 2)[0].removeprefix(POLICY_PREFIX)
 
 
+def is_derived(name: str) -> bool:
+    """True for the name of a derived policy of any topology."""
+    return name.startswith(POLICY_PREFIX) and name.count(".") >= 3  # noqa: PLR2004
+
+
 def is_derived_policy(name: str, topology: str) -> bool:
     """True for a name `bizops.<topology>.<settings>.<hash>`.
 

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any
 from bizops.providers.rabbitmq import cluster, definitions, ends, view
 from bizops.providers.rabbitmq.names import (
     exchange_address,
+    is_derived,
     is_protected_exchange,
     is_protected_policy,
     is_protected_queue,
     policy_address,
     queue_address,
+    topology_of_policy,
 )
 from bizops.providers.rabbitmq.specs import OWN_NAME, QueueSpec
-from bizops.resource import Field, Observation, Presence, absent, unreadable
+from bizops.resource import Field, Observation, Presence, Use, absent, unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -99,14 +101,17 @@ class Observer:
             )
         seen = view.of_live(queue, vhost, self._snapshot, topology)
         bound = self._bindings[vhost.name].to_queue[name]
+        claims = _claims(name, vhost, topology)
         counts = () if queue.messages is None else (("messages", queue.messages),)
         return Observation(
             address,
             Presence.PRESENT,
             tuple(sorted(queue_fields(seen, wanted).items())),
             dependents=tuple(ends.resource(binding, address.scope) for binding in bound),
-            needs=_dead_letter_exchange(seen, address.scope),
+            uses=_dead_letter_exchange(seen, address.scope),
+            claims=claims,
             counts=counts,
+            notes=tuple(f"topology {other} declares it, too" for other in claims),
             raw=seen,
             away=queue.away,
         )
@@ -143,7 +148,7 @@ class Observer:
             address,
             Presence.PRESENT,
             tuple((path, Field(value)) for path, value in sorted(resource.spec.fields().items())),
-            needs=resource.needs,
+            uses=tuple(Use(need, ()) for need in resource.needs),
             raw=found.key,
         )
 
@@ -157,11 +162,17 @@ def _unseen_binding(address: Address, queue: LiveQueue | None, vhost: Vhost) -> 
     )
 
 
-def _dead_letter_exchange(seen: view.View, scope: str) -> tuple[Address, ...]:
+def _claims(name: str, vhost: Vhost, topology: str) -> tuple[str, ...]:
+    """Give the other topologies whose derived policies list a queue; a queue without settings shows nothing of it."""
+    derived = (policy.name for policy in vhost.candidates(name) if is_derived(policy.name))
+    return tuple(sorted({topology_of_policy(each) for each in derived} - {topology}))
+
+
+def _dead_letter_exchange(seen: view.View, scope: str) -> tuple[Use, ...]:
     setting = seen.settings().get("dead-letter-exchange")
     if setting is None or is_protected_exchange(setting.value):
         return ()
-    return (exchange_address(setting.value, scope),)
+    return (Use(exchange_address(setting.value, scope), ("dead_letter",)),)
 
 
 def queue_fields(seen: view.View, wanted: QueueSpec) -> dict[Path, Field]:

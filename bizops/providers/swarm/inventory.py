@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from bizops.providers.swarm import nodes, standing
 from bizops.providers.swarm.allocation import is_allocated
 from bizops.providers.swarm.nodes import Nodes
-from bizops.providers.swarm.shapes import Names, RawSpec
+from bizops.providers.swarm.shapes import Names
 from bizops.providers.swarm.table import OWNER
 
 if TYPE_CHECKING:
@@ -155,17 +155,6 @@ def _by_name(networks: Sequence[Raw]) -> dict[str, Raw]:
     """Give the networks by name; of two with one name the swarm's own counts, for a task can only join that."""
     ranked = sorted(networks, key=lambda raw: (raw.get("Scope") == "swarm", raw.get("Id", "")))
     return {raw["Name"]: raw for raw in ranked}
-
-
-def network_users(services: Mapping[str, Raw]) -> dict[str, tuple[str, ...]]:
-    """Give the names of the services on each network, by its id."""
-    users: dict[str, list[str]] = {}
-    for name, raw in sorted(services.items()):
-        spec: RawSpec = raw["Spec"]
-        attached = (spec.get("TaskTemplate") or {}).get("Networks") or spec.get("Networks") or ()
-        for item in attached:
-            users.setdefault(item.get("Target", ""), []).append(name)
-    return {identity: tuple(found) for identity, found in users.items()}
 
 
 def owner(labels: Mapping[str, str] | None) -> str:

@@ -13,18 +13,20 @@ from bizops.providers.swarm import (
     live,
     placement,
     update_status,
+    usage,
 )
 from bizops.providers.swarm import network as networks
 from bizops.providers.swarm.network import Network
 from bizops.providers.swarm.service import Service
 from bizops.providers.swarm.table import UPDATE_STATUS
-from bizops.resource import Address, Field, Observation, Presence, Resource, absent
+from bizops.resource import Address, Field, Observation, Presence, Resource, Use, absent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from bizops.providers.swarm.inventory import Inventory, Raw
     from bizops.providers.swarm.registry import Resolved
+    from bizops.providers.swarm.usage import Users
     from bizops.resource import Path
 
 PROVIDER = "swarm"
@@ -32,20 +34,28 @@ PROVIDER = "swarm"
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """The resources of one run, and the names of those whose key the engine does not know them by."""
+    """The resources of one run, and the names of those whose key the engine does not know them by.
+
+    `_keys` leads from the engine's names to the keys, for each kind.
+    """
 
     resources: tuple[Resource, ...]
     secrets: Mapping[str, str]
     networks: Mapping[str, str]
+    _keys: Mapping[str, Mapping[str, str]]
 
     @classmethod
     def of(cls, resources: Sequence[Resource]) -> Declared:
         """Look at the resources once."""
         called = {r.address: engine_name(r) for r in resources}
+        keys: dict[str, dict[str, str]] = {kind: {} for kind in ("service", "network", "secret")}
+        for address, name in called.items():
+            keys[address.kind][name] = address.name
         return cls(
             tuple(resources),
             {a.name: name for a, name in called.items() if a.kind == "secret" and name != a.name},
             {a.name: name for a, name in called.items() if a.kind == "network" and name != a.name},
+            keys,
         )
 
     def shown_services(self, found: Inventory, scope: Scope) -> set[str]:
@@ -56,6 +66,16 @@ class Declared:
             for name, raw in found.services.items()
             if name in declared or _is_ours(raw["Spec"], scope)
         }
+
+    def address(self, kind: str, name: str) -> Address:
+        """Give the address of what the engine calls so: that of its key where it is declared.
+
+        What bears the key of something else that is declared is told from it by a mark.
+        """
+        if name in self._keys[kind]:
+            return Address(PROVIDER, kind, (self._keys[kind][name],))
+        mark = "live" if name in self._keys[kind].values() else ""
+        return Address(PROVIDER, kind, (name,), digest=mark)
 
     @property
     def own_networks(self) -> frozenset[str]:
@@ -95,7 +115,7 @@ def observations(
     declared: Declared, found: Inventory, scope: Scope, resolved: Mapping[str, Resolved]
 ) -> Iterator[Observation]:
     """Give one observation for each declared resource, then one for each live object with our label."""
-    users = inventory.network_users(found.services)
+    users = usage.users(found, declared.shown_services(found, scope))
     for resource in declared.resources:
         name = engine_name(resource)
         if isinstance(resource.spec, Service):
@@ -105,23 +125,24 @@ def observations(
             raw = found.networks.get(name)
             yield _network(resource.address, raw, users, resource.spec)
         else:
-            yield _secret(resource.address, found.secrets.get(name))
+            yield _secret(resource.address, found.secrets.get(name), users)
     yield from _undeclared(declared, found, scope, users)
 
 
 def _undeclared(
-    declared: Declared, found: Inventory, scope: Scope, users: Mapping[str, tuple[str, ...]]
+    declared: Declared, found: Inventory, scope: Scope, users: Users
 ) -> Iterator[Observation]:
     known = {(r.address.kind, engine_name(r)) for r in declared.resources}
     for name, raw in sorted(found.services.items()):
         if ("service", name) not in known and _is_ours(raw["Spec"], scope):
-            yield _live_service(Address(PROVIDER, "service", (name,)), raw, found, None, {})
+            address = declared.address("service", name)
+            yield _live_service(address, raw, declared, found, None, {})
     for name, raw in sorted(found.networks.items()):
         if ("network", name) not in known and _is_ours(raw, scope):
-            yield _network(Address(PROVIDER, "network", (name,)), raw, users, None)
+            yield _network(declared.address("network", name), raw, users, None)
     for name, raw in sorted(found.secrets.items()):
         if ("secret", name) not in known and _is_ours(raw["Spec"], scope):
-            yield _secret(Address(PROVIDER, "secret", (name,)), raw)
+            yield _secret(declared.address("secret", name), raw, users)
 
 
 def _is_ours(labelled: Mapping[str, Any], scope: Scope) -> bool:
@@ -145,12 +166,13 @@ def _service(  # noqa: PLR0913, PLR0917 - everything that one service's picture 
     if raw is None:
         sorted_refined = tuple(sorted(refined.items()))
         return Observation(resource.address, Presence.ABSENT, refined=sorted_refined)
-    return _live_service(resource.address, raw, found, spec, refined)
+    return _live_service(resource.address, raw, declared, found, spec, refined)
 
 
-def _live_service(
+def _live_service(  # noqa: PLR0913, PLR0917 - everything that one service's picture is made of
     address: Address,
     raw: Raw,
+    declared: Declared,
     found: Inventory,
     spec: Service | None,
     refined: Mapping[Path, Any],
@@ -177,7 +199,7 @@ def _live_service(
             update_status.notes(raw, is_as_declared=_is_as_declared(fields, spec, refined))
         ),
         raw=raw,
-        needs=() if spec else _uses(raw, found),
+        uses=_uses(raw, declared, found),
         degraded=stands.degraded,
     )
 
@@ -190,36 +212,41 @@ def _is_as_declared(
     return all(path in found and found[path].value == value for path, value in wanted.items())
 
 
-def _uses(raw: Raw, found: Inventory) -> tuple[Address, ...]:
-    """Give the addresses that a live service uses, so that they are deleted after it."""
-    settings = live.settings(raw["Spec"], found.names)
-    secrets = {str(entry.raw.get("SecretName", "")) for entry in settings["secrets",]}
-    used = [Address(PROVIDER, "network", (name,)) for name in settings["networks",]]
-    return tuple(sorted([*used, *(Address(PROVIDER, "secret", (name,)) for name in secrets)]))
+def _uses(raw: Raw, declared: Declared, found: Inventory) -> tuple[Use, ...]:
+    """Give the addresses that a live service uses, each with the setting that names it."""
+    attached = usage.networks_of(raw["Spec"])
+    names = [name for name, network in found.networks.items() if network.get("Id") in attached]
+    used = [Use(declared.address("network", name), ("networks",)) for name in names]
+    secrets = usage.secrets_of(raw["Spec"])
+    used += [Use(declared.address("secret", name), ("secrets",)) for name in secrets.values()]
+    return tuple(sorted(used))
 
 
-def _network(
-    address: Address, raw: Raw | None, users: Mapping[str, tuple[str, ...]], spec: Network | None
-) -> Observation:
+def _network(address: Address, raw: Raw | None, users: Users, spec: Network | None) -> Observation:
     if raw is None:
         return absent(address)
     fields = tuple(sorted((p, Field(v, live.ORIGIN)) for p, v in networks.observed(raw, spec)))
-    on_it = users.get(raw.get("Id", ""), ())
+    on_it = users.on(raw)
     return Observation(
         address,
         Presence.PRESENT,
         fields,
         owner=inventory.owner(raw.get("Labels")),
+        users=users.foreign(raw),
         counts=(("services", len(on_it)),),
         raw={**raw, "users": on_it},
     )
 
 
-def _secret(address: Address, raw: Raw | None) -> Observation:
+def _secret(address: Address, raw: Raw | None, users: Users) -> Observation:
     if raw is None:
         return absent(address)
     return Observation(
-        address, Presence.PRESENT, owner=inventory.owner(raw["Spec"].get("Labels")), raw=raw
+        address,
+        Presence.PRESENT,
+        owner=inventory.owner(raw["Spec"].get("Labels")),
+        users=users.foreign(raw),
+        raw=raw,
     )
 
 

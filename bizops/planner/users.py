@@ -1,0 +1,98 @@
+"""Who still uses what is to be deleted, and whose it is besides; pure.
+
+Nothing is taken from a user that is still there: a deletion waits until each user has settled without it, and is
+refused where one keeps it. What another topology declares, too, stays unless it is adopted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from bizops.change import Action, Refusal
+from bizops.provider import is_match
+from bizops.resource import Presence
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from bizops.change import Change
+    from bizops.planner.selection import Choice
+    from bizops.resource import Address, Observation, Use
+
+
+def with_waits(
+    changes: Sequence[Change], found: Mapping[Address, Observation]
+) -> tuple[list[Change], list[Refusal]]:
+    """Give the changes, whose deletions wait for the users of what they delete, and the refusals of the others."""
+    planned = {change.address: change for change in changes}
+    deleted = {a for a, c in planned.items() if c.action is Action.DELETE and c.dies_with is None}
+    waits: dict[Address, list[Address]] = {}
+    refusals: list[Refusal] = []
+    for observed in found.values():
+        for use in observed.uses:
+            if use.address not in deleted or observed.presence is not Presence.PRESENT:
+                continue
+            if _lets_go(planned.get(observed.address), use):
+                waits.setdefault(use.address, []).append(observed.address)
+            else:
+                refusals.append(_kept(use, observed, planned.get(observed.address)))
+    for change in changes:
+        if change.action in {Action.DELETE, Action.REPLACE} and change.dies_with is None:
+            refusals += _used_by_others(change)
+    return [replace(c, waits=tuple(sorted(waits.get(c.address, ())))) for c in changes], refusals
+
+
+def _lets_go(change: Change | None, use: Use) -> bool:
+    """True where the user goes, or where the setting that names what it uses is changed."""
+    if change is None or change.action is Action.NOOP:
+        return False
+    if change.action is Action.DELETE:
+        return True
+    return any(field.path[: len(use.path)] == use.path for field in change.fields)
+
+
+def _kept(use: Use, observed: Observation, change: Change | None) -> Refusal:
+    user, name = observed.address, ".".join(use.path)
+    setting = f" ({name})" if name else ""
+    way = f"change {name} of {user}" if change and name else f"let {user} go in the same run"
+    ways = (way, f"declare {use.address}", f"--exclude {use.address}")
+    return Refusal(use.address, "", f"{user} uses it{setting}, and keeps it", ways)
+
+
+def _used_by_others(change: Change) -> list[Refusal]:
+    if not change.observed.users:
+        return []
+    verb = "deleted" if change.action is Action.DELETE else "replaced"
+    why = f"{' and '.join(change.observed.users)} uses it, so it cannot be {verb}"
+    ways = ("take it from there first", f"--exclude {change.address}")
+    return [Refusal(change.address, "", why, ways)]
+
+
+def claimed(observed: Observation, choice: Choice) -> bool:
+    """True where another topology declares it, too, and nobody asked to take it over."""
+    text = str(observed.address)
+    return bool(observed.claims) and not any(is_match(text, pattern) for pattern in choice.adopt)
+
+
+def claims_text(observed: Observation) -> str:
+    """Say who declares it besides: `topology b declares it, too`."""
+    if len(observed.claims) == 1:
+        return f"topology {observed.claims[0]} declares it, too"
+    return f"topologies {' and '.join(observed.claims)} declare it, too"
+
+
+def claimed_replacements(changes: Iterable[Change], choice: Choice) -> list[Refusal]:
+    """Refuse to replace what another topology declares, too."""
+    return [
+        Refusal(
+            change.address,
+            "",
+            f"{claims_text(change.observed)}, so it cannot be replaced",
+            (f"--adopt {change.address}", "keep the field as it is"),
+        )
+        for change in changes
+        if change.action is Action.REPLACE
+        and change.dies_with is None
+        and claimed(change.observed, choice)
+    ]

@@ -1,0 +1,118 @@
+"""Nothing is taken from a user that is still there, and what another topology declares, too, stays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bizops import applier, graph
+from bizops.applier import Pace
+from bizops.change import Action, Outcome, Status
+from bizops.testing import FakeProvider, fake_address
+
+Make = Any
+OLD = fake_address("old")
+QUICK = Pace(first_look=0.001, look=0.005, settle_timeout=5, backoff=0.001)
+
+
+def using(path: tuple[str, ...] = ("size",), **others: Any) -> FakeProvider:
+    """Give a system whose `user` uses `old`, which nobody declares."""
+    things = {"old": {}, "user": {("size",): 1, ("root",): "x"}}
+    return FakeProvider(things, uses={"user": [("old", path)]}, **others)
+
+
+def carried(live: FakeProvider, plan: Any) -> dict[str, tuple[Status, str]]:
+    result = applier.apply(graph.steps(plan), {"fake": live}, pace=QUICK)
+    return {o.step.change.address.name: (o.status, o.detail) for o in result.outcomes}
+
+
+def test_a_deletion_waits_until_its_user_has_settled_without_it(thing: Make, planned: Make) -> None:
+    live = using()
+    live.settles["user"] = 5
+    plan = planned(live, thing("user", size=2), owns=("old",), prune=True)
+
+    ended = carried(live, plan)
+
+    assert not plan.refusals
+    assert [("UPDATE", "user"), ("DELETE", "old")] == live.journal
+    assert {status for status, _ in ended.values()} == {Status.APPLIED}
+
+
+def test_a_deletion_does_not_happen_where_its_user_failed(thing: Make, planned: Make) -> None:
+    """The user may have been set back to what it had, and needs it then."""
+    failed = Outcome(None, Status.FAILED, "rolled back")  # type: ignore[arg-type]
+    live = using(fails={"user": [failed]})
+
+    ended = carried(live, planned(live, thing("user", size=2), owns=("old",), prune=True))
+
+    assert ended["old"] == (Status.SKIPPED, "it needs fake.thing/user, which failed")
+    assert "old" in live.things
+
+
+@pytest.mark.parametrize("size", [1, None])
+def test_what_a_user_keeps_is_not_deleted(thing: Make, planned: Make, size: int | None) -> None:
+    plan = planned(using(), thing("user", size=size), owns=("old",), prune=True)
+
+    (refusal,) = plan.refusals
+    assert refusal.address == OLD
+    assert refusal.why == "fake.thing/user uses it (size), and keeps it"
+    assert "change size of fake.thing/user" in refusal.remedies
+
+
+def test_another_setting_that_changes_is_not_enough(thing: Make, planned: Make) -> None:
+    live = using(("root",))
+    plan = planned(live, thing("user", size=2), owns=("old",), prune=True)
+    assert [OLD] == [refusal.address for refusal in plan.refusals]
+
+
+def test_a_user_that_goes_in_the_same_run_goes_first(planned: Make) -> None:
+    live = using()
+    plan = planned(live, owns=("old", "user"), prune=True)
+    carried(live, plan)
+    assert not plan.refusals
+    assert [("DELETE", "user"), ("DELETE", "old")] == live.journal
+
+
+def test_a_user_that_is_left_out_keeps_it(planned: Make) -> None:
+    """With a target, what uses it is not part of the run."""
+    plan = planned(using(), owns=("old", "user"), prune=True, targets=("fake.thing/old",))
+    (refusal,) = plan.refusals
+    assert "let fake.thing/user go in the same run" in refusal.remedies
+
+
+@pytest.mark.parametrize("choice", [{"destroy": True}, {}])
+def test_what_others_use_is_neither_destroyed_nor_replaced(
+    thing: Make, planned: Make, choice: dict[str, bool]
+) -> None:
+    live = FakeProvider({"t": {("shape",): "round"}}, users={"t": ("service web of topology b",)})
+    plan = planned(live, thing("t", shape="square"), **choice)
+    verb = "deleted" if choice else "replaced"
+    (refusal,) = plan.refusals
+    assert refusal.why == f"service web of topology b uses it, so it cannot be {verb}"
+
+
+def test_what_another_topology_declares_is_not_pruned(thing: Make, planned: Make) -> None:
+    live = FakeProvider({"old": {}}, claims={"old": ("b",)})
+    kept = planned(live, thing("x"), owns=("old",), prune=True)
+    gone = planned(live, thing("x"), owns=("old",), prune=True, adopt=("fake.thing/old",))
+    assert [OLD] == [observed.address for observed in kept.unmanaged]
+    assert not any(change.action is Action.DELETE for change in kept.changes)
+    assert any(change.action is Action.DELETE for change in gone.changes)
+
+
+def test_what_another_topology_declares_is_not_destroyed(thing: Make, planned: Make) -> None:
+    live = FakeProvider({"t": {}}, claims={"t": ("b", "c")})
+    plan = planned(live, thing("t"), destroy=True)
+    assert not plan.changes
+    said = (
+        "fake.thing/t stays: topologies b and c declare it, too; --adopt fake.thing/t destroys it"
+    )
+    assert said in plan.warnings
+
+
+def test_what_another_topology_declares_is_not_replaced(thing: Make, planned: Make) -> None:
+    live = FakeProvider({"t": {("shape",): "round"}}, claims={"t": ("b",)})
+    plan = planned(live, thing("t", shape="square"))
+    (refusal,) = plan.refusals
+    assert refusal.why == "topology b declares it, too, so it cannot be replaced"
