@@ -57,7 +57,7 @@ def plan(desired: Desired, observations: Mapping[str, Observations], choice: Cho
         changes += [_deletion(each) for each in unmanaged if not users.claimed(each, choice)]
         unmanaged = [each for each in unmanaged if users.claimed(each, choice)]
     changes = recreated(changes)
-    changes, kept = users.with_waits(changes, found)
+    changes, kept = users.with_users(changes, observations)
     refusals += [*kept, *users.claimed_replacements(changes, choice)]
     changes, left_out = without_excluded_needs(changes, found, choice)
     derived = [_derived(name, changes, observations[name], desired) for name in observations]

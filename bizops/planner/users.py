@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from bizops.change import Action, Refusal
+from bizops.change import Action, Effect, EffectKind, Refusal
+from bizops.planner import mentions
 from bizops.provider import is_match
 from bizops.resource import Presence
 
@@ -18,29 +19,57 @@ if TYPE_CHECKING:
 
     from bizops.change import Change
     from bizops.planner.selection import Choice
+    from bizops.provider import Observations
     from bizops.resource import Address, Observation, Use
 
 
-def with_waits(
-    changes: Sequence[Change], found: Mapping[Address, Observation]
+def with_users(
+    changes: Sequence[Change], observations: Mapping[str, Observations]
 ) -> tuple[list[Change], list[Refusal]]:
-    """Give the changes, whose deletions wait for the users of what they delete, and the refusals of the others."""
+    """Give the changes, whose deletions wait for the users of what they delete, and the refusals of the others.
+
+    A user that is known only by a name among its settings is waited for, too; where it keeps the name, it is told.
+    """
     planned = {change.address: change for change in changes}
-    deleted = {a for a, c in planned.items() if c.action is Action.DELETE and c.dies_with is None}
+    deleted = {a: c for a, c in planned.items() if c.action is Action.DELETE and not c.dies_with}
+    there = [
+        observed
+        for each in observations.values()
+        for observed in each.found
+        if observed.presence is Presence.PRESENT
+    ]
     waits: dict[Address, list[Address]] = {}
+    warnings: dict[Address, list[str]] = {}
     refusals: list[Refusal] = []
-    for observed in found.values():
-        for use in observed.uses:
-            if use.address not in deleted or observed.presence is not Presence.PRESENT:
+    names = mentions.names(deleted)
+    for observed in there:
+        change = planned.get(observed.address)
+        named = mentions.uses(observed, names)
+        for use in (*observed.uses, *named):
+            if use.address not in deleted:
                 continue
-            if _lets_go(planned.get(observed.address), use):
+            if _lets_go(change, use):
                 waits.setdefault(use.address, []).append(observed.address)
+            elif use in named:
+                text = mentions.text(str(observed.address), use)
+                warnings.setdefault(use.address, []).append(text)
             else:
-                refusals.append(_kept(use, observed, planned.get(observed.address)))
-    for change in changes:
-        if change.action in {Action.DELETE, Action.REPLACE} and change.dies_with is None:
-            refusals += _used_by_others(change)
-    return [replace(c, waits=tuple(sorted(waits.get(c.address, ())))) for c in changes], refusals
+                refusals.append(_kept(use, observed, change))
+    for use, text in mentions.of_others(observations, names):
+        warnings.setdefault(use.address, []).append(text)
+    refusals += [refusal for change in changes for refusal in _used_by_others(change)]
+    return [_with(change, waits, warnings) for change in changes], refusals
+
+
+def _with(
+    change: Change,
+    waits: Mapping[Address, Sequence[Address]],
+    warnings: Mapping[Address, Sequence[str]],
+) -> Change:
+    texts = warnings.get(change.address, ())
+    effects = tuple(Effect(EffectKind.WARNING, text) for text in texts)
+    users = tuple(sorted({*waits.get(change.address, ())}))
+    return replace(change, waits=users, effects=(*change.effects, *effects))
 
 
 def _lets_go(change: Change | None, use: Use) -> bool:
@@ -61,6 +90,8 @@ def _kept(use: Use, observed: Observation, change: Change | None) -> Refusal:
 
 
 def _used_by_others(change: Change) -> list[Refusal]:
+    if change.action not in {Action.DELETE, Action.REPLACE} or change.dies_with:
+        return []
     if not change.observed.users:
         return []
     verb = "deleted" if change.action is Action.DELETE else "replaced"

@@ -15,13 +15,22 @@ from bizops.provider.kind import (
     Transition,
     Verdict,
 )
-from bizops.provider.live import Health, Lease, Observations, Options, Provider, Stake
+from bizops.provider.live import (
+    Bystander,
+    Health,
+    Lease,
+    Observations,
+    Options,
+    Provider,
+    Stake,
+)
 from bizops.provider.offline import Definition, Derived, definition, names, no_derivation
 from bizops.provider.scope import Scope, is_match
 from bizops.provider.versions import Lack, Versions
 
 __all__ = [
     "IN_PLACE",
+    "Bystander",
     "Definition",
     "Derived",
     "Finding",

@@ -89,6 +89,7 @@ class Kind:
     `protected(name)` is True for names that are never touched whatever is declared (`amq.*`).
     `name_problem(name)` says why the system would refuse a name, or "".
     `adoption_problem` says why our ownership mark cannot be put on one that exists, or "".
+    `mentions` are first path segments whose values may name objects of other systems, as a variable names a queue.
     `is_list`: the section holds a list of entries, not a map. `is_external(spec)`: must exist, never written.
     """
 
@@ -109,6 +110,7 @@ class Kind:
     adoption_problem: str = ""
     is_list: bool = False
     is_external: Callable[[Any], bool] = lambda _spec: False
+    mentions: frozenset[str] = frozenset()
 
     def rule(self, path: Path) -> Rule:
         """Give the rule for a path: the longest dotted beginning that has one."""

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from bizops.change import Outcome, Readiness, Step, System
     from bizops.provider.scope import Scope
-    from bizops.resource import Address, Observation, Resource
+    from bizops.resource import Address, Observation, Path, Resource
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,17 +24,26 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True)
+class Bystander:
+    """A live object of others, in words (`service web of topology shop`), and its settings that may name ours."""
+
+    name: str
+    texts: tuple[tuple[Path, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Observations:
     """One observation for each address asked for, and one for each live object inside the scope.
 
     `system` says what was read. `context` is the provider's own view of what is not a resource (all policies, say):
-    `derive` gets it. `warnings` are shown as they are.
+    `derive` gets it. `warnings` are shown as they are. `bystanders` are live objects of others that were read.
     """
 
     system: System
     found: tuple[Observation, ...] = ()
     warnings: tuple[str, ...] = ()
     context: Any = field(default=None, compare=False, repr=False)
+    bystanders: tuple[Bystander, ...] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from bizops import errors, provider
 from bizops.change import Action, Cluster, Outcome, Readiness, Status, Step, System
 from bizops.provider import (
     IN_PLACE,
+    Bystander,
     Definition,
     Health,
     Kind,
@@ -82,6 +83,7 @@ THING = Kind(
     },
     summary=lambda spec, _address: ", ".join(f"{'.'.join(path)} {value}" for path, value in spec.fields().items()),
     whole=frozenset({"tags"}),
+    mentions=frozenset({"tags"}),
     holds_data=True,
 )  # fmt: skip
 
@@ -115,9 +117,8 @@ class FakeProvider:
 
     `things` is the system: name to settings by path. `fails` maps a name to the words of its next failures,
     `unread` are names that cannot be read, `away` and `degraded` give why by name, `uses` gives the names that one uses
-    and the setting that says so, `users` and `claims` are those of an observation,
-    `settles` how many looks a name takes to settle, `journal` what was
-    written, in order.
+    and the setting that says so, `users` and `claims` are those of an observation, `bystanders` those of the
+    reading, `settles` how many looks a name takes to settle, `journal` what was written, in order.
     """
 
     things: dict[str, dict[tuple[str, ...], Any]] = field(default_factory=dict)
@@ -128,6 +129,7 @@ class FakeProvider:
     uses: Mapping[str, Sequence[tuple[str, tuple[str, ...]]]] = field(default_factory=dict)
     users: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     claims: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    bystanders: tuple[Bystander, ...] = ()
     cluster: Cluster = field(default_factory=Cluster)
     settles: dict[str, int] = field(default_factory=dict)
     weights: Mapping[str, str] = field(default_factory=dict)
@@ -143,7 +145,8 @@ class FakeProvider:
         asked = {resource.address.name for resource in resources}
         owned = {name for name in self.things if scope.is_owned("thing", name)}
         found = tuple(self._observation(name) for name in sorted(asked | owned))
-        return Observations(System("fake", "memory", "1", cluster=self.cluster), found)
+        system = System("fake", "memory", "1", cluster=self.cluster)
+        return Observations(system, found, bystanders=self.bystanders)
 
     def _observation(self, name: str) -> Observation:
         address = fake_address(name)

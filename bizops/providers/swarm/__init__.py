@@ -91,6 +91,7 @@ DEFINITION = Definition(
             {"": rules.in_place, "deploy.mode": rules.by_replacing},
             _service_summary,
             whole=frozenset({"environment", "logging"}),
+            mentions=frozenset({"environment"}),
             references=rules.references,
             effects=effects.of_service,
             name_problem=rules.service_name_problem,

@@ -28,6 +28,8 @@ _LOOKS, _PAUSE = 10, 0.1
 _SECOND_LOOKS, _LONGER_PAUSE = 4, 0.25
 """At services that fall short."""
 _LOOKS_AFTER_ELECTION = 28
+LIVE = "live"
+"""Marks the address of an object whose name in the engine is the key of another one in the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,10 +143,11 @@ def names(
 
 
 def _by_key(ids: dict[str, str], called: Mapping[str, str]) -> dict[str, str]:
-    """Give the ids with a key in place of each name that has one; a network that bears a key's name has none."""
+    """Give the ids with a key in place of each name that has one; what bears the key of another is told by LIVE."""
     taken = {key: ids[name] for key, name in called.items() if name in ids}
-    hidden = {*called, *called.values()}
-    return {**{name: found for name, found in ids.items() if name not in hidden}, **taken}
+    others = {name: found for name, found in ids.items() if name not in called.values()}
+    marked = {f"{name}#{LIVE}" if name in called else name: found for name, found in others.items()}
+    return {**marked, **taken}
 
 
 def _by_spec_name(listed: Sequence[Raw]) -> dict[str, Raw]:

@@ -74,7 +74,7 @@ class Declared:
         """
         if name in self._keys[kind]:
             return Address(PROVIDER, kind, (self._keys[kind][name],))
-        mark = "live" if name in self._keys[kind].values() else ""
+        mark = inventory.LIVE if name in self._keys[kind].values() else ""
         return Address(PROVIDER, kind, (name,), digest=mark)
 
     @property

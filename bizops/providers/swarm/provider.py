@@ -17,6 +17,7 @@ from bizops.providers.swarm import (
     observation,
     registry,
     settle,
+    usage,
 )
 from bizops.providers.swarm.client import Engine
 from bizops.providers.swarm.service import Service
@@ -75,6 +76,7 @@ class Swarm:
             system,
             tuple(observation.observations(declared, found, scope, resolved)),
             (*self._engine.detour, *observation.warnings(declared, found, resolved)),
+            bystanders=usage.bystanders(found, declared.shown_services(found, scope)),
         )
 
     def weigh(self, addresses: Sequence[Address]) -> Sequence[Stake]:

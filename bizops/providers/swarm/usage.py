@@ -8,13 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bizops.provider import Bystander
 from bizops.providers.swarm import inventory
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from bizops.providers.swarm.inventory import Inventory, Raw
     from bizops.providers.swarm.shapes import RawSpec
+    from bizops.resource import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,22 @@ def users(found: Inventory, shown: Collection[str]) -> Users:
             if name not in shown:
                 others.setdefault(used, []).append(_words(name, raw))
     return Users(_frozen(every), _frozen(others))
+
+
+def bystanders(found: Inventory, shown: Collection[str]) -> tuple[Bystander, ...]:
+    """Give the services that the run does not show, with their variables."""
+    return tuple(
+        Bystander(_words(name, raw), tuple(_variables(raw["Spec"])))
+        for name, raw in sorted(found.services.items())
+        if name not in shown
+    )
+
+
+def _variables(spec: RawSpec) -> Iterator[tuple[Path, str]]:
+    container = (spec.get("TaskTemplate") or {}).get("ContainerSpec") or {}
+    for pair in container.get("Env") or ():
+        name, _, value = pair.partition("=")
+        yield ("environment", name), value
 
 
 def networks_of(spec: RawSpec) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ import pytest
 from bizops import applier, graph
 from bizops.applier import Pace
 from bizops.change import Action, Outcome, Status
+from bizops.provider import Bystander
 from bizops.testing import FakeProvider, fake_address
 
 Make = Any
@@ -116,3 +117,41 @@ def test_what_another_topology_declares_is_not_replaced(thing: Make, planned: Ma
     plan = planned(live, thing("t", shape="square"))
     (refusal,) = plan.refusals
     assert refusal.why == "topology b declares it, too, so it cannot be replaced"
+
+
+def reading(queue: str, **others: Any) -> FakeProvider:
+    """Give a system whose `worker` names a queue, as one in a list."""
+    return FakeProvider({"old": {}, "worker": {("tags", "QUEUE_NAME"): queue}}, **others)
+
+
+@pytest.mark.parametrize("queue", ["old", "first, old", "first;old"])
+def test_r2_a_deletion_waits_for_who_names_it_and_stops_to(
+    thing: Make, planned: Make, queue: str
+) -> None:
+    worker = thing("worker", tags=(("QUEUE_NAME", "new"),))
+    plan = planned(reading(queue), worker, owns=("old",), prune=True)
+    (gone,) = [change for change in plan.changes if change.action is Action.DELETE]
+    assert gone.waits == (fake_address("worker"),)
+    assert not plan.refusals
+
+
+@pytest.mark.parametrize(("queue", "is_named"), [("old", True), ("older", False)])
+def test_r2_who_goes_on_naming_it_is_told(
+    thing: Make, planned: Make, queue: str, *, is_named: bool
+) -> None:
+    """A name in a variable may mean something else, so it is no refusal."""
+    worker = thing("worker", tags=(("QUEUE_NAME", queue),))
+    plan = planned(reading(queue), worker, owns=("old",), prune=True)
+    (gone,) = [change for change in plan.changes if change.action is Action.DELETE]
+    said = "fake.thing/worker names it in tags.QUEUE_NAME"
+    assert [effect.text for effect in gone.effects] == ([said] if is_named else [])
+    assert not plan.refusals
+
+
+def test_r2_others_who_name_it_are_told(planned: Make) -> None:
+    other = Bystander("service web of topology b", ((("environment", "Q"), "old"),))
+    plan = planned(FakeProvider({"old": {}}, bystanders=(other,)), owns=("old",), prune=True)
+    (gone,) = plan.changes
+    assert [effect.text for effect in gone.effects] == [
+        "service web of topology b names it in environment.Q"
+    ]

@@ -1,0 +1,63 @@
+"""Names of what is to be deleted among the settings of others, as a variable of a service names a queue; pure."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from bizops import provider
+from bizops.resource import Use
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from bizops.provider import Observations
+    from bizops.resource import Address, Observation, Path
+
+_BETWEEN = re.compile(r"[\s,;]+")
+
+Names = dict[str, list["Address"]]
+
+
+def names(deleted: Iterable[Address]) -> Names:
+    """Give the addresses of what is deleted and may be named elsewhere, by name: all that holds data."""
+    found: Names = {}
+    for address in deleted:
+        if provider.definition(address.provider).kind(address.kind).holds_data:
+            found.setdefault(address.name, []).append(address)
+    return found
+
+
+def uses(observed: Observation, names: Names) -> tuple[Use, ...]:
+    """Give what a live object names; a value is a name, or several with commas or blanks between."""
+    address = observed.address
+    where = provider.definition(address.provider).kind(address.kind).mentions
+    if not names or not where:
+        return ()
+    texts = ((path, field.value) for path, field in observed.fields if path[0] in where)
+    return tuple(_among(((p, text) for p, text in texts if isinstance(text, str)), names))
+
+
+def of_others(observations: Mapping[str, Observations], names: Names) -> Iterator[tuple[Use, str]]:
+    """Give what live objects of others name, and each as a sentence."""
+    if names:
+        for each in observations.values():
+            for bystander in each.bystanders:
+                for use in _among(bystander.texts, names):
+                    yield use, text(bystander.name, use)
+
+
+def text(user: str, use: Use) -> str:
+    """Say who names it, and where."""
+    return f"{user} names it in {'.'.join(use.path)}"
+
+
+def _among(texts: Iterable[tuple[Path, str]], names: Names) -> Iterator[Use]:
+    for path, value in texts:
+        for word in _words(value):
+            for address in names.get(word, ()):
+                yield Use(address, path)
+
+
+def _words(value: str) -> Sequence[str]:
+    return list(dict.fromkeys([value, *_BETWEEN.split(value)]))
