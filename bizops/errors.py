@@ -90,6 +90,10 @@ class IncompletePlanError(BizopsError):
     """Something could not be read, so the plan must not be applied."""
 
 
+class StuckError(BizopsError):
+    """All that is planned is done, and something still does not run as it is declared."""
+
+
 class RefusedPlanError(BizopsError):
     """The plan holds refusals, so nothing is applied."""
 

@@ -179,6 +179,7 @@ class Observation:
     `away` says where it lies while that part of the cluster is down: `on rabbit@rc3, which is down`. Its fields are
     true, what it holds is unknown, and it is neither deleted nor replaced.
     `degraded` says what does not run as it is declared, though the settings are equal, with the system's own error.
+    `is_stuck` is True where the system does nothing about it any more, so that only a restart tries again.
     """
 
     address: Address
@@ -196,6 +197,7 @@ class Observation:
     raw: Any = field(default=None, compare=False, repr=False)
     away: str = ""
     degraded: str = field(default="", compare=False)
+    is_stuck: bool = field(default=False, compare=False)
 
 
 def absent(address: Address, *, raw: Any = None) -> Observation:  # noqa: ANN401 - the provider's own

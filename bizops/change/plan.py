@@ -120,6 +120,18 @@ class Plan:
             and not change.resource.external
         )
 
+    @property
+    def stuck(self) -> tuple[Address, ...]:
+        """Give the degraded addresses for which neither their system nor this plan does anything."""
+        degraded = frozenset(self.degraded)
+        return tuple(
+            change.address
+            for change in self.changes
+            if change.address in degraded
+            and change.observed.is_stuck
+            and change.action is Action.NOOP
+        )
+
     def refused(self) -> frozenset[Address]:
         """Give the addresses with a refusal."""
         return frozenset(refusal.address for refusal in self.refusals if refusal.address)

@@ -102,7 +102,18 @@ def _nothing(plan: Plan, console: Console) -> int:
         console.document(render.result_json(ApplyResult(), plan))
     elif console.output.quiet:
         console.result(render.summary_line(plan))
+    _check_stuck(plan)
     return 0
+
+
+def _check_stuck(plan: Plan) -> None:
+    """Raise StuckError where something that is declared does not run, and nobody tries again by himself."""
+    if plan.stuck:
+        names = " and ".join(map(str, plan.stuck))
+        verb = "does" if len(plan.stuck) == 1 else "do"
+        message = f"{names} {verb} not run as declared, and nothing tries again by itself"
+        ways = [f"bizops apply --restart {address}" for address in plan.stuck]
+        raise errors.StuckError(message, remedy="\n".join(ways))
 
 
 def _gone(plan: Plan, console: Console) -> int:
@@ -208,7 +219,10 @@ def _carried_out(
         _tell_result(result, planned.plan, text, console)
     if result.interrupted and not signals.code:
         console.warning(f"stopped: {stop.reason}")
-    return signals.code or render.apply_verdict(result)
+    code = signals.code or render.apply_verdict(result)
+    if not code:
+        _check_stuck(planned.plan)
+    return code
 
 
 def _progress(

@@ -156,6 +156,10 @@ class Take(Group):
         list[str],
         _listed("--adopt", "GLOB", "Take over these services and secrets of others.", CONSENT),
     ]
+    restart: Annotated[
+        list[str],
+        _listed("--restart", "GLOB", "Start the tasks of these services anew.", WHAT),
+    ]
     refresh_images: Annotated[
         list[str],
         _listed("--refresh-images", "[GLOB]", "Ask the registry again what tags mean.", WHAT),

@@ -144,6 +144,7 @@ class Road:
             "--target": question.choice.targets,
             "--exclude": question.choice.excludes,
             "--adopt": question.choice.adopt,
+            "--restart": question.choice.restart,
             "--allow-data-loss": question.limits.allow_data_loss,
             "--refresh-images": question.refresh,
         }

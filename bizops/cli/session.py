@@ -102,6 +102,7 @@ def question(given: Compare, *, destroy: bool = False) -> Question:
         targets=tuple(given.target),
         excludes=tuple(given.exclude),
         adopt=tuple(take.adopt),
+        restart=tuple(take.restart),
         prune=isinstance(given, Prune) and given.prune,
         destroy=destroy,
     )

@@ -31,7 +31,7 @@ def compare(
         return with_effects(_creation(resource, observed), kind), ()
     change, refusals = _update(resource, observed, kind)
     adopted, ownership = _adoption(change, kind, topology, choice)
-    return with_effects(adopted, kind), (*ownership, *refusals)
+    return with_effects(_restarted(adopted, kind, choice), kind), (*ownership, *refusals)
 
 
 def _external(resource: Resource, observed: Observation) -> Compared:
@@ -121,6 +121,16 @@ def _adoption(
         return replace(change, action=action, fields=(*change.fields, mark), adopts=True), ()
     remedies = (f"--adopt {change.address}", "give yours another name")
     return change, (Refusal(change.address, "", why, remedies),)
+
+
+def _restarted(change: Change, kind: Kind, choice: Choice) -> Change:
+    """Start its tasks anew where the user asked for it; a replacement does so anyway."""
+    text = str(change.address)
+    is_asked = any(is_match(text, pattern) for pattern in choice.restart)
+    if kind.restart is None or not is_asked or change.action is Action.REPLACE:
+        return change
+    field = kind.restart(change.observed)
+    return replace(change, action=Action.UPDATE, fields=(*change.fields, field))
 
 
 def with_effects(change: Change, kind: Kind) -> Change:

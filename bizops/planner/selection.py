@@ -16,16 +16,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What the user asked of this plan. All but the last two are globs over addresses.
+    """What the user asked of this plan. All but `prune` and `destroy` are globs over addresses.
 
     `targets`: only these, with what they need; empty means everything. `excludes`: leave these out.
-    `adopt`: put our ownership mark on these. `prune`: delete what is owned and not declared.
-    `destroy`: delete what is declared.
+    `adopt`: put our ownership mark on these. `restart`: start the tasks of these anew.
+    `prune`: delete what is owned and not declared. `destroy`: delete what is declared.
     """
 
     targets: tuple[str, ...] = ()
     excludes: tuple[str, ...] = ()
     adopt: tuple[str, ...] = ()
+    restart: tuple[str, ...] = ()
     prune: bool = False
     destroy: bool = False
 

@@ -8,7 +8,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bizops.change import Change
+    from bizops.change import Change, FieldChange
     from bizops.resource import Address, Observation, Path, Resource, Spec
 
 
@@ -90,6 +90,7 @@ class Kind:
     `name_problem(name)` says why the system would refuse a name, or "".
     `adoption_problem` says why our ownership mark cannot be put on one that exists, or "".
     `mentions` are first path segments whose values may name objects of other systems, as a variable names a queue.
+    `restart(observed)` is the change that starts a live object's tasks anew; None where the kind has none.
     `is_list`: the section holds a list of entries, not a map. `is_external(spec)`: must exist, never written.
     """
 
@@ -111,6 +112,7 @@ class Kind:
     is_list: bool = False
     is_external: Callable[[Any], bool] = lambda _spec: False
     mentions: frozenset[str] = frozenset()
+    restart: Callable[[Observation], FieldChange] | None = None
 
     def rule(self, path: Path) -> Rule:
         """Give the rule for a path: the longest dotted beginning that has one."""

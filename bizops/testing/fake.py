@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 from bizops import errors, provider
-from bizops.change import Action, Cluster, Outcome, Readiness, Status, Step, System
+from bizops.change import Action, Cluster, FieldChange, Outcome, Readiness, Status, Step, System
 from bizops.provider import (
     IN_PLACE,
     Bystander,
@@ -84,6 +84,7 @@ THING = Kind(
     summary=lambda spec, _address: ", ".join(f"{'.'.join(path)} {value}" for path, value in spec.fields().items()),
     whole=frozenset({"tags"}),
     mentions=frozenset({"tags"}),
+    restart=lambda _observed: FieldChange(("restarts",), 0, 1),
     holds_data=True,
 )  # fmt: skip
 
@@ -116,8 +117,8 @@ class FakeProvider:
     """An in-memory system that keeps the contract, and fails where it is told to.
 
     `things` is the system: name to settings by path. `fails` maps a name to the words of its next failures,
-    `unread` are names that cannot be read, `away` and `degraded` give why by name, `uses` gives the names that one uses
-    and the setting that says so, `users` and `claims` are those of an observation, `bystanders` those of the
+    `unread` are names that cannot be read, `away` and `degraded` give why by name, `stuck` are degraded for good,
+    `uses` gives the names that one uses and the setting that says so, `users` and `claims` are those of an observation, `bystanders` those of the
     reading, `settles` how many looks a name takes to settle, `journal` what was written, in order.
     """
 
@@ -126,6 +127,7 @@ class FakeProvider:
     unread: frozenset[str] = frozenset()
     away: Mapping[str, str] = field(default_factory=dict)
     degraded: Mapping[str, str] = field(default_factory=dict)
+    stuck: frozenset[str] = frozenset()
     uses: Mapping[str, Sequence[tuple[str, tuple[str, ...]]]] = field(default_factory=dict)
     users: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     claims: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -167,6 +169,7 @@ class FakeProvider:
             claims=self.claims.get(name, ()),
             away=self.away.get(name, ""),
             degraded=self.degraded.get(name, ""),
+            is_stuck=name in self.stuck,
         )
 
     def weigh(self, addresses: Sequence[Address]) -> Sequence[Stake]:

@@ -92,6 +92,7 @@ DEFINITION = Definition(
             _service_summary,
             whole=frozenset({"environment", "logging"}),
             mentions=frozenset({"environment"}),
+            restart=rules.restart,
             references=rules.references,
             effects=effects.of_service,
             name_problem=rules.service_name_problem,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from bizops.change import Action, Effect, EffectKind
 from bizops.providers.swarm.special import mode_of
-from bizops.providers.swarm.table import OWNER, UPDATE_STATUS
+from bizops.providers.swarm.table import FORCE_UPDATE, OWNER, UPDATE_STATUS
 from bizops.providers.swarm.write import shape_of
 from bizops.quantity import Duration
 
@@ -47,7 +47,7 @@ def forcing(fields: Iterable[FieldChange]) -> tuple[str, ...]:
 
 def restarts(path: Path) -> bool:
     """True where a change at this path makes Swarm replace tasks."""
-    return path != (OWNER,) and (path == UPDATE_STATUS or shape_of(path).restarts)
+    return path != (OWNER,) and (path in {UPDATE_STATUS, FORCE_UPDATE} or shape_of(path).restarts)
 
 
 def _name(path: Path) -> str:

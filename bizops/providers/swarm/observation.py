@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from bizops.providers.swarm.inventory import Inventory, Raw
     from bizops.providers.swarm.registry import Resolved
+    from bizops.providers.swarm.standing import Standing
     from bizops.providers.swarm.usage import Users
     from bizops.resource import Path
 
@@ -180,7 +181,7 @@ def _live_service(  # noqa: PLR0913, PLR0917 - everything that one service's pic
     stands = found.standings[raw["Spec"]["Name"]]
     fields = live.fields(raw["Spec"], found.names, spec, pinned=("image",) in refined)
     state = (raw.get("UpdateStatus") or {}).get("State", "")
-    if spec and state in update_status.PAUSED:
+    if spec and state in update_status.PAUSED and not stands.has_ended_well:
         fields = tuple(
             sorted((*fields, (UPDATE_STATUS, Field(update_status.PAUSED[state], live.ORIGIN))))
         )
@@ -197,11 +198,19 @@ def _live_service(  # noqa: PLR0913, PLR0917 - everything that one service's pic
         ),
         notes=tuple(
             update_status.notes(raw, is_as_declared=_is_as_declared(fields, spec, refined))
+            if not stands.has_ended_well
+            else ()
         ),
         raw=raw,
         uses=_uses(raw, declared, found),
-        degraded=stands.degraded,
+        degraded=_degraded(address, stands),
+        is_stuck=stands.is_over,
     )
+
+
+def _degraded(address: Address, stands: Standing) -> str:
+    way = f"; --restart {address} tries again" if stands.is_over else ""
+    return f"{stands.degraded}{way}"
 
 
 def _is_as_declared(

@@ -8,15 +8,19 @@ from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bizops.change import FieldChange
 from bizops.provider import IN_PLACE, Finding, Mutability, Reference, Transition, Verdict
 from bizops.providers.swarm import allocation, environment, secret
 from bizops.providers.swarm.network import Network
 from bizops.providers.swarm.secret import Secret
 from bizops.providers.swarm.service import Service
+from bizops.providers.swarm.table import FORCE_UPDATE
 from bizops.resource import Address, Resource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from bizops.resource import Observation
 
 _LONGEST_SERVICE = 63
 _LONGEST_SECRET = 64
@@ -103,6 +107,13 @@ def references(resource: Resource, settings: Any) -> Iterator[Reference]:  # noq
     if queue and not environment.is_hidden("QUEUE_NAME", queue, spec.sensitive or ()):
         address = Address("rabbitmq", "queue", (queue,))
         yield Reference(str(address), ("environment", "QUEUE_NAME"))
+
+
+def restart(observed: Observation) -> FieldChange:
+    """Give the change that starts the tasks of a service anew, as `docker service update --force` does."""
+    template = (observed.raw or {}).get("Spec", {}).get("TaskTemplate") or {}
+    number = int(template.get("ForceUpdate") or 0)
+    return FieldChange(FORCE_UPDATE, number, number + 1, reason="--restart")
 
 
 def check(resources: Sequence[Resource], settings: Any) -> Iterator[Finding]:  # noqa: ANN401 - the contract's signature

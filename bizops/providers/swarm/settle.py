@@ -57,10 +57,8 @@ def judge(  # noqa: PLR0911 - one for each way in which it can stand
     """Say whether a service has settled, failed, or needs more time. `now` in seconds, of any steady clock."""
     spec, update = service["Spec"], service.get("UpdateStatus") or {}
     state = update.get("State", "")
-    if state in _REJECTED_BY_SWARM:
-        return Readiness(failed=True, detail=_with(_REJECTED_BY_SWARM[state], update))
-    if state == "rollback_started":
-        return Readiness(detail=_with("Swarm is rolling back", update))
+    if found := _of_rollout(service, tasks, state, update):
+        return found
     mode = mode_of(spec)[0]
     if mode.endswith("-job"):
         return _job(service, tasks)
@@ -86,6 +84,26 @@ def judge(  # noqa: PLR0911 - one for each way in which it can stand
     if state == "updating" or left > 0:
         return Readiness(detail=f"{detail}, watched for {monitor(spec):g} s")
     return Readiness(settled=True, detail=f"{detail}, stable")
+
+
+def _of_rollout(service: Raw, tasks: Sequence[Raw], state: str, update: Raw) -> Readiness | None:
+    """Say what Swarm itself has decided about the update, or None where it has not."""
+    if state == "paused" and _has_ended_well(service, tasks):
+        return Readiness(settled=True, detail=f"{desired(service, tasks)} ended well")
+    if state in _REJECTED_BY_SWARM:
+        return Readiness(failed=True, detail=_with(_REJECTED_BY_SWARM[state], update))
+    if state == "rollback_started":
+        return Readiness(detail=_with("Swarm is rolling back", update))
+    return None
+
+
+def _has_ended_well(service: Raw, tasks: Sequence[Raw]) -> bool:
+    """True where tasks that are to end have done so: Swarm pauses an update for that, as "early termination of task".
+
+    `tasks` are those of the present spec.
+    """
+    done = running(tasks) + finished(tasks)
+    return is_one_shot(service["Spec"]) and done >= desired(service, tasks)
 
 
 def _swarm_decides(spec: Raw, state: str) -> bool:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from bizops.providers.swarm import placement
 from bizops.providers.swarm.special import mode_of
 from bizops.providers.swarm.tasks import (
+    FAILED,
     desired,
     ends,
     error_of,
@@ -23,6 +24,7 @@ from bizops.providers.swarm.tasks import (
     last_error,
     last_failure,
     of_this_iteration,
+    of_this_spec,
     off_nodes,
     progress,
     running,
@@ -48,7 +50,8 @@ class Standing:
     """How many tasks run, and how many are to run.
 
     `problem` says that some do not and which nodes are missing, "" where all do or have ended well; `error` is the
-    last task's own, in the engine's words. `lasts` is False where that is a moment of something that goes on.
+    last task's own, in the engine's words. `lasts` is False where that is a moment of something that goes on. `is_over`
+    is True where Swarm starts nothing more. `has_ended_well` is True where all tasks that are to end have done so.
     """
 
     running: int
@@ -57,6 +60,8 @@ class Standing:
     error: str = ""
     missing: str = ""
     lasts: bool = False
+    is_over: bool = False
+    has_ended_well: bool = False
 
     @property
     def degraded(self) -> str:
@@ -87,19 +92,33 @@ def told(service: Raw) -> Standing:
 
 def counted(service: Raw, tasks: Sequence[Raw], nodes: Nodes) -> Standing:
     """Count the tasks on nodes that are ready. `tasks` are all of this service, those that ended too."""
-    spec, current = service["Spec"], of_this_iteration(service, tasks)
+    spec = service["Spec"]
+    current = of_this_spec(service, of_this_iteration(service, tasks)) if ends(spec) else tasks
     heard = off_nodes(current, {node.identity for node in nodes if not node.is_ready})
     up, wanted = running(heard), _wanted(service, heard)
     done = finished(current) if ends(spec) else 0
     waits = unplaced(heard)
     if up + done >= wanted and not waits:
-        return Standing(up, wanted, error=last_error(heard))
+        return Standing(up, wanted, error=last_error(heard), has_ended_well=done > 0)
     problem = f"{up} of {wanted} {'task runs' if wanted == 1 else 'tasks run'}"
     if up + done >= wanted:
         problem = f"{problem}, and another is to"
+    is_over = ends(spec) and not waits and _has_given_up(service, heard)
     return Standing(
-        up, wanted, problem, _cause(heard), _missing(spec, nodes), _lasts(service, heard)
+        up,
+        wanted,
+        problem,
+        _cause(heard),
+        _missing(spec, nodes),
+        lasts=is_over or _lasts(service, heard),
+        is_over=is_over,
     )
+
+
+def _has_given_up(service: Raw, heard: Sequence[Raw]) -> bool:
+    """True where a task failed and no other is to come in its place."""
+    going = any(is_wanted(task) and state_of(task) not in FAILED for task in heard)
+    return not going and not is_moving(service) and last_failure(heard) is not None
 
 
 def _wanted(service: Raw, heard: Sequence[Raw]) -> int:

@@ -19,6 +19,9 @@ OWNER = "bizops.topology"
 UPDATE_STATUS = ("update_status",)
 """A paused update as a difference: no setting, but the same spec written once more goes on with it."""
 
+FORCE_UPDATE = ("force_update",)
+"""The number that `docker service update --force` counts up: the same tasks once more."""
+
 _NANOSECONDS = 1_000_000
 """In a millisecond."""
 _FIVE_SECONDS = Duration(5000)

@@ -51,6 +51,18 @@ def of_this_iteration(service: Raw, tasks: Sequence[Raw]) -> list[Raw]:
     return [task for task in tasks if (task.get("JobIteration") or {}).get("Index") == iteration]
 
 
+def of_this_spec(service: Raw, tasks: Sequence[Raw]) -> list[Raw]:
+    """Leave out the tasks of earlier specs: what ended well on one of those has not run as it is declared now."""
+    template = service["Spec"].get("TaskTemplate") or {}
+    return [task for task in tasks if _is_of(template, task.get("Spec") or {})]
+
+
+def _is_of(template: Raw, spec: Raw) -> bool:
+    """Compare what makes Swarm replace a task; the engine fills in the rest of a task's own spec."""
+    keys = ("ContainerSpec", "ForceUpdate")
+    return all((template.get(key) or {}) == (spec.get(key) or {}) for key in keys)
+
+
 def off_nodes(tasks: Sequence[Raw], nodes: Collection[str]) -> list[Raw]:
     """Leave out the tasks of these nodes, by id: nobody knows whether what they last said is still so."""
     return [task for task in tasks if task.get("NodeID", "") not in nodes]

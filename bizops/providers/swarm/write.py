@@ -6,7 +6,7 @@ import copy
 from typing import TYPE_CHECKING, Any
 
 from bizops.providers.swarm.shapes import group
-from bizops.providers.swarm.table import OWNER, SHAPES, UPDATE_STATUS
+from bizops.providers.swarm.table import FORCE_UPDATE, OWNER, SHAPES, UPDATE_STATUS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -36,14 +36,16 @@ def changed(spec: RawSpec, changes: Mapping[Path, Any], names: Names) -> RawSpec
     for path, value in changes.items():
         if not is_bookkeeping(path):
             families.setdefault(SHAPES.index(shape_of(path)), {})[path] = value
+    if FORCE_UPDATE in changes:
+        group(made, ("TaskTemplate",))["ForceUpdate"] = changes[FORCE_UPDATE]
     for position, family in sorted(families.items()):
         SHAPES[position].put(made, family, names)
     return made
 
 
 def is_bookkeeping(path: Path) -> bool:
-    """True for what a plan shows as a field and no setting holds: our label, and how the last update ended."""
-    return path in {(OWNER,), UPDATE_STATUS}
+    """True for what a plan shows as a field and no setting holds: our label, how the last update ended, a restart."""
+    return path in {(OWNER,), UPDATE_STATUS, FORCE_UPDATE}
 
 
 def owned(spec: RawSpec, topology: str) -> RawSpec:

@@ -385,3 +385,23 @@ def test_a_version_that_nobody_tried_is_said(version: str, said: str) -> None:
 
     assert words.startswith(said)
     assert bool(words) == bool(said)
+
+
+def test_what_is_stuck_is_told_until_this_plan_does_something_about_it(
+    thing: Make, planned: Make
+) -> None:
+    """A system that tries again by itself is only degraded."""
+    live = FakeProvider(
+        {"a": {("size",): 1}, "b": {}}, degraded={"a": "0 of 1 runs", "b": "0 of 1 runs"}
+    )
+    live.stuck = frozenset({"a"})
+    wanted = (thing("a", size=1), thing("b"))
+
+    left, restarted = planned(live, *wanted), planned(live, *wanted, restart=("fake.thing/a",))
+    changed = planned(live, thing("a", size=2), thing("b"))
+
+    assert left.stuck == (fake_address("a"),)
+    assert len(left.degraded) == 2
+    assert (restarted.stuck, changed.stuck) == ((), ())
+    (change,) = [c for c in restarted.changes if c.address == fake_address("a")]
+    assert (change.action, [field.name for field in change.fields]) == (Action.UPDATE, ["restarts"])

@@ -1,0 +1,120 @@
+"""Converged is what runs, not what is written (S3)."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from bizops import graph
+from bizops.change import Action, Status
+from bizops.planner import Choice
+from bizops.testing.driving import carry_out, converge, plan_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bizops.change import Change
+    from bizops.provider import Provider, Scope
+    from bizops.resource import Resource
+
+    Make = Callable[..., Resource]
+
+pytestmark = pytest.mark.integration
+
+FAILS, ENDS = ["sh", "-c", "sleep 1; exit 3"], ["sh", "-c", "sleep 1"]
+ONE_SHOTS: dict[str, dict[str, Any]] = {
+    "none": {"replicas": 1, "restart_policy": {"condition": "none"}},
+    "on-failure": {
+        "replicas": 1,
+        "restart_policy": {"condition": "on-failure", "delay": "1s", "max_attempts": 1},
+    },
+    "job": {
+        "mode": "replicated-job",
+        "replicas": 1,
+        "restart_policy": {"condition": "none"},
+    },
+}
+
+
+def given(service: Make, kind: str, command: list[str], **settings: Any) -> Resource:
+    return service("-s", command=command, deploy=ONE_SHOTS[kind], **settings)
+
+
+def only(live: Provider, scope: Scope, wanted: Resource, choice: Choice | None = None) -> Change:
+    (change,) = plan_for(live, (wanted,), scope, choice).changes
+    return change
+
+
+@pytest.mark.parametrize("kind", ONE_SHOTS)
+def test_s3_what_failed_stays_a_difference_until_it_has_ended_well(
+    live: Provider, scope: Scope, service: Make, kind: str
+) -> None:
+    wanted = given(service, kind, FAILS)
+    (failed,) = carry_out(live, plan_for(live, (wanted,), scope)).outcomes
+    assert failed.status is Status.FAILED
+
+    change = only(live, scope, wanted)
+    assert change.action is Action.NOOP
+    assert change.observed.is_stuck
+    assert change.observed.degraded == (
+        f"0 of 1 task runs: task: non-zero exit (3); --restart {wanted.address} tries again"
+    )
+
+    again = only(live, scope, wanted, Choice(restart=(str(wanted.address),)))
+    assert [field.name for field in again.fields] == ["force_update"]
+    mended = given(service, kind, ENDS)
+    converge(live, (mended,), scope)
+    settled = only(live, scope, mended)
+    assert (settled.action, settled.observed.degraded) == (Action.NOOP, "")
+
+
+def test_s3_a_restart_runs_what_ended_once_more(
+    live: Provider, scope: Scope, service: Make, docker: Callable[..., str]
+) -> None:
+    wanted = given(service, "job", ENDS)
+    converge(live, (wanted,), scope)
+    choice = Choice(restart=("swarm.service/*",))
+    result = carry_out(live, plan_for(live, (wanted,), scope, choice))
+
+    assert result.is_ok, result.outcomes
+    assert plan_for(live, (wanted,), scope).is_empty
+    assert 2 == len(docker("service", "ps", "-q", wanted.address.name).split())
+
+
+def test_s3_what_ended_well_on_an_earlier_spec_does_not_count(
+    live: Provider, scope: Scope, service: Make
+) -> None:
+    converge(live, (given(service, "none", ENDS),), scope)
+    wanted = given(service, "none", FAILS)
+    (failed,) = carry_out(live, plan_for(live, (wanted,), scope)).outcomes
+    assert failed.status is Status.FAILED
+    assert only(live, scope, wanted).observed.is_stuck
+
+
+def test_s3_an_image_that_is_nowhere_is_a_difference(
+    live: Provider, scope: Scope, service: Make
+) -> None:
+    wanted = service("-s", image="127.0.0.1:1/nowhere:1", deploy=ONE_SHOTS["none"])
+    carry_out(live, plan_for(live, (wanted,), scope))
+    change = only(live, scope, wanted)
+    assert "No such image" in change.observed.degraded
+    assert change.observed.is_stuck
+
+
+def test_s3_an_update_that_can_never_start_is_a_difference(
+    live: Provider, scope: Scope, service: Make
+) -> None:
+    """The old task runs on, and counts for the old spec alone."""
+    deploy = {"replicas": 1, "update_config": {"order": "start-first", "monitor": "1s"}}
+    converge(live, (service("-s", command=["sleep", "infinity"], deploy=deploy),), scope)
+    deploy |= {"resources": {"reservations": {"memory": "500g"}}}
+    wanted = service("-s", command=["sleep", "infinity"], deploy=deploy)
+    plan = plan_for(live, (wanted,), scope)
+    live.apply(list(graph.steps(plan).steps.values()))
+    time.sleep(3)
+
+    change = only(live, scope, wanted)
+
+    assert "insufficient resources" in change.observed.degraded
