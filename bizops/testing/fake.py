@@ -118,8 +118,8 @@ class FakeProvider:
 
     `things` is the system: name to settings by path. `fails` maps a name to the words of its next failures,
     `unread` are names that cannot be read, `away` and `degraded` give why by name, `stuck` are degraded for good,
-    `uses` gives the names that one uses and the setting that says so, `users` and `claims` are those of an observation, `bystanders` those of the
-    reading, `settles` how many looks a name takes to settle, `journal` what was written, in order.
+    `uses` gives the names that one uses and the setting that says so, `users` and `claims` are those of an
+    observation, `bystanders` those of the reading, `settles` how many looks a name takes to settle, `journal` what was written, in order.
     """
 
     things: dict[str, dict[tuple[str, ...], Any]] = field(default_factory=dict)
