@@ -117,9 +117,10 @@ class FakeProvider:
     """An in-memory system that keeps the contract, and fails where it is told to.
 
     `things` is the system: name to settings by path. `fails` maps a name to the words of its next failures,
-    `unread` are names that cannot be read, `away` and `degraded` give why by name, `stuck` are degraded for good,
-    `uses` gives the names that one uses and the setting that says so, `users` and `claims` are those of an
-    observation, `bystanders` those of the reading, `settles` how many looks a name takes to settle, `journal` what was written, in order.
+    `unread` are names that cannot be read, `away` and `degraded` give why by name, `stuck` are degraded for good.
+    `uses` gives the names that one uses and the setting that says so; `users` and `claims` are those of an
+    observation, `bystanders` those of the reading. `settles` is how many looks a name takes to settle, `journal` what
+    was written, in order.
     """
 
     things: dict[str, dict[tuple[str, ...], Any]] = field(default_factory=dict)
