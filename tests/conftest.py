@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import hypothesis
 import pytest
 
 from stack.addresses import Addresses, read_addresses
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from stack.servers import Server
 
 pytest.register_assert_rewrite("bizops.testing.contract", "bizops.testing.driving")
+
+# How long one example takes says something of the machine, and nothing of what is tested.
+hypothesis.settings.register_profile("bizops", deadline=None)
+hypothesis.settings.load_profile("bizops")
 
 ADDRESSES = read_addresses(os.environ)
 SERVERS = {"RabbitMQ": ADDRESSES.management, "Kafka": f"kafka://{ADDRESSES.bootstrap}"}
