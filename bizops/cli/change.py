@@ -80,7 +80,8 @@ def _planned(
     planned = opened.plan(asked)
     plan, heading = planned.plan, opened.heading(planned)
     style = console.style(console.people)
-    text = render.plan_text(plan, style, heading=heading, verbose=given.verbose)
+    shown = opened.shown(planned)
+    text = render.plan_text(shown, style, heading=heading, verbose=given.verbose)
     if plan.refusals or not plan.is_complete or not (given.auto_approve or plan.is_empty):
         console.result(text)
     elif not (plan.is_empty and asked.choice.destroy):  # what is gone is not what the files say

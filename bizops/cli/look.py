@@ -32,12 +32,14 @@ def plan(given: options.Plan, console: Console) -> int:
         planned = opened.plan(question(given))
         heading = opened.heading(planned)
         if console.is_json:
-            console.document(render.plan_json(planned.plan, heading=heading))
+            console.document(render.plan_json(opened.shown(planned), heading=heading))
         elif given.quiet:
             console.result(render.summary_line(planned.plan))
         else:
             style = console.style()
-            text = render.plan_text(planned.plan, style, heading=heading, verbose=given.verbose)
+            text = render.plan_text(
+                opened.shown(planned), style, heading=heading, verbose=given.verbose
+            )
             console.result(text)
         tell_unread(planned.plan, opened, heading, console)
         return render.plan_verdict(planned.plan, detailed=given.detailed_exitcode)
@@ -49,9 +51,9 @@ def drift(given: options.Compare, console: Console) -> int:
         planned = opened.plan(question(given))
         heading = opened.heading(planned)
         if console.is_json:
-            console.document(render.drift_json(planned.plan, heading=heading))
+            console.document(render.drift_json(opened.shown(planned), heading=heading))
         else:
-            text = render.drift_text(planned.plan, console.style(), heading=heading)
+            text = render.drift_text(opened.shown(planned), console.style(), heading=heading)
             console.result(text.splitlines()[-1] if given.quiet else text)
         tell_unread(planned.plan, opened, heading, console)
         return render.drift_verdict(planned.plan)

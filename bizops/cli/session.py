@@ -50,6 +50,10 @@ class Session:
         self.console.know(_live_secrets(planned.plan), _live_names(planned.plan))
         return planned
 
+    def shown(self, planned: Planned) -> Plan:
+        """Give the plan for people and programs, without what must not be shown."""
+        return render.veiled(planned.plan, lambda text: self.console.redacted(text) != text)
+
     @property
     def reading(self) -> str:
         """Say what is being read."""

@@ -12,6 +12,7 @@ from bizops.render.plan_json import plan_json
 from bizops.render.redaction import Redaction
 from bizops.render.style import Style, count_text
 from bizops.render.tally import Tally, summary_line, tally
+from bizops.render.veil import veiled
 from bizops.render.verdict import apply_verdict, drift_verdict, plan_verdict
 
 __all__ = [
@@ -40,4 +41,5 @@ __all__ = [
     "summary_line",
     "tally",
     "unread_text",
+    "veiled",
 ]

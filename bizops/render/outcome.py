@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from bizops import sensitive
 from bizops.change import Action, Status
 from bizops.render.plan_json import ACTIONS
 from bizops.render.style import Style, count_text, duration_text, list_text
@@ -187,7 +188,10 @@ def _next(result: ApplyResult, plan: Plan, style: Style) -> list[str]:
 
 def _lost_lines(change: Change, style: Style) -> list[str]:
     fields = change.resource.spec.fields() if change.resource else {}
-    shown = ", ".join(f"{'.'.join(path)} {Values().text(value)}" for path, value in fields.items())
+    shown = ", ".join(
+        f"{'.'.join(path)} {Values().text(sensitive.hide(path, value))}"
+        for path, value in fields.items()
+    )
     text = (
         f"{change.address} went with {change.dies_with} and is declared nowhere: "
         f"no other run makes it again. Make it by hand: {shown}"

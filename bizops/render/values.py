@@ -7,6 +7,7 @@ import re
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from bizops import sensitive
 from bizops.quantity import Duration, Size
 from bizops.resource import Secret
 
@@ -85,7 +86,8 @@ class Values:
         """Give settings as nested objects, and beside them Terraform's mask: `true` where a value is hidden."""
         shown: dict[str, Any] = {}
         mask: dict[str, Any] = {}
-        for path, value in fields.items():
+        for path, held in fields.items():
+            value = sensitive.hide(path, held)
             _put(shown, path, self.json(value))
             if has_secret(value):
                 _put(mask, path, value=True)

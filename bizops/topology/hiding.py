@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+from bizops.sensitive import OPEN, is_telltale
 from bizops.topology.nodes import Listing, Mapping, Node, Scalar, Span, scalars
 
 if TYPE_CHECKING:
@@ -20,30 +21,20 @@ HIDDEN = "(hidden)"
 SHORTEST = 4
 """Shorter values are hidden by position alone: replacing every `abc` would make a message unreadable."""
 
-_SENSITIVE = re.compile(r"pass|secret|token|key|credential", re.IGNORECASE)
-_OPEN = frozenset({"routing_key", "secrets", "secret", "secret_defaults"})
 _MISSPELT = ("password", "passwd", "passphrase", "secret", "token", "credential", "credentials")
 _USER_INFO = re.compile(r"(?<=://)[^/@\s\"'][^/\s\"']*(?=@)")
 _LISTED = re.compile(r"sensitive[\"']?\s*:\s*(\[[^\]]*|(?:[ \t]*\n\s*-[^\n]*)+|[^\n]*)")
 _WORD = re.compile(r"[A-Za-z]+")
 
 
-def is_sensitive(name: str) -> bool:
-    """True where a value under this name is hidden: PASS, SECRET, TOKEN, KEY, CREDENTIAL, in any case.
-
-    `secrets` lists the names of secrets, and a routing key is no key to anything.
-    """
-    return name not in _OPEN and _SENSITIVE.search(name) is not None
-
-
 @functools.lru_cache(maxsize=4096)
 def resembles_sensitive(name: str) -> bool:
     """True for a sensitive name and for one that looks like a slip of the hand: `pasword`."""
-    if is_sensitive(name):
+    if is_telltale(name):
         return True
     import difflib  # noqa: PLC0415 - only for showing faults
 
-    return name not in _OPEN and any(
+    return name not in OPEN and any(
         difflib.get_close_matches(word.lower(), _MISSPELT, n=1, cutoff=0.7)
         for word in _WORD.findall(name)
     )
@@ -134,7 +125,7 @@ def _hidden(node: Node, listed: Collection[str]) -> Iterator[Scalar]:
 def _is_assignment(scalar: Scalar, listed: Collection[str]) -> bool:
     """True for an item such as `API_KEY=value`, as Compose writes an environment as a list."""
     name, equals, _ = scalar.text.partition("=")
-    return bool(equals) and (name in listed or is_sensitive(name))
+    return bool(equals) and (name in listed or is_telltale(name))
 
 
 def blank(line: str, listed: Collection[str], *, cautious: bool) -> str:

@@ -10,7 +10,7 @@ import re
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from bizops.topology.hiding import is_sensitive
+from bizops.sensitive import is_telltale
 from bizops.topology.nodes import Entry, Listing, Mapping, Node, Scalar
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class Interpolation:
             self._faults.excuse(node.span)
             return node
         for name in filled.variables:
-            if is_sensitive(name):
+            if is_telltale(name):
                 self._faults.secrets.add(self._variables[name])
         self._faults.secrets.add_user_info(filled.text)
         is_template = bool(filled.variables or filled.defaults)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 from pydantic import BaseModel, ValidationError
 
 from bizops.resource import Spec
-from bizops.topology.hiding import hidden_within, is_sensitive
+from bizops.sensitive import is_telltale
+from bizops.topology.hiding import hidden_within
 from bizops.topology.nodes import Mapping, Node, Scalar, Span, data, find, idle_nulls, scalars
 
 if TYPE_CHECKING:
@@ -190,7 +191,7 @@ def _template_hint(node: Node, place: Place, path: list[str]) -> str:
     """Say what a template gave, which the shown line does not; nothing where it may be a secret."""
     if place.is_hidden or not isinstance(node, Scalar) or not node.is_interpolated:
         return ""
-    if any(is_sensitive(name) for name in (*path, *node.variables, *node.defaults)):
+    if any(is_telltale(name) for name in (*path, *node.variables, *node.defaults)):
         return ""
     return f"the template gives {node.text!r}"
 
@@ -203,7 +204,7 @@ def _problem(detail: ErrorDetails, path: list[str], node: Node) -> str:
     message = detail["msg"]
     for prefix in ("Value error, ", "Assertion failed, "):
         message = message.removeprefix(prefix)
-    is_secret = any(is_sensitive(segment) for segment in path)
+    is_secret = any(is_telltale(segment) for segment in path)
     within = [node] if is_secret else hidden_within(node)
     if any(_repeats(message, each) for each in within):
         return "not a value that this field takes"

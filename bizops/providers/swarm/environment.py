@@ -9,12 +9,12 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from bizops.resource import Secret
+from bizops.sensitive import is_telltale
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path as FilePath
 
-_TELLTALE = re.compile(r"PASS|SECRET|TOKEN|KEY|CREDENTIAL", re.IGNORECASE)
 _USER_INFO = re.compile(r"://[^/@\s]*:[^/@\s]*@")
 _LOOPBACK = re.compile(
     r"(?:^|[/@,;=|\s\[(\"'])"
@@ -33,11 +33,7 @@ UNSET = ()
 
 def is_hidden(name: str, value: str, sensitive: Collection[str]) -> bool:
     """True where a value must not be shown: by its name, because it was listed, or for a URL's user info."""
-    return (
-        name in sensitive
-        or _TELLTALE.search(name) is not None
-        or _USER_INFO.search(value) is not None
-    )
+    return name in sensitive or is_telltale(name) or _USER_INFO.search(value) is not None
 
 
 def is_exposed(name: str, value: str, sensitive: Collection[str]) -> bool:
