@@ -157,10 +157,14 @@ class Field:
 
 
 class Use(NamedTuple):
-    """What a live object uses, and the setting that says so: it lets go of it where that setting changes."""
+    """What a live object uses, and the setting that says so: it lets go of it where that setting changes.
+
+    `is_enforced` is True where the system itself refuses to delete what is used.
+    """
 
     address: Address
     path: Path
+    is_enforced: bool = True
 
 
 @dataclass(frozen=True, slots=True)

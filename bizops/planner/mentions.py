@@ -56,7 +56,7 @@ def _among(texts: Iterable[tuple[Path, str]], names: Names) -> Iterator[Use]:
     for path, value in texts:
         for word in _words(value):
             for address in names.get(word, ()):
-                yield Use(address, path)
+                yield Use(address, path, is_enforced=False)
 
 
 def _words(value: str) -> Sequence[str]:

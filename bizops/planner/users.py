@@ -28,7 +28,7 @@ def with_users(
 ) -> tuple[list[Change], list[Refusal]]:
     """Give the changes, whose deletions wait for the users of what they delete, and the refusals of the others.
 
-    A user that is known only by a name among its settings is waited for, too; where it keeps the name, it is told.
+    A user that is known by a name alone, which no system checks, is waited for, too; where it keeps it, that is told.
     """
     planned = {change.address: change for change in changes}
     deleted = {a: c for a, c in planned.items() if c.action is Action.DELETE and not c.dies_with}
@@ -50,11 +50,11 @@ def with_users(
                 continue
             if _lets_go(change, use):
                 waits.setdefault(use.address, []).append(observed.address)
-            elif use in named:
+            elif use.is_enforced:
+                refusals.append(_kept(use, observed, change))
+            elif use.path:  # a binding without a setting goes along, and is told so
                 text = mentions.text(str(observed.address), use)
                 warnings.setdefault(use.address, []).append(text)
-            else:
-                refusals.append(_kept(use, observed, change))
     for use, text in mentions.of_others(observations, names):
         warnings.setdefault(use.address, []).append(text)
     refusals += [refusal for change in changes for refusal in _used_by_others(change)]

@@ -118,9 +118,9 @@ class FakeProvider:
 
     `things` is the system: name to settings by path. `fails` maps a name to the words of its next failures,
     `unread` are names that cannot be read, `away` and `degraded` give why by name, `stuck` are degraded for good.
-    `uses` gives the names that one uses and the setting that says so; `users` and `claims` are those of an
-    observation, `bystanders` those of the reading. `settles` is how many looks a name takes to settle, `journal` what
-    was written, in order.
+    `uses` gives the names that one uses and the setting that says so, which nothing enforces for `loose` ones.
+    `users` and `claims` are those of an observation, `bystanders` those of the reading. `settles` is how many looks a
+    name takes to settle, `journal` what was written, in order.
     """
 
     things: dict[str, dict[tuple[str, ...], Any]] = field(default_factory=dict)
@@ -130,6 +130,7 @@ class FakeProvider:
     degraded: Mapping[str, str] = field(default_factory=dict)
     stuck: frozenset[str] = frozenset()
     uses: Mapping[str, Sequence[tuple[str, tuple[str, ...]]]] = field(default_factory=dict)
+    loose: frozenset[str] = frozenset()
     users: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     claims: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     bystanders: tuple[Bystander, ...] = ()
@@ -165,7 +166,10 @@ class FakeProvider:
             Presence.PRESENT,
             fields,
             dependents=self.dependents.get(name, ()),
-            uses=tuple(Use(fake_address(used), path) for used, path in self.uses.get(name, ())),
+            uses=tuple(
+                Use(fake_address(used), path, is_enforced=name not in self.loose)
+                for used, path in self.uses.get(name, ())
+            ),
             users=self.users.get(name, ()),
             claims=self.claims.get(name, ()),
             away=self.away.get(name, ""),

@@ -16,11 +16,11 @@ swarm:
   services:
     TAG-redis:
       image: PLACEHOLDER:1
-      command: [redis-server, --requirepass, "${REDIS_PASSWORD}", --port, "${REDIS_PORT}"]
-      healthcheck: {test: [CMD-SHELL, "redis-cli -a ${REDIS_PASSWORD} ping"]}
+      command: [redis-server, --requirepass, "${REDIS_PASSWORD:-none}", --port, "${REDIS_PORT:-1}"]
+      healthcheck: {test: [CMD-SHELL, "redis-cli -a ${REDIS_PASSWORD:-none} ping"]}
       deploy:
         replicas: 0
-        labels: {proxy.token: "${PROXY}", open: "${OPEN}"}
+        labels: {proxy.token: "${PROXY:-none}", open: "${OPEN:-none}"}
 """
 OLD = {
     "REDIS_PASSWORD": "old-hunter",
@@ -42,11 +42,23 @@ HIDDEN = ("old-hunter", "new-hunter", "old-proxy", "new-proxy")
     [
         ("plan", ()),
         ("plan", ("--verbose",)),
-        ("plan", ("--json",)),
+        (
+            "plan",
+            (
+                "--format",
+                "json",
+            ),
+        ),
         ("drift", ()),
-        ("drift", ("--json",)),
+        (
+            "drift",
+            (
+                "--format",
+                "json",
+            ),
+        ),
         ("apply", ("--auto-approve",)),
-        ("apply", ("--auto-approve", "--json")),
+        ("apply", ("--auto-approve", "--format", "json")),
         ("apply", ()),
     ],
 )

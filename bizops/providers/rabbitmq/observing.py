@@ -148,7 +148,7 @@ class Observer:
             address,
             Presence.PRESENT,
             tuple((path, Field(value)) for path, value in sorted(resource.spec.fields().items())),
-            uses=tuple(Use(need, ()) for need in resource.needs),
+            uses=tuple(Use(need, (), is_enforced=False) for need in resource.needs),
             raw=found.key,
         )
 
@@ -172,7 +172,7 @@ def _dead_letter_exchange(seen: view.View, scope: str) -> tuple[Use, ...]:
     setting = seen.settings().get("dead-letter-exchange")
     if setting is None or is_protected_exchange(setting.value):
         return ()
-    return (Use(exchange_address(setting.value, scope), ("dead_letter",)),)
+    return (Use(exchange_address(setting.value, scope), ("dead_letter",), is_enforced=False),)
 
 
 def queue_fields(seen: view.View, wanted: QueueSpec) -> dict[Path, Field]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -53,6 +54,10 @@ def needing(user: Resource, *used: Resource) -> Resource:
     return Resource(user.address, user.spec, tuple(each.address for each in used))
 
 
+def _replicas(docker: Docker, name: str) -> str:
+    return docker("service", "ls", "--filter", f"name={name}", "--format", "{{.Replicas}}")
+
+
 def labels(refusals: Any) -> list[str]:
     return [f"{refusal.address}: {refusal.why}" for refusal in refusals]
 
@@ -76,9 +81,10 @@ def test_s1_a_secret_stays_where_its_user_was_rolled_back(
         f"it needs swarm.service/{name}-s, which failed",
     )
     assert f"{name}-pw-1" in docker("secret", "ls", "--format", "{{.Name}}").split()
-    assert "1/1" == docker(
-        "service", "ls", "--filter", f"name={name}-s", "--format", "{{.Replicas}}"
-    )
+    end = time.monotonic() + 30
+    while "1/1" != _replicas(docker, f"{name}-s"):
+        assert time.monotonic() < end, "the old spec does not come up again"
+        time.sleep(0.5)
     converged = carry_out(live, plan_for(live, (new, good), scope, PRUNE))
     assert converged.is_ok, converged.outcomes
     assert plan_for(live, (new, good), scope, PRUNE).is_empty

@@ -155,3 +155,12 @@ def test_r2_others_who_name_it_are_told(planned: Make) -> None:
     assert [effect.text for effect in gone.effects] == [
         "service web of topology b names it in environment.Q"
     ]
+
+
+def test_what_no_system_checks_is_told_and_deleted(thing: Make, planned: Make) -> None:
+    """A queue whose dead-letter exchange goes drops what it would have sent there."""
+    live = using(("size",), loose=frozenset({"user"}))
+    plan = planned(live, thing("user", size=1), owns=("old",), prune=True)
+    (gone,) = [change for change in plan.changes if change.action is Action.DELETE]
+    assert [effect.text for effect in gone.effects] == ["fake.thing/user names it in size"]
+    assert not plan.refusals
