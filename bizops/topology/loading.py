@@ -86,7 +86,7 @@ def load(
     tree = trees[0]
     for above in trees[1:]:
         tree = lay(tree, above)
-    tree = Interpolation(seen, faults).mapping(without_removed(tree))
+    tree = Interpolation(seen, faults).sections(without_removed(tree))
     loader = _Loader(tree, faults, Surroundings(directory, seen.values))
     topology = loader.topology(
         environment or "", tuple(file for layer in layers for file in layer.files)

@@ -36,11 +36,78 @@ VARIABLES = {"SET": "x", "EMPTY": "", "DOLLAR": "${SET}"}
         ("${DOLLAR}", "${SET}"),
         ("^auto_.*$", "^auto_.*$"),
         ("$SET $1 $$", "$SET $1 $$"),
+        ("${SET:+y}${EMPTY:+y}${UNSET:+y}", "y"),
+        ("${SET+y}${EMPTY+y}${UNSET+y}", "yy"),
+        ("${SET:+a${SET}b}", "axb"),
     ],
 )
 def test_templates_are_filled_in(text: str, filled: str) -> None:
     """The forms are Compose's; a lone `$` is only a dollar."""
     assert fill(text, VARIABLES).text == filled
+
+
+@pytest.mark.parametrize(
+    ("text", "filled"),
+    [
+        ("$SET", "x"),
+        ("a$SET-b", "ax-b"),
+        ("$$POSTGRES_USER", "$POSTGRES_USER"),
+        ("($$|/)", "($|/)"),
+        ("$$$SET", "$x"),
+        ("$${SET}", "${SET}"),
+        ("$$$${SET}", "$${SET}"),
+        ("${UNSET:-$SET}", "x"),
+        ("${UNSET:-$$}", "$"),
+        ("$EMPTY.", "."),
+        ("^a$$", "^a$"),
+    ],
+)
+def test_s5_below_swarm_the_syntax_is_composes(text: str, filled: str) -> None:
+    assert fill(text, VARIABLES, is_compose=True).text == filled
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "hint"),
+    [
+        ("$UNSET", "UNSET is not set and has no default", "write $$UNSET"),
+        ("^a$", "a lone $: below swarm it begins a variable", "a literal $ is written $$"),
+        ("$1", "a lone $: below swarm it begins a variable", "a literal $ is written $$"),
+    ],
+)
+def test_s5_what_compose_would_take_for_nothing_is_a_fault(
+    text: str, words: str, hint: str
+) -> None:
+    with pytest.raises(TemplateError) as caught:
+        fill(text, VARIABLES, is_compose=True)
+    assert words in str(caught.value)
+    assert hint in caught.value.hint
+
+
+def test_s5_each_section_has_its_own_syntax(folder: Folder) -> None:
+    """An anchor that both use is filled in for each."""
+    folder.write(
+        "bizops.yaml",
+        """        x-shared: &shared "a$$b"
+        swarm:
+          services:
+            web: {image: "example:1", command: [sh, -c, "echo $$HOME $V"], user: *shared}
+        fake:
+          things:
+            one: {shape: *shared}
+            two: {shape: "^a$"}
+            three: {shape: "$V"}
+        """,
+    )
+
+    found = folder.load(variables={"V": "v"})
+
+    specs = {resource.address.name: resource.spec for resource in found.resources}
+    assert specs["web"].command == ("sh", "-c", "echo $HOME v")
+    assert specs["web"].user == "a$b"
+    assert [specs[name].shape for name in ("one", "two", "three")] == ["a$$b", "^a$", "$V"]
+    said = [warning.split(": ", 1)[1] for warning in found.warnings]
+    words = "a variable is written ${NAME} here, and any other $ stands for itself"
+    assert said == [f"$$: {words}", f"$V: {words}"]
 
 
 @pytest.mark.parametrize(
