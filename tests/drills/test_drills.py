@@ -51,6 +51,7 @@ def test_keeps_every_promise(drill: Drill) -> None:
     assert row.is_good, line(row)
 
 
+@pytest.mark.long
 @pytest.mark.disruptive
 def test_a_task_back_from_its_tier_survives_the_death_of_rabbitmq() -> None:
     """A classic tier forgets a task before its queue has it on disk: all six were lost."""

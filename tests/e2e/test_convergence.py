@@ -91,6 +91,7 @@ def test_an_apply_killed_at_any_moment_converges_with_nothing_doubled(
         assert {} == doubled
 
 
+@pytest.mark.long
 def test_a_killed_holder_frees_the_lock_by_itself(shop: Any, management: Any) -> None:
     """The next apply waits for the dead one's lease, names it, and then goes on."""
     shop.declare(wide("1h", 2))

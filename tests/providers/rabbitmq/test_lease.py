@@ -61,6 +61,7 @@ def test_it_is_replicated_where_there_are_nodes(broker: Any) -> None:
     mine.release()
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_renewed_lease_outlives_its_seconds_and_another_one_does_not(broker: Any) -> None:
     """One and a half lives against a second taker; then nobody renews, and the second gets it."""
