@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
+import re
 import sys
 from typing import TYPE_CHECKING, Annotated, NoReturn, TextIO, cast
 
@@ -18,6 +19,10 @@ from bizops.cli.help import Command, Group
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from bizops.errors import BizopsError
+
+_SINGLE_DASH = re.compile(r"-[a-z][a-z-]+(?:=.*)?\Z")
+"""A long option as Terraform and Go programs write it: `-target=ADDRESS`."""
 USAGE_ERROR = cast("type[Exception]", typer.BadParameter.__mro__[1])
 """Click's UsageError: typer names it nowhere, and has carried a click of its own since 0.26."""
 
@@ -106,6 +111,7 @@ def main() -> NoReturn:
     """Carry out the command in `sys.argv`; usage errors are 1, so that 2 means differences and nothing else."""
     sys.stdout = sys.stdout or _nowhere()
     sys.stderr = sys.stderr or _nowhere()
+    sys.stdin = sys.stdin or _nothing()
     try:
         code = _called(completed(sys.argv[1:]))
         sys.stdout.flush()
@@ -131,6 +137,11 @@ def _nowhere() -> TextIO:
     return os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8")
 
 
+def _nothing() -> TextIO:
+    """Stand in for a standard input that the caller has closed: it ends at once, and is no terminal."""
+    return os.fdopen(os.open(os.devnull, os.O_RDONLY), encoding="utf-8")
+
+
 def _unheard(lost: UnwritableError) -> int:
     """Say why the output ends here, but not to a reader that had enough, as in `bizops plan | head`."""
     if lost.why:
@@ -154,8 +165,6 @@ def completed(arguments: Sequence[str]) -> list[str]:
 
 def _misused(error: BaseException, arguments: Sequence[str]) -> int:
     """Say what is wrong with the command line, also as JSON where that is what the caller reads."""
-    from bizops import errors  # noqa: PLC0415 - only when something fails
-
     message = getattr(error, "format_message", lambda: str(error))()
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "bizops"
@@ -164,8 +173,22 @@ def _misused(error: BaseException, arguments: Sequence[str]) -> int:
         return 1
     wanted = options.Format.JSON if wants_json(arguments, os.environ) else options.Format.TEXT
     console = Console(options.Output(format=wanted))
-    console.error(errors.UsageError(message.rstrip("."), remedy=_instead(path, message)))
+    console.error(_usage_error(path, message, arguments))
     return 1
+
+
+def _usage_error(path: str, message: str, arguments: Sequence[str]) -> BizopsError:
+    """Name the slips of hands that are used to other tools."""
+    from bizops import errors  # noqa: PLC0415 - only when something fails
+
+    single = next((word for word in arguments if _SINGLE_DASH.match(word)), "")
+    if "No such option" in message and single:
+        text = f"No such option: {single.partition('=')[0]}: a long option begins with two dashes"
+        return errors.UsageError(text, remedy=f"-{single}")
+    if "No such option: --dry-run" in message:
+        text = "No such option: --dry-run: plan shows what apply would do, and writes nothing"
+        return errors.UsageError(text, remedy="bizops plan")
+    return errors.UsageError(message.rstrip("."), remedy=_instead(path, message))
 
 
 def _instead(path: str, message: str) -> str:

@@ -63,6 +63,7 @@ _DIFFERENCES = {
     "": "2  differences (drift, plan --detailed-exitcode)",
     "plan": "2  with --detailed-exitcode: there is something to do",
     "drift": "2  differences, a refusal or an unmanaged object among them",
+    "status": "2  something does not run as it is declared, or a cluster is not whole",
 }
 _EXIT_CODES = (
     "0  nothing to do, or all done",

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bizops import errors, render
+from bizops import render
 from bizops.cli.session import Session, loaded, question, session
-from bizops.render.verdict import INCOMPLETE, OK
 
 if TYPE_CHECKING:
     from bizops.change import Plan
@@ -60,7 +59,7 @@ def drift(given: options.Compare, console: Console) -> int:
 
 
 def status(given: options.Status, console: Console) -> int:
-    """Print the health of what is declared; incomplete where a system could not be read."""
+    """Print the health of what is declared; 3 where a system could not be read, 2 where something is not well."""
     with session("status", given, console) as opened:
         with console.waiting(opened.reading):
             healths = opened.road.status()
@@ -68,8 +67,7 @@ def status(given: options.Status, console: Console) -> int:
             console.document(render.health_json(healths))
         else:
             console.result(render.health_text(healths, console.style(), all_rows=given.all))
-        failed = any(isinstance(health, errors.BizopsError) for health in healths.values())
-        return INCOMPLETE if failed else OK
+        return render.health_verdict(healths)
 
 
 def schema(given: options.Output, console: Console) -> int:

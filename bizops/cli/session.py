@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bizops import render, topology
+from bizops import errors, render, topology
 from bizops.cli.options import Loss, Online, Prune, Take, Where
 from bizops.cli.road import Question, Road
 from bizops.cli.signals import exit_at_once
@@ -78,12 +78,20 @@ def loaded(given: Where, console: Console) -> Topology:
         environment=given.environment or None,
         env_file=given.env_file or None,
         variables=os.environ,
-        directory=Path.cwd(),
+        directory=_working_directory(),
     )
     console.know(found.secrets, found.names)
     for warning in found.warnings:
         console.warning(warning)
     return found
+
+
+def _working_directory() -> Path:
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        message = "the working directory does not exist any more"
+        raise errors.UsageError(message, remedy="cd to one that does") from None
 
 
 @contextlib.contextmanager

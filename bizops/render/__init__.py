@@ -13,7 +13,7 @@ from bizops.render.redaction import Redaction
 from bizops.render.style import Style, count_text
 from bizops.render.tally import Tally, summary_line, tally
 from bizops.render.veil import veiled
-from bizops.render.verdict import apply_verdict, drift_verdict, plan_verdict
+from bizops.render.verdict import apply_verdict, drift_verdict, health_verdict, plan_verdict
 
 __all__ = [
     "Heading",
@@ -30,6 +30,7 @@ __all__ = [
     "error_text",
     "health_json",
     "health_text",
+    "health_verdict",
     "is_shown",
     "outcome_json",
     "outcome_text",

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 UNSET = "(unset)"
 _DIGEST = re.compile(r"@sha256:([0-9a-f]{8})[0-9a-f]{56}")
 _PLAIN = re.compile(r"[^\s\x00-\x1f\x7f-\x9f]+\Z")
+_STEERING = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]"
+)
+"""Control characters (C0, C1), zero-width ones, line separators, and those of the bidirectional algorithm."""
 _PLAIN_IN_LIST = re.compile(r"[^\s\x00-\x1f\x7f-\x9f\[\],]+\Z")
 
 
@@ -104,8 +108,8 @@ def has_secret(value: Any) -> bool:  # noqa: ANN401 - any setting
 
 
 def printable(text: str) -> str:
-    """Take control characters out of what a live system said, so that it cannot steer the terminal."""
-    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", "\ufffd", text)
+    """Escape what a live system said and what would steer the terminal, or turn the direction of its text."""
+    return _STEERING.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 def _quoted(value: str, *, in_full: bool, plain: re.Pattern[str] = _PLAIN) -> str:

@@ -52,6 +52,10 @@ def test_a_wrong_command_line_still_tells_who_reads(
         (["plan", "a.yaml", "b.yml"], "bizops plan -f a.yaml -f b.yml"),
         (["plan", "a", "b"], "bizops plan --help"),
         (["plan", "--fiel", "a.yaml"], "bizops plan --help"),
+        (["plan", "-target=kafka.*"], "--target=kafka.*"),
+        (["apply", "-auto-approve"], "--auto-approve"),
+        (["apply", "--dry-run"], "bizops plan"),
+        (["plan", "-x"], "bizops plan --help"),
     ],
 )
 def test_a_topology_without_its_option_is_told_with_it(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import subprocess
 from typing import TYPE_CHECKING, Any
@@ -73,3 +74,33 @@ def test_a_log_says_what_a_signal_means_for_what_is_in_flight(
 
     assert process.returncode == code
     assert f"what is in flight is {fate}, nothing more is started." in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("apply", "error: there is no terminal to ask on, so nothing was written"),
+        ("plan -f -", "<stdin>: empty: a topology begins with bizops: 1"),
+    ],
+)
+def test_a_standard_input_that_is_closed_is_one_that_is_empty(
+    arguments: str, said: str, bench: Bench
+) -> None:
+    found = bench.shell(arguments, "<&-")
+    assert found.returncode == 1
+    assert said in found.stderr
+
+
+def test_a_working_directory_that_is_gone_is_said_in_one_line(bench: Bench) -> None:
+    command = shlex.join(bench.command("plan"))
+    script = f"mkdir gone && cd gone && rmdir ../gone && {command}"
+    found = subprocess.run(
+        ["bash", "-c", script],
+        cwd=bench.folder,
+        env=bench.environ(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert found.returncode == 1
+    assert "error: the working directory does not exist any more" in found.stderr
