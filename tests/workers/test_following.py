@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -39,8 +40,15 @@ class Moving(Consumer):
 
 
 def make(admin: AdminClient, topic: str, broker: int) -> None:
+    """Make it, and wait until each broker knows it: the controller has it first."""
     wanted = NewTopic(topic, 1, replica_assignment=[[broker]])
     admin.create_topics([wanted])[topic].result()
+    end = time.monotonic() + 30
+    for server in BROKERS["bootstrap.servers"].split(","):
+        one = AdminClient({"bootstrap.servers": server})
+        while topic not in one.list_topics(timeout=10).topics:
+            assert time.monotonic() < end, f"{server} never heard of {topic}"
+            time.sleep(0.05)
 
 
 @pytest.fixture
