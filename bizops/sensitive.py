@@ -84,7 +84,7 @@ def pair(
 
 def _hidden(value: Any) -> Any:  # noqa: ANN401 - any setting
     if isinstance(value, str):
-        return Secret(value) if _tells(value) else value
+        return Secret(value) if tells(value) else value
     if isinstance(value, tuple):
         return tuple(_elements(value) if not _is_table(value) else map(_entry, value))
     if isinstance(value, dict):
@@ -114,7 +114,7 @@ def _elements(value: tuple[Any, ...]) -> Iterator[Any]:
         flag = found[1] if found else ""
 
 
-def _tells(text: str) -> bool:
+def tells(text: str) -> bool:
     """True where a text has user info of a URL, or a value after a telltale name or flag within it."""
     if _USER_INFO.search(text):
         return True

@@ -114,12 +114,16 @@ class Board:
 
 @dataclass(slots=True, eq=False)
 class _Pending:
-    """A step between its first write and its end; `due` is when it is written again."""
+    """A step between its first write and its end; `due` is when it is written again.
+
+    `silent` is since when its system fails us, None while it answers.
+    """
 
     step: Step
     started: float
     tried: int = 0
     due: float | None = None
+    silent: float | None = None
     detail: str = ""
     said: str = ""
 
@@ -137,7 +141,6 @@ class Worker:
         self._pace = pace
         self._stop = stop
         self._pending: list[_Pending] = []
-        self._silent_since: float | None = None
 
     def work(self) -> None:
         """Take, write and watch until done or stopped."""
@@ -183,7 +186,7 @@ class Worker:
                 self._board.end(replace(outcome, status=Status.FAILED, seconds=item.seconds()))
 
     def _may_try_again(self, item: _Pending) -> bool:
-        return item.tried + 1 < self._pace.tries and item.seconds() < self._pace.silence
+        return item.tried + 1 < self._pace.tries and not self._is_too_long(item.started)
 
     def _outcomes(self, items: Sequence[_Pending]) -> Sequence[Outcome]:
         steps = [item.step for item in items]
@@ -201,7 +204,9 @@ class Worker:
         if not written:
             return
         self._pending = [item for item in self._pending if item.due is not None]
+        asked = time.monotonic()
         for item, readiness in zip(written, self._readiness(written), strict=True):
+            item.silent = (item.silent or asked) if readiness.unread else None
             ended = self._ended(item, readiness)
             if ended is not None:
                 self._board.end(ended)
@@ -216,34 +221,29 @@ class Worker:
         detail = "; ".join(part for part in (readiness.detail, item.detail) if part)
         status = Status.APPLIED if readiness.settled else Status.FAILED
         if not (readiness.settled or readiness.failed):
-            if seconds <= self._pace.settle_timeout:
+            is_silent = item.silent is not None and self._is_too_long(item.silent)
+            if is_silent:
+                detail = f"written, and what became of it was not read: {readiness.detail}"
+            elif seconds <= self._pace.settle_timeout:
                 return None
-            detail = f"not settled after {self._pace.settle_timeout:g} s: {readiness.detail}"
+            else:
+                detail = f"not settled after {self._pace.settle_timeout:g} s: {readiness.detail}"
         return Outcome(item.step, status, detail, readiness.lines, seconds)
+
+    def _is_too_long(self, since: float) -> bool:
+        return time.monotonic() - since >= self._pace.silence
 
     def _readiness(self, items: Sequence[_Pending]) -> Sequence[Readiness]:
         steps = [item.step for item in items]
-        asked = time.monotonic()
         try:
-            found = self._provider.readiness(steps)
+            return self._provider.readiness(steps)
         except errors.WrongSystemError as error:  # asking again finds no other system
             return [Readiness(failed=True, detail=str(error)) for _ in steps]
         except errors.ProviderError as error:
-            return [self._unread(error, asked) for _ in steps]
+            return [Readiness(unread=True, detail=str(error)) for _ in steps]
         except Exception as error:  # noqa: BLE001 - as above
             detail = f"a defect in bizops, please report it: {type(error).__name__}: {error}"
             return [Readiness(failed=True, detail=detail) for _ in steps]
-        self._silent_since = None
-        return found
-
-    def _unread(self, error: errors.ProviderError, asked: float) -> Readiness:
-        """Give the readiness of what was written while its system fails us; failed where that lasts too long."""
-        self._silent_since = self._silent_since or asked
-        if time.monotonic() - self._silent_since < self._pace.silence:
-            return Readiness(detail=str(error))
-        return Readiness(
-            failed=True, detail=f"written, and what became of it was not read: {error}"
-        )
 
     def _give_up(self) -> None:
         for item in self._pending:

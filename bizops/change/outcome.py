@@ -38,13 +38,15 @@ class Outcome:
 class Readiness:
     """Has what we wrote taken effect? Neither settled nor failed: ask again.
 
-    `detail` is what a person waiting wants to know: `2/4 on the new spec, task 3 starting`.
+    `detail` is what a person waiting wants to know: `2/4 on the new spec, task 3 starting`. `unread` is True where the
+    system failed us, so that nobody knows; `detail` says how.
     """
 
     settled: bool = False
     failed: bool = False
     detail: str = ""
     lines: tuple[str, ...] = ()
+    unread: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from bizops.resource import Use
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from bizops.change import Change
     from bizops.provider import Observations
     from bizops.resource import Address, Observation, Path
 
@@ -36,6 +37,12 @@ def uses(observed: Observation, names: Names) -> tuple[Use, ...]:
         return ()
     texts = ((path, field.value) for path, field in observed.fields if path[0] in where)
     return tuple(_among(((p, text) for p, text in texts if isinstance(text, str)), names))
+
+
+def stays(change: Change | None, use: Use) -> bool:
+    """True where a changed value still has the name, as one of several."""
+    after = [field.after for field in change.fields if field.path == use.path] if change else []
+    return any(isinstance(value, str) and use.address.name in _words(value) for value in after)
 
 
 def of_others(observations: Mapping[str, Observations], names: Names) -> Iterator[tuple[Use, str]]:

@@ -48,7 +48,7 @@ def with_users(
         for use in (*observed.uses, *named):
             if use.address not in deleted:
                 continue
-            if _lets_go(change, use):
+            if _lets_go(change, use) and not (use in named and mentions.stays(change, use)):
                 waits.setdefault(use.address, []).append(observed.address)
             elif use.is_enforced:
                 refusals.append(_kept(use, observed, change))
@@ -95,7 +95,8 @@ def _used_by_others(change: Change) -> list[Refusal]:
     if not change.observed.users:
         return []
     verb = "deleted" if change.action is Action.DELETE else "replaced"
-    why = f"{' and '.join(change.observed.users)} uses it, so it cannot be {verb}"
+    users = change.observed.users
+    why = f"{' and '.join(users)} use{'s' if len(users) == 1 else ''} it, so it cannot be {verb}"
     ways = ("take it from there first", f"--exclude {change.address}")
     return [Refusal(change.address, "", why, ways)]
 

@@ -225,9 +225,12 @@ class FakeProvider:
         """Offer no lock."""
 
     def status(self, resources: Sequence[Resource], scope: Scope) -> Health:
-        """Say that all is well."""
+        """Say that all is well, but for what is degraded."""
         del scope
-        return Health(("THING",), tuple((r.address, (r.address.name,), "") for r in resources))
+        rows = tuple(
+            (r.address, (r.address.name,), self.degraded.get(r.address.name, "")) for r in resources
+        )
+        return Health(("THING",), rows, "DEGRADED" if any(why for _, _, why in rows) else "ok")
 
     def close(self) -> None:
         """Nothing is held."""

@@ -1,7 +1,8 @@
 """`bizops` with one more system: things in a JSON file. Carried out as a process of its own by the tests beside it.
 
 IN_MEMORY holds the path of a JSON file: `things` (name to settings), `fails` (name to words), `problem`, `settles`
-(name to looks), `weights` (name to what would go), `read_seconds`. The file is written back at the end.
+(name to looks), `weights` (name to what would go), `degraded` (name to why), `stuck` (names), `read_seconds`. The file
+is written back at the end.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ class Kept(FakeProvider):
             settles=self._state.get("settles", {}),
             weights=self._state.get("weights", {}),
             unread=frozenset(self._state.get("unread", ())),
+            degraded=self._state.get("degraded", {}),
+            stuck=frozenset(self._state.get("stuck", ())),
         )
 
     def observe(self, resources: Sequence[Resource], scope: Scope) -> Observations:

@@ -115,6 +115,23 @@ def test_no_command_shows_help_and_fails(bench: Bench) -> None:
         ("equal", {}, {"status": 0, "apply": 0, "apply -y": 0}),
         ("empty", {}, {"apply": 1, "destroy": 0, "destroy -y --confirm trial": 0}),
         ("empty", {"fails": {"own_b": ["no room"]}}, {"apply -y": 1}),
+        (
+            "equal",
+            {"degraded": {"own_a": "0 of 1 runs"}},
+            {"plan": 0, "drift": 2, "status": 2, "apply -y": 0},
+        ),
+        (
+            "equal",
+            {"degraded": {"own_a": "0 of 1 runs"}, "stuck": ["own_a"]},
+            {
+                "plan": 0,
+                "drift": 2,
+                "status": 2,
+                "apply -y": 1,
+                "apply -y --restart fake.thing/own_b": 1,
+                "apply -y --restart fake.thing/own_a": 0,
+            },
+        ),
     ],
 )
 def test_exit_codes(
@@ -375,3 +392,15 @@ def test_a_defect_gives_no_traceback_unless_debug(bench: Bench) -> None:
     assert "Traceback" not in plain.stderr
     assert "--debug" in plain.stderr
     assert "Traceback" in bench.call("plan", "--debug").stderr
+
+
+def test_what_nobody_tries_again_is_an_error_with_its_way_out(
+    bench: Bench, equal: dict[str, Any]
+) -> None:
+    """Nothing is left to write, and what is written does not run (S3)."""
+    bench.live(equal, degraded={"own_a": "0 of 1 runs: exit 3"}, stuck=["own_a"])
+    found = bench.call("apply", "-y")
+    assert "* fake.thing/own_a" in found.stdout
+    assert "0 of 1 runs: exit 3" in found.stdout
+    assert "fake.thing/own_a does not run as declared" in found.stderr
+    assert "bizops apply --restart fake.thing/own_a" in found.stderr

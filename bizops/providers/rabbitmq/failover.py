@@ -131,7 +131,7 @@ class Failover:
         """Give the provider at an address; raises WrongSystemError where that is not the cluster of the others."""
         if client.url not in self._lives:
             connection = self._addresses.connection(client.url)
-            live = RabbitMQ(client, connection, self._settings, self._options, self._unanswered)
+            live = RabbitMQ(client, connection, self._settings, self._unanswered)
             if len(self._addresses) > 1:
                 self._check(client, live.meet())
             self._lives[client.url] = live

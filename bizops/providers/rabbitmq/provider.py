@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bizops import errors
-from bizops.change import System
+from bizops.change import Readiness, System
 from bizops.provider import Observations, Scope, Stake
 from bizops.providers.rabbitmq import (
     amqp,
@@ -23,18 +23,18 @@ from bizops.providers.rabbitmq.lookups import Lookups
 from bizops.providers.rabbitmq.names import PROVIDER
 from bizops.providers.rabbitmq.observing import Observer
 from bizops.providers.rabbitmq.rematching import Rematching
-from bizops.providers.rabbitmq.unanswered import AGAIN, Unanswered
 from bizops.providers.rabbitmq.writer import Writer
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from bizops.change import Outcome, Readiness, Step
-    from bizops.provider import Health, Options
+    from bizops.change import Outcome, Step
+    from bizops.provider import Health
     from bizops.providers.rabbitmq.client import Client
     from bizops.providers.rabbitmq.connection import Connection
     from bizops.providers.rabbitmq.live import Snapshot, Vhost
     from bizops.providers.rabbitmq.specs import Settings
+    from bizops.providers.rabbitmq.unanswered import Unanswered
     from bizops.resource import Address, Resource
 
 
@@ -46,7 +46,6 @@ class RabbitMQ:
         client: Client,
         connection: Connection,
         settings: Settings,
-        options: Options,
         unanswered: Unanswered,
     ) -> None:
         """Ask one client; `unanswered` is that of the apply, wherever it writes."""
@@ -57,7 +56,6 @@ class RabbitMQ:
         self._unanswered = unanswered
         self._writer = Writer(client, unanswered, settings.vhost)
         self._lookups = Lookups(self._snapshot, self._counted, settings.vhost)
-        self._unread = Unanswered(options.timeout + AGAIN)
         self._broker: reading.Broker | None = None
         self._met: reading.Broker | None = None
 
@@ -137,22 +135,15 @@ class RabbitMQ:
         return [done[step.key] for step in steps]
 
     def readiness(self, steps: Sequence[Step]) -> Sequence[Readiness]:
-        """Look at policies that were deleted and queues that changed in place; all else has settled when written.
-
-        Where the broker cannot be read for longer than a request may take, what was written counts as failed.
-        """
+        """Look at policies that were deleted and queues that changed in place; all else has settled when written."""
         looked_at = [step for step in steps if not settling.is_immediate(step)]
         if not looked_at:
             return [settling.SETTLED for _ in steps]
-        started = time.monotonic()
-        self._unread.begin()
         try:
             found = self._looked_at(looked_at)
         except errors.ProviderError as error:
-            self._unread.miss(started, str(error))
-            unread = settling.unread(error, is_over=self._unread.is_over)
+            unread = Readiness(unread=True, detail=str(error))
             found = dict.fromkeys((step.key for step in looked_at), unread)
-        self._unread.end()
         return [found.get(step.key, settling.SETTLED) for step in steps]
 
     def _looked_at(self, steps: Sequence[Step]) -> dict[tuple[str, str], Readiness]:

@@ -55,13 +55,6 @@ def readiness(step: Step, snapshot: Snapshot, found: Mapping[Address, Observatio
     return _updated(step.change, found[step.change.address])
 
 
-def unread(error: Exception, *, is_over: bool) -> Readiness:
-    """Give the readiness of what was written while the broker cannot be read; failed where that lasts too long."""
-    if not is_over:
-        return Readiness(detail=str(error))
-    return Readiness(failed=True, detail=f"written, and what became of it was not read: {error}")
-
-
 def vhost_of(step: Step, section_vhost: str) -> str:
     """Give the vhost that a step is about."""
     if step.write is not None:

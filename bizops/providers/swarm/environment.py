@@ -9,13 +9,12 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from bizops.resource import Secret
-from bizops.sensitive import is_telltale
+from bizops.sensitive import is_telltale, tells
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path as FilePath
 
-_USER_INFO = re.compile(r"://[^/@\s]*:[^/@\s]*@")
 _LOOPBACK = re.compile(
     r"(?:^|[/@,;=|\s\[(\"'])"
     r"((?:[a-z0-9-]+\.)*localhost(?:\.localdomain)?\.?|ip6-(?:localhost|loopback)"
@@ -32,8 +31,8 @@ UNSET = ()
 
 
 def is_hidden(name: str, value: str, sensitive: Collection[str]) -> bool:
-    """True where a value must not be shown: by its name, because it was listed, or for a URL's user info."""
-    return name in sensitive or is_telltale(name) or _USER_INFO.search(value) is not None
+    """True where a value must not be shown: by its name, because it was listed, or for what stands in it."""
+    return name in sensitive or is_telltale(name) or tells(value)
 
 
 def is_exposed(name: str, value: str, sensitive: Collection[str]) -> bool:

@@ -148,6 +148,17 @@ def test_r2_who_goes_on_naming_it_is_told(
     assert not plan.refusals
 
 
+def test_r2_who_changes_the_list_and_goes_on_naming_it_is_told(thing: Make, planned: Make) -> None:
+    """The variable is another one afterwards, and the reader still reads."""
+    worker = thing("worker", tags=(("QUEUE_NAME", "old, second"),))
+    plan = planned(reading("old, first"), worker, owns=("old",), prune=True)
+    (gone,) = [change for change in plan.changes if change.action is Action.DELETE]
+    assert [effect.text for effect in gone.effects] == [
+        "fake.thing/worker names it in tags.QUEUE_NAME"
+    ]
+    assert gone.waits == ()
+
+
 def test_r2_others_who_name_it_are_told(planned: Make) -> None:
     other = Bystander("service web of topology b", ((("environment", "Q"), "old"),))
     plan = planned(FakeProvider({"old": {}}, bystanders=(other,)), owns=("old",), prune=True)
