@@ -135,14 +135,8 @@ class Addresses:
             ask = threading.Thread(target=self._ask, args=(url, within, answers), daemon=True)
             ask.start()
         end = time.monotonic() + within + _SLACK
-        while len(said) < len(ordered):
-            found = next((url for url in ordered if _is_answer(said, url)), "")
-            is_first = (
-                all(url in said for url in ordered[: ordered.index(found)]) if found else False
-            )
+        while len(said) < len(ordered) and not _first_in_order(ordered, said):
             try:
-                if is_first:
-                    break
                 url, error = answers.get(timeout=max(0.0, end - time.monotonic()))
             except queue.Empty:
                 break
@@ -188,3 +182,13 @@ class Addresses:
 
 def _is_answer(said: Mapping[str, errors.ProviderError | None], url: str) -> bool:
     return url in said and not isinstance(said[url], AWAY)
+
+
+def _first_in_order(ordered: Sequence[str], said: Mapping[str, errors.ProviderError | None]) -> str:
+    """Give the first that answered, where those before it are known to be away; else ""."""
+    for url in ordered:
+        if url not in said:
+            return ""
+        if _is_answer(said, url):
+            return url
+    return ""

@@ -202,7 +202,7 @@ def _live_service(  # noqa: PLR0913, PLR0917 - everything that one service's pic
             else ()
         ),
         raw=raw,
-        uses=_uses(raw, declared, found),
+        uses=_uses(raw, dict(fields)["networks",].value, declared),
         degraded=_degraded(address, stands),
         is_stuck=stands.is_over,
     )
@@ -221,11 +221,16 @@ def _is_as_declared(
     return all(path in found and found[path].value == value for path, value in wanted.items())
 
 
-def _uses(raw: Raw, declared: Declared, found: Inventory) -> tuple[Use, ...]:
-    """Give the addresses that a live service uses, each with the setting that names it."""
-    attached = usage.networks_of(raw["Spec"])
-    names = [name for name, network in found.networks.items() if network.get("Id") in attached]
-    used = [Use(declared.address("network", name), ("networks",)) for name in names]
+def _uses(raw: Raw, networks: Sequence[str], declared: Declared) -> tuple[Use, ...]:
+    """Give the addresses that a live service uses, each with the setting that names it.
+
+    `networks` are by their keys, and by LIVE where an engine's name is the key of another.
+    """
+    used = []
+    for name in networks:
+        key, mark, _ = name.partition(f"#{inventory.LIVE}")
+        address = Address(PROVIDER, "network", (key,), digest=mark[1:])
+        used.append(Use(address, ("networks",)))
     secrets = usage.secrets_of(raw["Spec"])
     used += [Use(declared.address("secret", name), ("secrets",)) for name in secrets.values()]
     return tuple(sorted(used))

@@ -31,7 +31,8 @@ PRUNE = Choice(prune=True)
 DEPLOY = {
     "replicas": 1,
     "restart_policy": {"delay": "1s"},
-    "update_config": {"monitor": "2s", "failure_action": "rollback"},
+    # As long as the engine's own default: what it is told of later is no failure of the update for it.
+    "update_config": {"monitor": "5s", "failure_action": "rollback"},
     "rollback_config": {"monitor": "1s"},
 }
 
@@ -75,7 +76,8 @@ def test_s1_a_secret_stays_where_its_user_was_rolled_back(
     plan = plan_for(live, (new, bad), scope, PRUNE)
     ended = {str(o.step.change.address): o for o in carry_out(live, plan).outcomes if o.step.change}
 
-    gone = ended[f"swarm.secret/{name}-pw-1"]
+    user, gone = ended[f"swarm.service/{name}-s"], ended[f"swarm.secret/{name}-pw-1"]
+    assert (user.status, user.detail) == (Status.FAILED, "ROLLED BACK by Swarm")
     assert (gone.status, gone.detail) == (
         Status.SKIPPED,
         f"it needs swarm.service/{name}-s, which failed",
