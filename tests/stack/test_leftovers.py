@@ -91,8 +91,9 @@ def test_what_a_killed_run_left_is_removed_and_what_runs_stays(
         while "topics" not in removed:
             time.sleep(0.2)
             removed += remove_leftovers(load_settings(os.environ))
-        # Then the dead process's are gone, and this one's are there
-        assert removed["vhosts"] == removed["queues"] == 1
+        # Then the dead process's are gone, and this one's are there; another run may have left some, too
+        assert removed["vhosts"] >= 1
+        assert removed["queues"] >= 1
         topics = kafka.list_topics(timeout=30).topics
         vhosts = [entry["name"] for entry in management("GET", "vhosts")]
         queues = [entry["name"] for entry in management("GET", "queues/%2F")]
