@@ -36,7 +36,15 @@ def erase(broker: Any, policy: str, how: str, better: str = "") -> None:
         for queue in broker.queues():
             broker.ctl("eval", noted(broker, queue, better))
     assert policy not in broker.policies()
-    assert set(broker.queues().values()) == {policy}
+    assert set(told(broker).values()) == {policy}
+
+
+def told(broker: Any) -> dict[str, str]:
+    """Give the policy that each queue's process has. Since 4.3 rabbitmqctl says what the store has instead."""
+    url = broker.url("queues", broker.vhost) + "?disable_stats=true&enable_queue_totals=true"
+    answer = broker.admin.get(url, timeout=20)
+    answer.raise_for_status()
+    return {item["name"]: item.get("policy") or "" for item in answer.json()}
 
 
 def noted(broker: Any, queue: str, policy: str) -> str:
@@ -69,7 +77,7 @@ def test_the_next_run_brings_a_queue_back_under_its_policy(how: str, broker: Any
 
     carry_out(broker, broker.plan(AN_HOUR))
 
-    assert broker.queues() == {"own_a": policy, "own_b": policy}
+    assert told(broker) == broker.queues() == {"own_a": policy, "own_b": policy}
     assert list(broker.policies()) == [policy]
     assert broker.plan(AN_HOUR).is_empty
 
@@ -89,7 +97,7 @@ def test_a_deleted_policy_that_queues_still_have_is_taken_off_them(
 
     carry_out(broker, plan)
 
-    assert broker.queues() == {"own_a": "", "own_b": ""}
+    assert told(broker) == broker.queues() == {"own_a": "", "own_b": ""}
     assert broker.policies() == {}
 
 
