@@ -25,7 +25,7 @@ from stack.network import ensure_network, ensure_swarm, leave_swarm, remove_netw
 from stack.parts import plan_parts
 from stack.placeholder import ensure_placeholder, placeholder_names
 from stack.ports import check_ports
-from stack.servers import Server
+from stack.servers import HEALTHY_SECONDS, Server
 from stack.status import observe_part, observe_parts
 from stack.worker_image import (
     ensure_worker_image,
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from stack.settings import Settings
     from stack.state import State
 
-HEALTHY_SECONDS = 120.0
 CHECK_SECONDS = 10.0
 POLL_SECONDS = 0.2
 # Maven says nothing while it fetches jars, on a slow line for minutes.
