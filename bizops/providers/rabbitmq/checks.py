@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bizops.provider import Finding
-from bizops.providers.rabbitmq import definitions, effective, fields, view
+from bizops.providers.rabbitmq import definitions, effective, fields, queue_types, view
 from bizops.providers.rabbitmq.effective import Policy, Subject
 from bizops.providers.rabbitmq.specs import PolicySpec, QueueSpec
+from bizops.providers.rabbitmq.vhost_settings import CLASSIC
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -15,20 +16,8 @@ if TYPE_CHECKING:
     from bizops.resource import Path, Resource
 
 _NEWEST = (4, 0)
-_CLASSIC_ONLY = {
-    "max_priority": "a quorum queue or stream has no max_priority: drop it, or type: classic",
-}
 _DECISIVE = frozenset({"type", "vhost", "external", "pattern", "apply_to"})
 """Without these nobody can say what else of an entry is right."""
-_NOT_ON_STREAMS = (
-    "message_ttl",
-    "expires",
-    "max_length",
-    "overflow",
-    "delivery_limit",
-    "dead_letter",
-    "single_active_consumer",
-)
 
 
 def check(resources: Sequence[Resource], settings: object) -> Iterable[Finding]:
@@ -46,41 +35,24 @@ def check(resources: Sequence[Resource], settings: object) -> Iterable[Finding]:
 
 
 def _queue(spec: QueueSpec) -> Iterator[tuple[Path, str, bool]]:
-    queue_type = spec.type or view.DEFAULT_TYPE
-    if spec.max_priority is not None and queue_type != "classic":
-        yield ("max_priority",), _CLASSIC_ONLY["max_priority"], False
-    if queue_type == "stream":
-        for name in _NOT_ON_STREAMS:
-            if getattr(spec, name) not in {None, False}:
-                yield (name,), f"a stream has no {name}", False
-    if queue_type == "classic" and spec.delivery_limit is not None:
-        yield ("delivery_limit",), "only quorum queues have a delivery_limit", False
-    if queue_type != "classic":
-        if spec.durable is False:
-            yield ("durable",), f"a {queue_type} queue is always durable", False
-        if spec.auto_delete:
-            yield ("auto_delete",), f"a {queue_type} queue cannot be auto_delete", False
-    yield from _combinations(spec, queue_type)
+    """Give faults and warnings. Whether arguments fit a type that is not declared is for the plan to say."""
+    queue_type = spec.type or CLASSIC
+    for path, problem in queue_types.conflicts(spec, queue_type):
+        if spec.type is not None or path[0] != "arguments":
+            yield path, problem, False
+    yield from _without_effect(spec, queue_type)
 
 
-def _combinations(spec: QueueSpec, queue_type: str) -> Iterator[tuple[Path, str, bool]]:
+def _without_effect(spec: QueueSpec, queue_type: str) -> Iterator[tuple[Path, str, bool]]:
     dead_letter = spec.dead_letter
-    if queue_type == "quorum" and spec.overflow == "reject-publish-dlx":
-        yield ("overflow",), "a quorum queue has no reject-publish-dlx", False
     is_at_least_once = dead_letter is not None and dead_letter.strategy == "at-least-once"
     is_limited = spec.max_length is not None or spec.max_length_bytes is not None
     if spec.overflow and not (is_limited or is_at_least_once):
         text = "overflow does nothing without max_length or max_length_bytes"
         yield ("overflow",), text, True
-    if dead_letter is not None and dead_letter.strategy is not None:
-        path = ("dead_letter", "strategy")
-        if queue_type != "quorum":
-            yield path, "only quorum queues have a dead-letter strategy", False
-        elif is_at_least_once and spec.overflow != "reject-publish":
-            text = (
-                "at-least-once needs overflow: reject-publish, or it is at-most-once all the same"
-            )
-            yield path, text, True
+    if queue_type == "quorum" and is_at_least_once and spec.overflow != "reject-publish":
+        text = "at-least-once needs overflow: reject-publish, or it is at-most-once all the same"
+        yield ("dead_letter", "strategy"), text, True
     if queue_type == "quorum" and spec.delivery_limit is not None and dead_letter is None:
         text = "without dead_letter, a message delivered more often is dropped"
         yield ("delivery_limit",), text, True
@@ -141,7 +113,7 @@ def _subject(queue: Resource) -> Subject:
     spec = queue.spec
     assert isinstance(spec, QueueSpec)  # noqa: S101 - filtered by the caller
     pairs = fields.freeze(view.arguments(queue.address.name, spec))
-    return Subject(queue.address.name, spec.type or view.DEFAULT_TYPE, pairs, _NEWEST)
+    return Subject(queue.address.name, spec.type or CLASSIC, pairs, _NEWEST)
 
 
 def _as_policy(resource: Resource) -> Policy:

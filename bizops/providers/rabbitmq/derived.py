@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING
 
 from bizops.change import Action, Effect, EffectKind
 from bizops.provider import Derived, Observations, Scope
-from bizops.providers.rabbitmq import claims, declared, deprecations, effective, grouping, patterns
+from bizops.providers.rabbitmq import (
+    claims,
+    declared,
+    deprecations,
+    effective,
+    grouping,
+    patterns,
+    queue_types,
+    vhost_limits,
+)
 from bizops.providers.rabbitmq.names import is_derived_policy, is_protected_queue, queue_address
 from bizops.providers.rabbitmq.policy_writes import PolicyWrites, queue_changes
 from bizops.providers.rabbitmq.specs import Settings
@@ -26,7 +35,7 @@ if TYPE_CHECKING:
 
 
 def derive(changes: Sequence[Change], observations: Observations, scope: Scope) -> Derived:
-    """Give the policy writes that these changes take, and what stands in the way: foreign policies, features gone."""
+    """Give the policy writes that these changes take, and what stands in the way: policies, types, limits, features."""
     snapshot: Snapshot | None = observations.context
     if snapshot is None:
         return Derived()
@@ -35,7 +44,11 @@ def derive(changes: Sequence[Change], observations: Observations, scope: Scope) 
         for _, vhost in sorted(snapshot.vhosts.items())
         if not vhost.problem
     ]
-    parts.append(deprecations.derived(changes, snapshot))
+    parts += [
+        deprecations.derived(changes, snapshot),
+        queue_types.derived(changes, snapshot),
+        vhost_limits.derived(changes, snapshot, scope.topology),
+    ]
     return Derived(
         tuple(write for part in parts for write in part.writes),
         tuple(refusal for part in parts for refusal in part.refusals),

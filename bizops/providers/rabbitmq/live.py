@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from bizops.providers.rabbitmq import cluster, definitions, effective, fields, patterns
 from bizops.providers.rabbitmq.cluster import Nodes, Place
 from bizops.providers.rabbitmq.effective import Policy, Subject, Version
+from bizops.providers.rabbitmq.vhost_settings import VhostSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -82,6 +83,7 @@ class Vhost:
     `exclusive` names the queues that belong to a connection of somebody: they are there, and not among `queues`.
     `unlisted` names those that have a binding and are not listed: it is not known whether they are there. `bound` names
     all that have their default binding: 3.10 lists no binding of a queue whose node is down.
+    `settings` are the vhost's.
     """
 
     name: str
@@ -94,6 +96,7 @@ class Vhost:
     exclusive: frozenset[str] = frozenset()
     unlisted: frozenset[str] = frozenset()
     bound: frozenset[str] = frozenset()
+    settings: VhostSettings = field(default_factory=VhostSettings)
     _by_name: Mapping[str, Sequence[Policy]] = field(init=False, repr=False, compare=False)
     _searched: Sequence[Policy] = field(init=False, repr=False, compare=False)
 

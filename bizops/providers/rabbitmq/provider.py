@@ -69,7 +69,7 @@ class RabbitMQ:
         return reading.cluster_id(self._client), "" if name == self._met.node else name
 
     def observe(self, resources: Sequence[Resource], scope: Scope) -> Observations:
-        """Read who it is and everything in the vhosts at hand: four requests, and six for each vhost.
+        """Read who it is and everything in the vhosts at hand: seven requests at most, and six for each vhost.
 
         Quorum queues whose settings become stricter are counted over AMQP as well. Raises ProviderError. A vhost that
         alone cannot be read gives UNREADABLE observations.

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bizops import errors
-from bizops.providers.rabbitmq import cluster, deprecations, live
+from bizops.providers.rabbitmq import cluster, deprecations, live, vhost_settings
 from bizops.providers.rabbitmq.names import encode
 
 if TYPE_CHECKING:
@@ -98,15 +98,15 @@ def snapshot(
     *,
     is_whole: bool = True,
 ) -> live.Snapshot:
-    """Read these vhosts, the nodes of the cluster, and which deprecated features it permits.
+    """Read these vhosts, their settings, the nodes of the cluster, and which deprecated features it permits.
 
-    Where not `is_whole`, without exchanges, bindings, nodes and features. A vhost that cannot be read carries the
-    reason; raises ProviderError where none can.
+    Where not `is_whole`, the queues and policies alone. A vhost that cannot be read carries the reason; raises
+    ProviderError where none can.
     """
     version, ordered = live.version(broker.version), sorted(names)
     parts = _PARTS if is_whole else _PARTS_OF_QUEUES
     paths = [path.format(encode(name)) for name in ordered for path in parts.values()]
-    beside = [_FEATURES, *([NODES] if broker.shows_nodes else [])] if is_whole else []
+    beside = [*_BESIDE, *([NODES] if broker.shows_nodes else [])] if is_whole else []
     answers = client.read_all([*paths, *beside])
     told = dict(zip(beside, answers[len(paths) :], strict=True))
     found: dict[str, live.Vhost] = {}
@@ -116,7 +116,10 @@ def snapshot(
         error = next((each for each in said if isinstance(each, errors.ProviderError)), None)
         if error is None:
             vhost = _vhost(name, dict(zip(parts, said, strict=True)), version)
-            found[name] = _looked_again(client, vhost)
+            of_vhost = vhost_settings.settings(
+                name, told.get(vhost_settings.VHOSTS), told.get(vhost_settings.LIMITS)
+            )
+            found[name] = _looked_again(client, replace(vhost, settings=of_vhost))
             continue
         failed.append(_named(error, name, version))
         found[name] = live.Vhost(name, problem=str(failed[-1]))
@@ -133,6 +136,7 @@ def nodes(answer: object, places: Iterable[cluster.Place]) -> Nodes:
 
 
 _FEATURES = "/deprecated-features"
+_BESIDE = (_FEATURES, vhost_settings.VHOSTS, vhost_settings.LIMITS)
 NODES = f"/nodes?{_CHEAP}&columns=name,running"
 _PARTS_OF_QUEUES = {
     "queues": f"/queues/{{}}?{_CHEAP}&columns={live.QUEUE_COLUMNS}",

@@ -91,7 +91,9 @@ class DeadLetter(BaseModel):
 class QueueSpec(Spec):
     """A queue. What it is stands in its arguments, what may change in policies derived from it."""
 
-    type: QueueType | None = Field(default=None, description="classic, quorum or stream.")
+    type: QueueType | None = Field(
+        default=None, description="classic, quorum or stream; left out, the default of the vhost."
+    )
     durable: Flag | None = Field(default=None, description="Survives a restart; true when created.")
     auto_delete: Flag | None = Field(default=None, description="Goes with its last consumer.")
     max_priority: Annotated[Count, Field(ge=1, le=255)] | None = Field(

@@ -19,13 +19,12 @@ from bizops.providers.rabbitmq.effective import (
 from bizops.providers.rabbitmq.live import LiveQueue, Snapshot, Vhost, subject
 from bizops.providers.rabbitmq.names import is_derived_policy
 from bizops.providers.rabbitmq.specs import OWN_NAME, QueueSpec
+from bizops.providers.rabbitmq.vhost_settings import CLASSIC
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from bizops.resource import Path
-
-DEFAULT_TYPE = "classic"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +94,29 @@ def _by_strength(policies: tuple[Policy, ...], winner: str) -> tuple[Policy, ...
 
 def of_wanted(name: str, spec: QueueSpec, vhost: Vhost, snapshot: Snapshot, topology: str) -> View:
     """Give the view of a queue that is not there, as it would be created."""
-    wanted = Subject(
-        name,
-        spec.type or DEFAULT_TYPE,
-        fields.freeze(arguments(name, spec)),
-        snapshot.version,
-    )
-    return _among(wanted, vhost, topology)
+    queue_type = spec.type or default_type(spec, vhost.settings.default_type)
+    pairs = fields.freeze(arguments(name, spec))
+    return _among(Subject(name, queue_type, pairs, snapshot.version), vhost, topology)
+
+
+def default_type(spec: QueueSpec, of_vhost: str) -> str:
+    """Give the type that the broker gives to a queue without one, from the default of its vhost.
+
+    What that type cannot be, a queue that is not durable or that goes with its consumers, becomes classic (3.10.8 and
+    4.0.5).
+    """
+    return CLASSIC if spec.durable is False or spec.auto_delete else of_vhost
+
+
+def with_type(spec: QueueSpec, seen: View) -> QueueSpec:
+    """Give a queue's spec with its type said: what it is where it is live, else the default of its vhost.
+
+    Where that could not be read it stays unsaid, and the broker decides.
+    """
+    is_known = seen.queue is not None or not seen.vhost.settings.problem
+    if spec.type is not None or not is_known:
+        return spec
+    return spec.model_copy(update={"type": seen.subject.type})
 
 
 def recreated(seen: View, spec: QueueSpec) -> View:

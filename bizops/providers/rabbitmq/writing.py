@@ -89,7 +89,7 @@ def _creation(change: Change, spec: Spec, vhost: str, action: Action) -> Request
     if isinstance(spec, QueueSpec):
         if action is Action.UPDATE:
             return None
-        return Request("PUT", f"/queues/{vhost}/{name}", _queue_body(change.address.name, spec))
+        return Request("PUT", f"/queues/{vhost}/{name}", _queue_body(change))
     if isinstance(spec, ExchangeSpec):
         return Request("PUT", f"/exchanges/{vhost}/{name}", _exchange_body(spec))
     if isinstance(spec, BindingSpec):
@@ -136,11 +136,15 @@ def _is_shared(change: Change) -> bool:
     return any(key == "takes_along" for effect in change.effects for key, _ in effect.data)
 
 
-def _queue_body(name: str, spec: QueueSpec) -> dict[str, Any]:
+def _queue_body(change: Change) -> dict[str, Any]:
+    """Give the body of a declaration. It says the type: the default of the vhost may be another tomorrow."""
+    assert change.resource is not None  # noqa: S101 - a creation has one
+    spec = change.resource.spec
+    assert isinstance(spec, QueueSpec)  # noqa: S101 - the kind's own spec
     return {
         "durable": spec.durable is not False,
         "auto_delete": bool(spec.auto_delete),
-        "arguments": view.arguments(name, spec),
+        "arguments": view.arguments(change.address.name, view.with_type(spec, change.observed.raw)),
     }
 
 
@@ -199,13 +203,10 @@ def made(step: Step, vhost: Vhost) -> Outcome | None:
     Where its node died behind the request, 4.0.5 holds a second one back for longer than anybody waits.
     """
     assert step.change is not None  # noqa: S101 - only these are asked for
-    assert step.change.resource is not None  # noqa: S101 - a creation has one
-    spec = step.change.resource.spec
-    assert isinstance(spec, QueueSpec)  # noqa: S101 - the kind's own spec
     queue = vhost.queues.get(step.change.address.name)
     if queue is None:
         return None
-    body = _queue_body(queue.name, spec)
+    body = _queue_body(step.change)
     sent = (body["durable"], body["auto_delete"], fields.freeze(body["arguments"]))
     if sent != (queue.durable, queue.auto_delete, queue.arguments):
         return None

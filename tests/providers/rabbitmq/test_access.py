@@ -252,3 +252,23 @@ def test_an_exclusive_queue_is_not_taken_for_absent(broker: Any) -> None:
     ]
     assert ["own_b"] == [change.address.name for change in plan.changes]
     assert ["own_a", "own_b"] == sorted(c.address.name for c in broker.plan(declared).changes)
+
+
+def test_r3_the_tag_management_alone_sees_the_default_type_and_the_limits(
+    broker: Any, user: Any
+) -> None:
+    """As docs/permissions.md promises: looking needs no more than it did."""
+    # Given a vhost with a limit, and a user who may look and no more
+    url = broker.url("vhost-limits", broker.vhost, "max-queues")
+    broker.admin.put(url, json={"value": 2}, timeout=20).raise_for_status()
+    live = user("management", "^$").connect()
+
+    # When that user plans more queues than that
+    resources = broker.resources({"queues": {"own_a": {}, "own_b": {}}})
+    plan = plan_for(live, resources, broker.scope)
+    live.close()
+
+    # Then the plan knows it, and warns of nothing that it could not read
+    (refusal,) = plan.refusals
+    assert "takes 2 queues" in refusal.why
+    assert not [text for text in plan.warnings if "was not read" in text]

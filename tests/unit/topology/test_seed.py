@@ -129,7 +129,7 @@ def test_a_retry_tier_leads_back_to_where_a_task_came_from() -> None:
             r for r in found.resources if r.address.kind == "queue" and r.address.name == name
         ]
         assert tier.spec.settings_in == "arguments"  # type: ignore[attr-defined]
-    assert queues[OUTBOX] == {("single_active_consumer",): True}
+    assert queues[OUTBOX] == {("type",): "classic", ("single_active_consumer",): True}
 
 
 def test_the_topics_have_their_partitions_copies_and_retention() -> None:
