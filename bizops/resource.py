@@ -102,7 +102,7 @@ class Spec(BaseModel):
         }
 
     def withheld(self) -> tuple[Secret, ...]:
-        """Give secret values that it stands for and that are in no field, so that no output shows them."""
+        """Give the values that are secret whatever they look like, so that no output shows them anywhere."""
         return ()
 
 

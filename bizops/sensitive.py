@@ -1,7 +1,7 @@
 """Which values must not be shown, decided by where they stand; pure.
 
 A value is hidden under a telltale name, after a telltale flag, and where a URL has user info. A guess hides a value at
-its place alone; what is known to be secret, by its variable, is taken out of every text (`render.redaction`).
+its place alone; what is known to be secret, by its variable, is taken out of every text (`bizops.redaction`).
 """
 
 from __future__ import annotations
@@ -16,11 +16,13 @@ if TYPE_CHECKING:
 
     from bizops.resource import Path
 
+HIDDEN = "(hidden)"
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 """`X-Api-Key`, `apiKey` and `API_KEY` are the same two words."""
 _TELLTALE = frozenset(
     {
-        *("auth", "authorization", "conn", "cookie", "credential", "credentials", "dsn", "jaas"),
+        *("auth", "authorization", "conn", "connstr", "cookie", "credential", "credentials", "dsn"),
+        *("jaas", "connectionstring"),
         *("key", "keys", "pw", "pwd", "secret", "secrets", "token", "tokens"),
     }
 )
@@ -31,17 +33,25 @@ _ENDINGS = (
 _PASS = re.compile(r"(?<!by)(?<!com)(?<!sur)(?<!over)(?<!tres)pass\Z")
 OPEN = frozenset(
     {
-        "routing_key",
-        "x-dead-letter-routing-key",
-        "dead-letter-routing-key",
         "secret",
         "secrets",
         "secret_defaults",
     }
 )
-"""A routing key is no key to anything, and these list the names of secrets."""
-_USER_INFO = re.compile(r"://[^/@\s]*:(?!\d+/)[^@\s]*@")
-"""A password may have a raw `/` in it; a port and a path with `@` are none."""
+"""These list the names of secrets."""
+_ROUTING_KEY = re.compile(r"routing[-_.]?key\Z", re.IGNORECASE)
+"""It is no key to anything."""
+_ONE_OR_TWO_WORDS = re.compile(r"[A-Za-z]+(?:[-_.:/ ][A-Za-z]+)?\Z")
+_USER_INFO = re.compile(
+    r"(?<=://)(?:[^\s/@\"'\[:]*:(?!\d+/)(?:(?!://)[^\s\"'])*|(?<!ssh://)[^\s/@\"'\[:]+)(?=@)"
+)
+"""A password may have a raw `/` or `@` in it; a port and a path with `@` are none, and a name alone is none for ssh."""
+_WITHOUT_SCHEME = re.compile(
+    r"(?:^|(?<=[\s\"'=,;(]))(?!(?:mailto|sips?|xmpp|acct):)[^\s:/@\"'=,;()\[\]{}]+:(?!\d+/|//)[^\s\"']+"
+    r"(?=@(?!sha\d)[\w\[])",
+    re.IGNORECASE,
+)
+"""`user:password@host`; the digest of an image is none."""
 _ASSIGNED = re.compile(r"([A-Za-z_][\w.-]*)=[\"']?([^\s\"'=$/,;&][^\s\"',;&]*)")
 _FLAG = re.compile(r"--?([A-Za-z][\w-]*)\Z")
 _FLAGGED = re.compile(r"(?<![\w-])--?([A-Za-z][\w-]*)\s+[\"']?([^\s\"'$/-][^\s\"']*)")
@@ -55,11 +65,19 @@ def is_telltale(name: str) -> bool:
     """
     if name in OPEN:
         return False
-    words = [word.lower() for word in _WORD.findall(name)]
+    words = [word.lower() for word in _WORD.findall(_ROUTING_KEY.sub("", name))]
     return any(
         word in _TELLTALE or word.endswith(_ENDINGS) or _PASS.search(word) is not None
         for word in words
     )
+
+
+def is_distinct(value: str) -> bool:
+    """True where a value that is hidden by a guess may be taken out of other text, too.
+
+    One or two plain words may not: with `SORT_KEY: orders` every `orders` would vanish.
+    """
+    return not _ONE_OR_TWO_WORDS.match(value)
 
 
 def hide(path: Path, value: Any) -> Any:  # noqa: ANN401 - any setting
@@ -114,15 +132,31 @@ def _elements(value: tuple[Any, ...]) -> Iterator[Any]:
         flag = found[1] if found else ""
 
 
+def credentials(value: str) -> list[str]:
+    """Give the user infos of the URLs in a value, `user:password`, also of one without a scheme."""
+    return [*_USER_INFO.findall(value), *_WITHOUT_SCHEME.findall(value)] if "@" in value else []
+
+
+def without_user_info(text: str) -> str:
+    """Hide user and password in every URL of a text."""
+    return _USER_INFO.sub(HIDDEN, text)
+
+
 def tells(text: str) -> bool:
-    """True where a text has user info of a URL, or a value after a telltale name or flag within it."""
-    if _USER_INFO.search(text):
-        return True
-    named = any(is_telltale(name) for name, _ in _ASSIGNED.findall(text))
-    return named or any(
-        is_telltale(flag) or (flag == "a" and _REDIS.search(text))
-        for flag, _ in _FLAGGED.findall(text)
-    )
+    """True where a value has user info of a URL, or a value after a telltale name or flag within it."""
+    return bool(parts(text))
+
+
+def parts(text: str) -> list[str]:
+    """Give what must not be shown within a value: passwords of URLs, and what follows a telltale name or flag."""
+    found = [each.partition(":")[2] for each in credentials(text) if ":" in each]
+    found += [value for name, value in _ASSIGNED.findall(text) if is_telltale(name)]
+    is_of_redis = _REDIS.search(text)
+    return found + [
+        value
+        for flag, value in _FLAGGED.findall(text)
+        if is_telltale(flag) or (flag == "a" and is_of_redis)
+    ]
 
 
 def _without(value: Any, is_known: Callable[[str], bool]) -> Any:  # noqa: ANN401 - any setting

@@ -176,10 +176,12 @@ class _Told(Listener):
 
     def waiting(self, step: Step, detail: str, seconds: float) -> None:
         """Pass it on."""
-        self._shown.waiting(step, detail, seconds)
+        hide = render.words(step.change) if step.change else str
+        self._shown.waiting(step, self._console.redacted(hide(detail)), seconds)
 
     def ended(self, outcome: Outcome) -> None:
         """Pass it on, and print it for programs."""
+        outcome = render.veiled_outcome(outcome)
         with contextlib.suppress(UnwritableError):
             self._shown.ended(outcome)
             if self._console.is_json and render.is_shown(outcome):
@@ -211,7 +213,7 @@ def _carried_out(
                 Pace(settle_timeout=given.settle_timeout, silence=given.timeout + _PASSING),
                 lock.Terms(given.lock is Switch.TRUE, given.lock_timeout, console.warning),
             )
-            result = opened.road.apply(planned, asked, carriage)
+            result = render.veiled_result(opened.road.apply(planned, asked, carriage))
         word = "Destroy" if asked.choice.destroy else "Apply"
         seconds = time.monotonic() - started
         text = render.result_text(

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from bizops.errors import BizopsError
-    from bizops.render import Redaction, Style
+    from bizops.redaction import Redaction
+    from bizops.render import Style
     from bizops.resource import Secret
 
 _LONG = 0.8
@@ -58,6 +59,7 @@ class Console:
         self.is_json = output.format is Format.JSON
         self._secrets: set[str | Secret] = set()
         self._names: set[str] = set()
+        self._named: set[str] = set()
         self._redaction: Redaction | None = None
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(AttributeError, ValueError):
@@ -92,13 +94,16 @@ class Console:
         """Take known secrets out of a text."""
         return self._redaction.text(text) if self._redaction else text
 
-    def know(self, secrets: Iterable[str | Secret], names: Iterable[str]) -> None:
-        """Hide these values from now on, but for where they are part of a name."""
-        from bizops.render import Redaction  # noqa: PLC0415 - see above
+    def know(
+        self, secrets: Iterable[str | Secret], names: Iterable[str], named: Iterable[str] = ()
+    ) -> None:
+        """Hide these values from now on, but for where they are part of a name; those `named` there, too."""
+        from bizops.redaction import Redaction  # noqa: PLC0415 - see above
 
         self._secrets.update(secrets)
         self._names.update(names)
-        self._redaction = Redaction(self._secrets, self._names)
+        self._named.update(named)
+        self._redaction = Redaction(self._secrets, self._names, self._named)
 
     def result(self, text: str) -> None:
         """Print what was asked for."""

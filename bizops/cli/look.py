@@ -62,7 +62,8 @@ def status(given: options.Status, console: Console) -> int:
     """Print the health of what is declared; 3 where a system could not be read, 2 where something is not well."""
     with session("status", given, console) as opened:
         with console.waiting(opened.reading):
-            healths = opened.road.status()
+            found = opened.road.status()
+        healths = render.veiled_health(found, opened.topology.resources)
         if console.is_json:
             console.document(render.health_json(healths))
         else:

@@ -17,6 +17,7 @@ from bizops.guard import Limits
 from bizops.planner import Choice
 from bizops.provider import Options
 from bizops.resource import Secret
+from bizops.sensitive import is_distinct
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -52,7 +53,7 @@ class Session:
 
     def shown(self, planned: Planned) -> Plan:
         """Give the plan for people and programs, without what must not be shown."""
-        return render.veiled(planned.plan, lambda text: self.console.redacted(text) != text)
+        return render.veiled(planned.plan, self.console.redacted)
 
     @property
     def reading(self) -> str:
@@ -80,7 +81,7 @@ def loaded(given: Where, console: Console) -> Topology:
         variables=os.environ,
         directory=_working_directory(),
     )
-    console.know(found.secrets, found.names)
+    console.know(found.secrets, found.names, found.named)
     for warning in found.warnings:
         console.warning(warning)
     return found
@@ -137,7 +138,8 @@ def _live_names(plan: Plan) -> set[str]:
 
 def _live_secrets(plan: Plan) -> set[Secret]:
     fields = [field for change in plan.changes for field in (*change.fields, *change.unmanaged)]
-    return {field.before for field in fields if isinstance(field.before, Secret)}
+    hidden = {field.before for field in fields if isinstance(field.before, Secret)}
+    return {secret for secret in hidden if is_distinct(secret.reveal())}
 
 
 def _words(command: str, given: Where) -> str:

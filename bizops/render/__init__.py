@@ -9,16 +9,14 @@ from bizops.render.health import health_json, health_text
 from bizops.render.outcome import is_shown, outcome_json, outcome_text, result_json, result_text
 from bizops.render.plan import plan_text
 from bizops.render.plan_json import plan_json
-from bizops.render.redaction import Redaction
 from bizops.render.style import Style, count_text
 from bizops.render.tally import Tally, summary_line, tally
-from bizops.render.veil import veiled
+from bizops.render.veil import veiled, veiled_health, veiled_outcome, veiled_result, words
 from bizops.render.verdict import apply_verdict, drift_verdict, health_verdict, plan_verdict
 
 __all__ = [
     "Heading",
     "Reading",
-    "Redaction",
     "Style",
     "Tally",
     "apply_verdict",
@@ -43,4 +41,8 @@ __all__ = [
     "tally",
     "unread_text",
     "veiled",
+    "veiled_health",
+    "veiled_outcome",
+    "veiled_result",
+    "words",
 ]

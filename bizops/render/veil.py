@@ -1,34 +1,148 @@
-"""A plan as it may be shown: what is hidden on one side of a difference is hidden on both; pure."""
+"""Plans, outcomes and healths as they may be shown; pure.
+
+What is hidden on one side of a difference is hidden on both. A value that is hidden at its place by a guess is taken
+out of all that is said of the same address, too: a server's refusal repeats it, and so does a task that prints it.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bizops import sensitive
+from bizops.errors import ProviderError
+from bizops.redaction import Redaction
+from bizops.resource import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from bizops.change import Change, FieldChange, Plan
+    from bizops.change import ApplyResult, Change, FieldChange, Outcome, Plan, Refusal
+    from bizops.provider import Health
+    from bizops.resource import Address, Observation, Path, Resource
+
+    Hide = Callable[[str], str]
 
 
-def veiled(plan: Plan, is_known: Callable[[str], bool]) -> Plan:
-    """Give the plan with a Secret wherever a field must not be shown.
+def veiled(plan: Plan, hide: Hide) -> Plan:
+    """Give the plan with a Secret wherever a field must not be shown, and without known secrets in its words.
 
-    `is_known` tells whether a text holds a secret value that is known.
+    `hide` takes the secret values that are known out of a text.
     """
-    return replace(plan, changes=tuple(_change(change, is_known) for change in plan.changes))
+    by_address = {change.address: change for change in plan.changes}
+    return replace(
+        plan,
+        changes=tuple(_change(change, hide) for change in plan.changes),
+        refusals=tuple(_refusal(each, by_address, hide) for each in plan.refusals),
+        unmanaged=tuple(_observed(each, _said_of(each, hide)) for each in plan.unmanaged),
+        unreadable=tuple(replace(each, why=hide(each.why)) for each in plan.unreadable),
+        warnings=tuple(hide(text) for text in plan.warnings),
+    )
 
 
-def _change(change: Change, is_known: Callable[[str], bool]) -> Change:
-    if not change.fields and not change.unmanaged:
-        return change
-    fields = tuple(_field(field, is_known) for field in change.fields)
-    unmanaged = tuple(_field(field, is_known) for field in change.unmanaged)
-    return replace(change, fields=fields, unmanaged=unmanaged)
+def veiled_outcome(outcome: Outcome) -> Outcome:
+    """Give what became of a step without the values that its own fields hide."""
+    change = outcome.step.change
+    if change is None or not (outcome.detail or outcome.lines):
+        return outcome
+    hide = words(change)
+    return replace(outcome, detail=hide(outcome.detail), lines=tuple(map(hide, outcome.lines)))
 
 
-def _field(field: FieldChange, is_known: Callable[[str], bool]) -> FieldChange:
-    before, after = sensitive.pair(field.path, field.before, field.after, is_known)
-    return replace(field, before=before, after=after)
+def veiled_result(result: ApplyResult) -> ApplyResult:
+    """Give all that an apply came to without the values that the fields of each step hide."""
+    return replace(result, outcomes=tuple(map(veiled_outcome, result.outcomes)))
+
+
+def veiled_health(
+    healths: Mapping[str, Health | ProviderError], resources: Iterable[Resource]
+) -> dict[str, Health | ProviderError]:
+    """Give healths without the values that the declared fields of each address hide."""
+    declared = {resource.address: resource for resource in resources}
+
+    def row(
+        address: Address, cells: tuple[str, ...], problem: str
+    ) -> tuple[Address, tuple[str, ...], str]:
+        found = declared.get(address)
+        hide = _hiding(found.spec.fields().items() if found else ())
+        return address, tuple(map(hide, cells)), hide(problem)
+
+    return {
+        name: health
+        if isinstance(health, ProviderError)
+        else replace(health, rows=tuple(row(*each) for each in health.rows))
+        for name, health in healths.items()
+    }
+
+
+def words(change: Change) -> Hide:
+    """Give what takes the values that the fields of a change hide out of a text about it."""
+    fields: list[tuple[Path, Any]] = []
+    if change.resource is not None:
+        fields += change.resource.spec.fields().items()
+    fields += [(path, field.value) for path, field in change.observed.fields]
+    for each in (*change.fields, *change.unmanaged):
+        fields += [(each.path, each.before), (each.path, each.after)]
+    return _hiding(fields)
+
+
+def _hiding(fields: Iterable[tuple[Path, Any]]) -> Hide:
+    hidden = {secret for path, value in fields for secret in _secrets(sensitive.hide(path, value))}
+    return Redaction(hidden).text if hidden else str
+
+
+def _secrets(value: Any) -> Iterator[Secret]:  # noqa: ANN401 - any setting
+    if isinstance(value, Secret):
+        yield value
+        yield from map(Secret, sensitive.parts(value.reveal()))
+    elif isinstance(value, (tuple, list)):
+        for each in value:
+            yield from _secrets(each)
+    elif isinstance(value, dict):
+        for each in value.values():
+            yield from _secrets(each)
+
+
+def _change(change: Change, hide: Hide) -> Change:
+    found, observed = change, change.observed
+    if change.fields or change.unmanaged:
+        fields = tuple(_field(field, hide) for field in change.fields)
+        unmanaged = tuple(_field(field, hide) for field in change.unmanaged)
+        found = replace(change, fields=fields, unmanaged=unmanaged)
+    if change.reason or change.effects or observed.degraded or observed.notes:
+        said = _both(words(change), hide)
+        effects = tuple(replace(each, text=said(each.text)) for each in change.effects)
+        observed = _observed(observed, said)
+        found = replace(found, reason=said(change.reason), effects=effects, observed=observed)
+    return found
+
+
+def _field(field: FieldChange, hide: Hide) -> FieldChange:
+    before, after = sensitive.pair(
+        field.path, field.before, field.after, lambda text: hide(text) != text
+    )
+    said = _both(_hiding([(field.path, field.before), (field.path, field.after)]), hide)
+    return replace(
+        field, before=before, after=after, origin=said(field.origin), reason=said(field.reason)
+    )
+
+
+def _refusal(refusal: Refusal, changes: Mapping[Address, Change], hide: Hide) -> Refusal:
+    change = changes.get(refusal.address) if refusal.address else None
+    said = _both(words(change), hide) if change else hide
+    return replace(refusal, why=said(refusal.why), remedies=tuple(map(said, refusal.remedies)))
+
+
+def _said_of(observed: Observation, hide: Hide) -> Hide:
+    return _both(_hiding((path, field.value) for path, field in observed.fields), hide)
+
+
+def _observed(observed: Observation, said: Hide) -> Observation:
+    if not (observed.degraded or observed.notes):
+        return observed
+    notes = tuple(map(said, observed.notes))
+    return replace(observed, degraded=said(observed.degraded), notes=notes)
+
+
+def _both(one: Hide, other: Hide) -> Hide:
+    return lambda text: other(one(text)) if text else text

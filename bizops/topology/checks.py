@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from bizops.provider import is_match
+from bizops.topology.nodes import written
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -133,7 +134,7 @@ class Needs:
             declaration.place(path),
             f"{text or 'an empty address'} is declared nowhere",
             address=declaration.label,
-            field="needs" if is_named else ".".join(path),
+            field="needs" if is_named else written(declaration.node, path),
             hint=self._hint(text, is_named=is_named),
         )
         return None
@@ -240,4 +241,5 @@ def check_findings(
             continue
         span = declaration.place(finding.path) if declaration else section.span
         note = faults.warn if finding.is_warning else faults.add
-        note(span, finding.problem, address=str(finding.address), field=".".join(finding.path))
+        field = written(declaration.node, finding.path) if declaration else ".".join(finding.path)
+        note(span, finding.problem, address=str(finding.address), field=field)

@@ -12,7 +12,8 @@ from bizops.topology.sections import known_definition
 from bizops.topology.validation import Place, validate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Mapping as Map
 
     from bizops.provider import Definition
     from bizops.topology.declarations import Section
@@ -26,6 +27,7 @@ class Connections:
     def __init__(self, faults: Faults) -> None:
         self.specs: dict[str, Spec] = {}
         self.origins: dict[str, str] = {}
+        self._shown: list[Scalar] = []
         self._faults = faults
 
     def read(self, tree: Mapping, sections: Sequence[Section], *, is_in_doubt: bool) -> None:
@@ -75,6 +77,13 @@ class Connections:
         if spec is not None:
             self.specs[definition.name] = spec
             note_secrets([spec], self._faults)
+            shown = [value for _, value in spec if not isinstance(value, (Secret, Spec))]
+            self._shown += [s for s in scalars(entry.value) if s.template and s.text in shown]
+
+    def named(self, variables: Map[str, str], known: Collection[str]) -> Iterator[str]:
+        """Give the secret values of variables that stand in a setting which is shown, such as the user's name."""
+        for scalar in self._shown:
+            yield from {variables.get(name, "") for name in scalar.variables}.intersection(known)
 
     def _default(self, found: Section) -> None:
         """Take the model's defaults where nothing is said; not every system has some."""

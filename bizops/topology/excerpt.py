@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
-from bizops.topology.hiding import HIDDEN, Secrets, blank, guessed, hidden_spans
+from bizops.sensitive import HIDDEN
+from bizops.topology.hiding import Secrets, blank, guessed, hidden_spans
 from bizops.topology.nodes import lines_of
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from bizops.resource import Address
 from bizops.topology.excerpt import Page, printable
-from bizops.topology.hiding import Secrets, without_user_info
+from bizops.topology.hiding import Secrets
 from bizops.topology.nodes import paths
 
 if TYPE_CHECKING:
@@ -181,8 +181,9 @@ class Faults:
         )
 
     def _headline(self, fault: Fault) -> str:
-        """Conceal nothing in front of the problem: names are no secrets, even where a password is `rabbitmq`."""
-        return f"{printable(without_user_info(fault.where))}: {self._safe(fault.problem)}"
+        """Conceal little in front of the problem: names are no secrets, even where a password is `rabbitmq`."""
+        where = printable(self.secrets.conceal_name(fault.where))
+        return f"{where}: {self._safe(fault.problem)}"
 
     def _safe(self, text: str) -> str:
         safe = printable(self.secrets.conceal(text))

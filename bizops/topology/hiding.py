@@ -11,18 +11,14 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from bizops.sensitive import OPEN, is_telltale
+from bizops.redaction import Redaction
+from bizops.sensitive import HIDDEN, OPEN, credentials, is_telltale, tells, without_user_info
 from bizops.topology.nodes import Listing, Mapping, Node, Scalar, Span, scalars
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
-HIDDEN = "(hidden)"
-SHORTEST = 4
-"""Shorter values are hidden by position alone: replacing every `abc` would make a message unreadable."""
-
 _MISSPELT = ("password", "passwd", "passphrase", "secret", "token", "credential", "credentials")
-_USER_INFO = re.compile(r"(?<=://)[^/@\s\"'][^/\s\"']*(?=@)")
 _LISTED = re.compile(r"sensitive[\"']?\s*:\s*(\[[^\]]*|(?:[ \t]*\n\s*-[^\n]*)+|[^\n]*)")
 _WORD = re.compile(r"[A-Za-z]+")
 
@@ -40,30 +36,39 @@ def resembles_sensitive(name: str) -> bool:
     )
 
 
-def without_user_info(text: str) -> str:
-    """Hide user and password in every URL of a text."""
-    return _USER_INFO.sub(HIDDEN, text)
-
-
 class Secrets:
-    """The secret values that are known so far."""
+    """The secret values that are known so far; `named` are those that stand in a name, such as a binding's address."""
 
     def __init__(self) -> None:
         self._values: set[str] = set()
+        self._named: set[str] = set()
+        self._filters: list[Redaction] = []
 
     @property
     def values(self) -> frozenset[str]:
         """All of them, for the filter that everything printed passes."""
         return frozenset(self._values)
 
+    @property
+    def named(self) -> frozenset[str]:
+        """Those that stand in names, which no name keeps."""
+        return frozenset(self._named)
+
     def add(self, value: str) -> None:
         """Note a secret value, and as a URL would carry it."""
-        if value:
+        if value and value not in self._values:
             self._values |= {value, unquote(value)}
+            self._filters.clear()
+
+    def add_named(self, value: str) -> None:
+        """Note a secret value that the topology puts into a name."""
+        self.add(value)
+        self._named |= {value} - {""}
+        self._filters.clear()
 
     def add_user_info(self, text: str) -> None:
         """Note the password in a URL, or the user where that is all there is (a token)."""
-        for found in _USER_INFO.findall(text):
+        for found in credentials(text):
             user, _, password = found.partition(":")
             self.add(password or user)
             if password:
@@ -71,11 +76,16 @@ class Secrets:
 
     def conceal(self, text: str) -> str:
         """Replace every secret value and all URL user info in a text."""
-        text = without_user_info(text)
-        for value in sorted(self._values, key=len, reverse=True):
-            if len(value) >= SHORTEST:
-                text = text.replace(value, HIDDEN)
-        return text
+        return self._filter()[0].text(text)
+
+    def conceal_name(self, text: str) -> str:
+        """Replace in a name only what the topology should not have put there."""
+        return self._filter()[1].text(text)
+
+    def _filter(self) -> Sequence[Redaction]:
+        if not self._filters:
+            self._filters = [Redaction(self._values), Redaction(self._named)]
+        return self._filters
 
 
 def hidden_spans(trees: Sequence[Mapping]) -> Iterator[Span]:
@@ -118,7 +128,7 @@ def _hidden(node: Node, listed: Collection[str]) -> Iterator[Scalar]:
     elif isinstance(node, Listing):
         for item in node.items:
             yield from _hidden(item, listed)
-    elif _is_assignment(node, listed):
+    elif _is_assignment(node, listed) or tells(without_user_info(node.text)):
         yield node
 
 

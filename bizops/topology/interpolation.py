@@ -115,9 +115,9 @@ class Interpolation:
             if is_telltale(name):
                 self._faults.secrets.add(self._variables[name])
         self._faults.secrets.add_user_info(filled.text)
-        is_template = bool(filled.variables or filled.defaults)
+        template = node.text if filled.variables or filled.defaults else ""
         return Scalar(
-            node.span, filled.text, node.is_plain, is_template, filled.variables, filled.defaults
+            node.span, filled.text, node.is_plain, template, filled.variables, filled.defaults
         )
 
     def _warn(self, node: Scalar) -> None:

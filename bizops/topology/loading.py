@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 from bizops import errors, provider
 from bizops.provider import Scope
+from bizops.resource import Secret
+from bizops.sensitive import is_distinct
 from bizops.topology import checks
 from bizops.topology.connections import Connections, note_secrets
 from bizops.topology.declarations import NAME, Surroundings
@@ -15,13 +17,14 @@ from bizops.topology.entries import implied, with_needs
 from bizops.topology.faults import Faults
 from bizops.topology.files import Files, Seen
 from bizops.topology.interpolation import Interpolation
+from bizops.topology.named import secrets_in_names
 from bizops.topology.nodes import Mapping as Tree
 from bizops.topology.nodes import Scalar, Span, is_null
 from bizops.topology.overlay import lay, without_removed
 from bizops.topology.sections import HEADER, known_definition, section
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from bizops.resource import Address, Resource, Spec
@@ -37,7 +40,8 @@ class Topology:
 
     `files` as they are shown to people. `resources` sorted by address, every need resolved. `connections` and
     `settings` by provider, for those with a section. `secrets` are known secret values, for the filter that all
-    output passes. `origins` says of each connection setting, such as `connections.rabbitmq.url`, where it was set.
+    output passes; `named` are those of them that stand in a name. `origins` says of each connection setting, such as
+    `connections.rabbitmq.url`, where it was set.
     """
 
     name: str
@@ -49,6 +53,7 @@ class Topology:
     scopes: Mapping[str, Scope]
     warnings: tuple[str, ...] = ()
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
+    named: frozenset[str] = field(default=frozenset(), repr=False)
     origins: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -122,11 +127,12 @@ class _Loader:
         connections.read(self._tree, sections, is_in_doubt="connections" in self._meant)
         declarations = self._declarations(sections)
         resources = self._resources(sections, declarations)
+        for resource in resources:
+            note_secrets(_distinct(resource.spec.fields().values()), self._faults)
+            note_secrets(resource.spec.withheld(), self._faults)
+        self._note_named(connections, declarations)
         if name is None or self._faults:
             return None
-        for resource in resources:
-            note_secrets(resource.spec.fields().values(), self._faults)
-            note_secrets(resource.spec.withheld(), self._faults)
         settings = {s.definition.name: s.settings for s in sections if s.settings is not None}
         return Topology(
             name=name,
@@ -140,8 +146,22 @@ class _Loader:
             },
             warnings=self._faults.warnings(),
             secrets=self._faults.secrets.values,
+            named=self._faults.secrets.named,
             origins=connections.origins,
         )
+
+    def _note_named(
+        self, connections: Connections, declared: Mapping[Address, Declaration]
+    ) -> None:
+        """Note which secrets stand in names, of which nobody could say why they are hidden."""
+        secrets, variables = self._faults.secrets, self._surroundings.variables
+        named = secrets_in_names(declared.values(), variables, secrets.values)
+        for value in [*named, *connections.named(variables, secrets.values)]:
+            secrets.add_named(value)
+        entry = self._tree.entries.get("name")
+        for variable in entry.value.variables if entry and isinstance(entry.value, Scalar) else ():
+            if variables[variable] in secrets.values:
+                secrets.add_named(variables[variable])
 
     def _scalar(self, name: str, advice: str) -> Scalar | None:
         """Give a scalar of the header, or None after noting that it is missing or none."""
@@ -216,3 +236,10 @@ class _Loader:
         for each in sections:
             checks.check_findings(each, declared, self._faults)
         return tuple(resources[address] for address in sorted(resources))
+
+
+def _distinct(values: Iterable[object]) -> Iterator[Secret]:
+    """Give the values that are hidden by their position, but for those that are plain words."""
+    for value in values:
+        if isinstance(value, Secret) and is_distinct(value.reveal()):
+            yield value

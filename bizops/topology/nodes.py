@@ -43,17 +43,23 @@ class Span(NamedTuple):
 class Scalar(NamedTuple):
     """A single value as text. `is_plain`: written without quotes, so that YAML gives it a type.
 
-    `is_interpolated`: made from a template; `variables` are those that had a value, `defaults` those that had none.
+    `template`: what was written, where a template gave the text; `variables` are those that had a value, `defaults`
+    those that had none.
     `removes`: a null that lies over something else.
     """
 
     span: Span
     text: str
     is_plain: bool
-    is_interpolated: bool = False
+    template: str = ""
     variables: tuple[str, ...] = ()
     defaults: tuple[str, ...] = ()
     removes: bool = False
+
+    @property
+    def is_interpolated(self) -> bool:
+        """True where a template gave the text."""
+        return bool(self.template)
 
     @property
     def is_null(self) -> bool:
@@ -176,6 +182,20 @@ def _item(node: Listing, segment: str | int) -> Node | None:
     return None
 
 
+def written(node: Node, path: Sequence[str]) -> str:
+    """Give a path as one text; where a variable gave a part of it, as the file has it: `secrets.${NAME}`."""
+    templates = {
+        text: template
+        for scalar in scalars(node)
+        if scalar.template
+        for text, template in (
+            (scalar.text, scalar.template),
+            (scalar.text.partition("=")[0], scalar.template.partition("=")[0]),
+        )
+    }
+    return ".".join(templates.get(segment, segment) for segment in path)
+
+
 def scalars(node: Node) -> Iterator[Scalar]:
     """Give every scalar of a tree, in order."""
     if isinstance(node, Scalar):
@@ -186,6 +206,11 @@ def scalars(node: Node) -> Iterator[Scalar]:
     else:
         for entry in node.entries.values():
             yield from scalars(entry.value)
+
+
+def keys_within(node: Node) -> frozenset[str]:
+    """Give the keys of all maps of a tree."""
+    return frozenset(segment for _, path in paths(node) for segment in path)
 
 
 def paths(node: Node, path: tuple[str, ...] = ()) -> Iterator[tuple[Span, tuple[str, ...]]]:

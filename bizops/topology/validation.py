@@ -12,7 +12,17 @@ from pydantic import BaseModel, ValidationError
 from bizops.resource import Spec
 from bizops.sensitive import is_telltale
 from bizops.topology.hiding import hidden_within
-from bizops.topology.nodes import Mapping, Node, Scalar, Span, data, find, idle_nulls, scalars
+from bizops.topology.nodes import (
+    Mapping,
+    Node,
+    Scalar,
+    Span,
+    data,
+    find,
+    idle_nulls,
+    scalars,
+    written,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -183,7 +193,7 @@ def _note(
     if place.is_hidden and is_unknown:
         for scalar in scalars(found.node):
             faults.hide(scalar.span)
-    address, name = place.address_of(span), ".".join(path)
+    address, name = place.address_of(span), written(node, path)
     faults.add(span, _problem(detail, path, found.node), address=address, field=name, hint=hint)
 
 

@@ -25,6 +25,7 @@ from bizops.providers.swarm.values import (
     Words,
     list_of,
 )
+from bizops.resource import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -209,6 +210,11 @@ class Service(Block):
         if self.ports is not None:
             found["ports",] = _entries(port.entry() for port in self.ports)
         return found
+
+    def withheld(self) -> tuple[Secret, ...]:
+        """Give the values that are listed as sensitive."""
+        values = self.variables() or {}
+        return tuple(Secret(values[name]) for name in self.sensitive or () if name in values)
 
     def file_fields(self, called: Mapping[str, str]) -> dict[Path, Any]:
         """Give the secrets and configs by path; `called` leads from the key of a secret to another name."""

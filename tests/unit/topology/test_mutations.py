@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bizops import errors, render, topology
+from bizops.redaction import Redaction
 from bizops.render import Style
 
 if TYPE_CHECKING:
@@ -165,7 +166,7 @@ def _loaded(content: bytes, directory: Path) -> str:
     else:
         fields = [resource.spec.fields() for resource in found.resources]
         said = f"{found.warnings} {found.origins} {fields}"
-        return render.Redaction(found.secrets).text(said)  # also where a secret serves as a name
+        return Redaction(found.secrets).text(said)  # also where a secret serves as a name
     assert refused.faults
     assert all(re.match(r"topology\.yaml(:\d+:\d+)?: ", fault) for fault in refused.faults)
     style = Style(colour=False, width=80, unicode=True)
