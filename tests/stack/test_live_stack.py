@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from stack.servers import Server
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 pytestmark = [pytest.mark.integration, pytest.mark.disruptive, pytest.mark.timeout(180)]
 
@@ -69,15 +71,19 @@ def test_a_second_start_touches_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    "fault", [("stop", "-t", "1"), ("pause",), ("rm", "-f")], ids=lambda fault: fault[0]
+    "take_down",
+    [lambda redis: redis.stop(1), Server.pause, lambda redis: docker("rm", "-f", redis.name)],
+    ids=["stop", "pause", "rm"],
 )
-def test_a_part_that_was_taken_down_is_brought_back_with_its_data(fault: tuple[str, ...]) -> None:
+def test_a_part_that_was_taken_down_is_brought_back_with_its_data(
+    take_down: Callable[[Server], object], servers: dict[str, Server]
+) -> None:
     """A start repairs what is down, and leaves what is up."""
     # Given a key in Redis, and Redis taken down
     key = f"stack-test-{uuid.uuid4().hex}"
     docker("exec", "redis", "redis-cli", "set", key, "kept")
     before = started_at()
-    docker(*fault, "redis")
+    take_down(servers["redis"])
     try:
         status = call("status")
         # When the stack is started
@@ -93,7 +99,7 @@ def test_a_part_that_was_taken_down_is_brought_back_with_its_data(fault: tuple[s
         docker("exec", "redis", "redis-cli", "del", key)
 
 
-def test_an_optional_part_that_stands_still_is_no_fault() -> None:
+def test_an_optional_part_that_stands_still_is_no_fault(servers: dict[str, Server]) -> None:
     """Only who asked for it needs it, and a machine that was off has it standing still."""
     # Given the older RabbitMQ, stopped
     assert call("start", "--with", OPTIONAL).returncode == 0
@@ -106,11 +112,10 @@ def test_an_optional_part_that_stands_still_is_no_fault() -> None:
         assert line.endswith(" ago (optional)")
         assert status.returncode == 0, status.stdout
         # And paused, it holds up whoever asked for it
-        docker("start", OPTIONAL)
-        docker("pause", OPTIONAL)
+        servers[OPTIONAL].start()
+        servers[OPTIONAL].pause()
         assert call("status").returncode == 1
     finally:
-        docker("unpause", OPTIONAL)
         call("start", "--with", OPTIONAL)
 
 

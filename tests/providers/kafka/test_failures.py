@@ -168,7 +168,8 @@ def test_a_paused_broker_leaves_topics_readable(
     servers["kafka-3"].pause()
     try:
         time.sleep(1)
-        paused = connect(",".join(ADDRESSES.kafka[:2]), timeout=10)
+        # Time for the others to elect a controller, if it was that one
+        paused = connect(",".join(ADDRESSES.kafka[:2]), timeout=60)
         found = paused.observe([there, absent], scope).found
         presences = {observed.address: observed.presence for observed in found}
     finally:
