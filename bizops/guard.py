@@ -85,7 +85,11 @@ def _stake(change: Change, stakes: Mapping[Address, Stake]) -> Stake | None:
 
 def _with_stake(change: Change, stakes: Mapping[Address, Stake]) -> Change:
     stake = _stake(change, stakes)
-    if stake is None or not stake.needs_consent:
+    if stake is None:
+        return change
+    if stake.identity:
+        change = replace(change, observed=replace(change.observed, identity=stake.identity))
+    if not stake.needs_consent:
         return change
     effect = Effect(EffectKind.DATA_LOSS, f"deletes {stake.text}")
     return replace(change, effects=(*change.effects, effect))

@@ -184,6 +184,8 @@ class Observation:
     true, what it holds is unknown, and it is neither deleted nor replaced.
     `degraded` says what does not run as it is declared, though the settings are equal, with the system's own error.
     `is_stuck` is True where the system does nothing about it any more, so that only a restart tries again.
+    `identity` tells this object from another one that was made in its place, and from itself before its tasks were
+    started anew. It enters the digest of a plan that changes or deletes the object, and is shown to nobody.
     """
 
     address: Address
@@ -202,6 +204,7 @@ class Observation:
     away: str = ""
     degraded: str = field(default="", compare=False)
     is_stuck: bool = field(default=False, compare=False)
+    identity: str = field(default="", compare=False, repr=False)
 
 
 def absent(address: Address, *, raw: Any = None) -> Observation:  # noqa: ANN401 - the provider's own

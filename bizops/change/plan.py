@@ -10,6 +10,8 @@ from bizops.change.difference import Action, Change, Refusal, Write
 from bizops.resource import Secret
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from bizops.resource import Address, Observation
 
 
@@ -82,16 +84,37 @@ class Plan:
             return f"{type(value).__name__} {value!r}"
 
         lines = [self.topology]
+        lines += [f"{subject} {masked(facts)}" for subject, facts in self._basis()]
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+    def moved(self, later: Plan) -> tuple[str, ...]:
+        """Give what a later plan would do otherwise than this one: addresses, and what writes without one are called.
+
+        Hidden values are compared as they are, which a digest that others may read cannot do.
+        """
+        was, now = self._facts(), later._facts()
+        return tuple(sorted(name for name in {*was, *now} if was.get(name) != now.get(name)))
+
+    def _facts(self) -> dict[str, list[tuple[object, ...]]]:
+        found: dict[str, list[tuple[object, ...]]] = {}
+        for subject, facts in self._basis():
+            found.setdefault(subject, []).append(facts)
+        return found
+
+    def _basis(self) -> Iterator[tuple[str, tuple[object, ...]]]:
+        """Give all that consent is to, each fact with the address or the write that it is about."""
         for change in self.changes:
             if change.action is not Action.NOOP:
-                lines.append(f"{change.action.name} {change.address} {change.adopts}")
-                lines += [f"{f.path} {masked(f.before)} {masked(f.after)}" for f in change.fields]
-                lines += [effect.kind.name for effect in change.effects]
-        lines += [f"{write.action.name} {write.provider} {write.identity}" for write in self.writes]
-        lines += [f"refused {refusal.address} {refusal.field}" for refusal in self.refusals]
-        lines += [f"unmanaged {observed.address}" for observed in self.unmanaged]
-        lines += [f"unreadable {observed.address}" for observed in self.unreadable]
-        return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+                name = str(change.address)
+                yield name, (change.action.name, change.adopts, change.observed.identity)
+                yield from ((name, (f.path, f.before, f.after)) for f in change.fields)
+                yield from ((name, (effect.kind.name,)) for effect in change.effects)
+        for write in self.writes:
+            yield f"{write.provider} {write.identity}", (write.action.name,)
+        for refusal in self.refusals:
+            yield str(refusal.address or "the plan as a whole"), ("refused", refusal.field)
+        yield from ((str(observed.address), ("unmanaged",)) for observed in self.unmanaged)
+        yield from ((str(observed.address), ("unreadable",)) for observed in self.unreadable)
 
     @property
     def is_complete(self) -> bool:

@@ -17,7 +17,7 @@ from bizops.planner import Choice, Desired
 from bizops.provider import Options, Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from bizops.applier import Listener, Pace, Stop
     from bizops.change import Plan
@@ -88,8 +88,8 @@ class Road:
             if carriage.stop.level:
                 return ApplyResult(interrupted=True)
             again = self.plan(question).plan
-            if again.is_complete and again.digest != planned.plan.digest:
-                raise errors.StalePlanError(_moved(planned.plan, again))
+            if again.is_complete and (moved := planned.plan.moved(again)):
+                raise errors.StalePlanError(_stale(moved))
             _check(again)
             names = {change.address.provider for change in again.changes}
             names |= {write.provider for write in again.writes}
@@ -194,13 +194,9 @@ def _check(plan: Plan) -> None:
         raise errors.RefusedPlanError(message)
 
 
-def _moved(before: Plan, after: Plan) -> str:
-    """Say which addresses are planned otherwise than what was agreed to."""
-    was = {change.address: (change.action, change.fields) for change in before.changes}
-    now = {change.address: (change.action, change.fields) for change in after.changes}
-    moved = sorted(str(address) for address in {*was, *now} if was.get(address) != now.get(address))
+def _stale(moved: Sequence[str]) -> str:
+    """Say what is planned otherwise than what was agreed to."""
     what = ", ".join(moved[:5]) + (f" and {len(moved) - 5} more" if len(moved) > 5 else "")  # noqa: PLR2004
     return (
-        f"the live systems moved since the plan was shown ({what or 'what is refused or unmanaged'}); "
-        "nothing was written, plan again"
+        f"the live systems moved since the plan was shown ({what}); nothing was written, plan again"
     )

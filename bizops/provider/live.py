@@ -52,12 +52,14 @@ class Stake:
 
     `needs_consent` is True where data may be lost, or where we cannot know. `text` has the numbers:
     `812 messages (0 consumers, 1 binding)`. `remedies` are ways to do without the loss: `drain it and plan again`.
+    `identity` is that of the observation, where only this question finds it out.
     """
 
     address: Address
     needs_consent: bool
     text: str
     remedies: tuple[str, ...] = ()
+    identity: str = ""
 
 
 class Lease(Protocol):
@@ -108,7 +110,10 @@ class Provider(Protocol):
         """Write steps that need nothing of each other; one outcome for each, APPLIED, FAILED or RETRY."""
 
     def readiness(self, steps: Sequence[Step]) -> Sequence[Readiness]:
-        """Say for each step, in order, whether what was written has taken effect."""
+        """Say for each step, in order, whether what was written has taken effect.
+
+        A step that has settled is asked about again where a deletion waits for it, from the thread of another system.
+        """
 
     def lease(self, topology: str, holder: str) -> Lease | None:
         """Give the lock for that topology, or None where this system has none to offer."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from bizops.providers.kafka.members import Members
     from bizops.providers.kafka.specs import TopicSpec
+    from bizops.resource import Resource
 
 _ORIGINS = {
     1: "topic config",
@@ -69,6 +70,16 @@ def observation(
         counts=(("partitions", len(topic.partitions)),),
         notes=tuple(notes),
         away=away(topic, members),
+    )
+
+
+def differing(resource: Resource, observed: Observation) -> tuple[tuple[Path, Any], ...]:
+    """Give the declared settings of a live topic that are not in force, with their declared values."""
+    live = dict(observed.fields)
+    return tuple(
+        (path, value)
+        for path, value in sorted(resource.spec.fields().items())
+        if path not in live or live[path].value != value
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bizops import errors
@@ -12,12 +13,13 @@ from bizops.providers.kafka import members, stakes, writing
 from bizops.providers.kafka.brokers import Brokers
 from bizops.providers.kafka.client import Client
 from bizops.providers.kafka.health import health
-from bizops.providers.kafka.observation import missing, observation
+from bizops.providers.kafka.observation import differing, missing, observation
 from bizops.providers.kafka.reading import Reading
 from bizops.providers.kafka.rules import is_protected
 from bizops.providers.kafka.settling import BrokerView, PartitionView, altered, readiness
 from bizops.providers.kafka.trial import tried
 from bizops.providers.kafka.view import View
+from bizops.resource import Presence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -47,8 +49,8 @@ class KafkaProvider:
         """Read declared topics and those that the scope owns, all before one deadline.
 
         One metadata request for the cluster; what it does not list is asked for by name, which tells absent from
-        not allowed; configs in pieces; then one trial of what a plan would write. Before all that a
-        controller is asked for, without which the rest may be old.
+        not allowed; configs in pieces; the ids of topics that differ; then one trial of what a plan would write. Before
+        all that a controller is asked for, without which the rest may be old.
         """
         reading = self._read()
         declared = {resource.address.name: resource for resource in resources}
@@ -57,7 +59,7 @@ class KafkaProvider:
             for name in reading.metadata.topics
             if name not in declared and not is_protected(name) and scope.is_owned("topic", name)
         ]
-        found = self._look(reading, declared, owned)
+        found = _identified(reading, declared, self._look(reading, declared, owned))
         trial = tried(self._client, resources, {each.address: each for each in found})
         metadata = reading.metadata
         system = System(
@@ -181,3 +183,18 @@ class KafkaProvider:
         declared = {resource.address.name: resource for resource in resources}
         found = self._look(Reading(self._client), declared, ())
         return {each.address.name: each for each in found}
+
+
+def _identified(
+    reading: Reading, declared: Mapping[str, Resource], found: Sequence[Observation]
+) -> tuple[Observation, ...]:
+    """Give the ids of the topics that a plan would change; what it would delete is identified when it is weighed."""
+    changed = [
+        each.address.name
+        for each in found
+        if each.presence is Presence.PRESENT
+        and each.address.name in declared
+        and differing(declared[each.address.name], each)
+    ]
+    ids = reading.ids(changed)
+    return tuple(replace(each, identity=ids.get(each.address.name, "")) for each in found)

@@ -57,15 +57,17 @@ class Reading:
 
     def existing(self, names: Sequence[str]) -> dict[str, KafkaError | None]:
         """Ask about topics by name, which also tells those that this user may not describe from absent ones."""
-
-        def ask(piece: list[str], seconds: float) -> Mapping[str, Future[Any]]:
-            client = self._client.controller()
-            return client.describe_topics(TopicCollection(piece), request_timeout=seconds)
-
-        found = self._each(names, ask, "describing topics")
         return {
             name: result if isinstance(result, KafkaError) else None
-            for name, result in found.items()
+            for name, result in self._described(names).items()
+        }
+
+    def ids(self, names: Sequence[str]) -> dict[str, str]:
+        """Give the id that each topic got when it was made: another one of the same name has another."""
+        return {
+            name: str(result.topic_id)
+            for name, result in self._described(names).items()
+            if not isinstance(result, KafkaError)
         }
 
     def configs(self, names: Sequence[str]) -> dict[str, dict[str, ConfigEntry] | KafkaError]:
@@ -75,6 +77,13 @@ class Reading:
             return admin.describe_configs(self._client.admin(), piece, self._home, seconds)
 
         return self._each(names, ask, "describing configs")
+
+    def _described(self, names: Sequence[str]) -> dict[str, Any]:
+        def ask(piece: list[str], seconds: float) -> Mapping[str, Future[Any]]:
+            client = self._client.controller()
+            return client.describe_topics(TopicCollection(piece), request_timeout=seconds)
+
+        return self._each(names, ask, "describing topics")
 
     def again(self) -> ClusterMetadata:
         """Read the metadata once more, of whichever broker."""

@@ -31,10 +31,16 @@ def weigh(client: Client, addresses: Sequence[Address]) -> list[Stake]:
     topics = reading.metadata.topics
     names = [address.name for address in addresses if address.name in topics]
     ends = [_ask_offsets(client, reading, names, spec) for spec in _ENDS]
+    ids = reading.ids(names)
     groups = _groups(client, reading)
     counts = _counts(reading, names, ends)
     return [
-        Stake(address, needs_consent=True, text=_text(address.name, counts[address.name], groups))
+        Stake(
+            address,
+            needs_consent=True,
+            text=_text(address.name, counts[address.name], groups),
+            identity=ids.get(address.name, ""),
+        )
         if address.name in topics
         else Stake(address, needs_consent=False, text="it is gone")
         for address in addresses

@@ -13,6 +13,7 @@ from confluent_kafka import KafkaError
 
 from bizops.providers.kafka import batches, words
 from bizops.providers.kafka.deadline import Deadline
+from bizops.providers.kafka.observation import differing
 from bizops.providers.kafka.view import Said
 from bizops.resource import Presence
 
@@ -61,7 +62,7 @@ def tried(
         name = resource.address.name
         if observed.presence is Presence.ABSENT:
             creations.setdefault(tuple(sorted(resource.spec.fields().items())), []).append(name)
-        elif observed.presence is Presence.PRESENT and (wanted := _differing(resource, observed)):
+        elif observed.presence is Presence.PRESENT and (wanted := _configs(resource, observed)):
             alterations.setdefault(wanted, []).append(name)
     if creations:
         specs = {names[0]: dict(fields) for fields, names in creations.items()}
@@ -76,10 +77,6 @@ def tried(
     return trial
 
 
-def _differing(resource: Resource, observed: Observation) -> tuple[tuple[str, Any], ...]:
-    live = dict(observed.fields)
-    return tuple(
-        (path[1], value)
-        for path, value in sorted(resource.spec.fields().items())
-        if path[0] == "configs" and (path not in live or live[path].value != value)
-    )
+def _configs(resource: Resource, observed: Observation) -> tuple[tuple[str, Any], ...]:
+    found = differing(resource, observed)
+    return tuple((path[1], value) for path, value in found if path[0] == "configs")

@@ -114,6 +114,7 @@ class Observer:
             notes=tuple(f"topology {other} declares it, too" for other in claims),
             raw=seen,
             away=queue.away,
+            identity=repr((queue.type, queue.durable, queue.auto_delete, queue.arguments)),
         )
 
     def _exchange(self, address: Address, vhost: Vhost) -> Observation:
@@ -121,14 +122,16 @@ class Observer:
         if exchange is None:
             return absent(address)
         bound = self._bindings[vhost.name].of_exchange[address.name]
+        fields = _exchange_fields(exchange)
         return Observation(
             address,
             Presence.PRESENT,
-            _exchange_fields(exchange),
+            fields,
             dependents=tuple(
                 ends.resource(binding, address.scope) for binding in bound if binding.is_to_queue
             ),
             raw=tuple(b for b in bound if not b.is_to_queue),
+            identity=repr([(path, field.value) for path, field in fields]),
         )
 
     def _binding(self, address: Address, vhost: Vhost) -> Observation:

@@ -12,6 +12,7 @@ from bizops.providers.swarm import (
     inventory,
     live,
     placement,
+    rules,
     update_status,
     usage,
 )
@@ -205,6 +206,7 @@ def _live_service(  # noqa: PLR0913, PLR0917 - everything that one service's pic
         uses=_uses(raw, dict(fields)["networks",].value, declared),
         degraded=_degraded(address, stands),
         is_stuck=stands.is_over,
+        identity=f"{raw['ID']} {rules.restarts_of(raw)}",
     )
 
 
@@ -249,6 +251,7 @@ def _network(address: Address, raw: Raw | None, users: Users, spec: Network | No
         users=users.foreign(raw),
         counts=(("services", len(on_it)),),
         raw={**raw, "users": on_it},
+        identity=str(raw["Id"]),
     )
 
 
@@ -261,6 +264,7 @@ def _secret(address: Address, raw: Raw | None, users: Users) -> Observation:
         owner=inventory.owner(raw["Spec"].get("Labels")),
         users=users.foreign(raw),
         raw=raw,
+        identity=str(raw["ID"]),
     )
 
 

@@ -18,7 +18,7 @@ from bizops.providers.swarm.table import FORCE_UPDATE
 from bizops.resource import Address, Resource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from bizops.resource import Observation
 
@@ -111,9 +111,13 @@ def references(resource: Resource, settings: Any) -> Iterator[Reference]:  # noq
 
 def restart(observed: Observation) -> FieldChange:
     """Give the change that starts the tasks of a service anew, as `docker service update --force` does."""
-    template = (observed.raw or {}).get("Spec", {}).get("TaskTemplate") or {}
-    number = int(template.get("ForceUpdate") or 0)
+    number = restarts_of(observed.raw)
     return FieldChange(FORCE_UPDATE, number, number + 1, reason="--restart")
+
+
+def restarts_of(raw: Mapping[str, Any]) -> int:
+    """Give how often the tasks of a live service were started anew on request; a user may have done so, too."""
+    return int((raw["Spec"].get("TaskTemplate") or {}).get("ForceUpdate") or 0)
 
 
 def check(resources: Sequence[Resource], settings: Any) -> Iterator[Finding]:  # noqa: ANN401 - the contract's signature
