@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bizops.change import Change, Effect, FieldChange, Refusal, Write
     from bizops.resource import Observation
 
-REFUSED, UNMANAGED, DEGRADED = "!", "?", "*"
+REFUSED, UNMANAGED, DEGRADED, NOTED = "!", "?", "*", "i"
 COLOURS = {
     "+": "green",
     "~": "yellow",
@@ -27,9 +27,11 @@ COLOURS = {
     "!": "red",
     "?": "cyan",
     "*": "red",
+    "i": "cyan",
 }
 _BODY = "      "
 _DEEPER = "        "
+_USERS_NAMED = 3
 _REPOSITORY = re.compile(
     r"(?P<repository>\S+/[^\s:@/]+)(?P<version>(?::\S+)?(?: \([0-9a-f]{8}\))?)\Z"
 )
@@ -79,7 +81,8 @@ class Writer:
     def _settings(self, change: Change, refused: set[str]) -> list[str]:
         if change.action is Action.DELETE:
             counts = counts_text(change.observed)
-            return self.style.wrap(f"has {counts}", _BODY) if counts else []
+            lines = self.style.wrap(f"has {counts}", _BODY) if counts else []
+            return lines + self._waits(change)
         is_new = change.action is Action.CREATE or change.dies_with is not None
         if is_new and change.resource is not None and not self.verbose:
             kind = provider.definition(change.address.provider).kind(change.address.kind)
@@ -91,6 +94,16 @@ class Writer:
         for field in change.fields:
             lines += self._field(change, field, min(width, 30), refused)
         return lines
+
+    def _waits(self, change: Change) -> list[str]:
+        """Name the users that must settle first: where one fails, what is deleted here stays."""
+        if not change.waits:
+            return []
+        few = [printable(str(user)) for user in change.waits[:_USERS_NAMED]]
+        more = len(change.waits) - len(few)
+        listed = f"{', '.join(few)} and {more} more" if more else " and ".join(few)
+        verb = "has" if len(change.waits) == 1 else "have"
+        return self.style.wrap(f"waits until {listed} {verb} settled without it", _BODY, _DEEPER)
 
     def _field(
         self, change: Change, field: FieldChange, width: int, refused: set[str]

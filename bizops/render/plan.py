@@ -9,6 +9,7 @@ from bizops.change import Action
 from bizops.render.entry import (
     COLOURS,
     DEGRADED,
+    NOTED,
     REFUSED,
     UNMANAGED,
     Entry,
@@ -34,6 +35,7 @@ _LEGEND = {
     REFUSED: "refused",
     DEGRADED: "degraded",
     UNMANAGED: "unmanaged",
+    NOTED: "note",
 }
 _SAID_ONCE_FROM = 3
 _EXCLUSIONS_NAMED = 6
@@ -103,7 +105,7 @@ def _change(
     said = [printable(note) for note in change.observed.notes]
     said += [f"{writer.difference(field)}: ignored" for field in change.unmanaged]
     if said:
-        return Entry(UNMANAGED, address, remark="; ".join(said))
+        return Entry(NOTED, address, remark="; ".join(said))
     return Entry(" ", address) if writer.verbose else None
 
 

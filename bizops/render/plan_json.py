@@ -100,6 +100,7 @@ def _change(change: Change, plan: Plan, values: Values, *, refused: bool) -> Jso
         "effects": [_effect(effect, values) for effect in change.effects],
         "writes": [write.identity for write in plan.writes if change.address in write.shown_under],
         "needs": [str(need) for need in change.needs],
+        "waits": [str(user) for user in change.waits],
         "reason": change.reason,
         "notes": list(change.observed.notes),
         "counts": dict(change.observed.counts),

@@ -363,7 +363,13 @@ def _odd() -> Plan:
     return Plan(
         "odd",
         (
-            Change(address(queue), Action.DELETE, None, gone),
+            Change(
+                address(queue),
+                Action.DELETE,
+                None,
+                gone,
+                waits=(address("swarm.service/old-timer"),),
+            ),
             Change(
                 address("rabbitmq.binding/dlx:k:q"),
                 Action.REPLACE,
