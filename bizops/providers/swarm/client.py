@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import time
 import warnings
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bizops import errors
@@ -60,6 +61,8 @@ class Engine:
         self._swarm = ""
         self._is_lost = False
         self.version = ""
+        self.now = 0.0
+        """Seconds since 1970 by the clock of whoever gave the last answer, to the second; 0 where it did not say."""
         self.detour: tuple[str, ...] = ()
         """Why a later address than the first is asked, as one warning; empty where the first one is."""
 
@@ -212,7 +215,7 @@ class Engine:
 
     def _send(self, method: str, path: str, seconds: float, **given: Any) -> Any:  # noqa: ANN401 - the transport's
         try:
-            return self._session.request(
+            response = self._session.request(
                 method,
                 f"{self._session.base_url}{self._prefix}{path}",
                 timeout=seconds or self._options.timeout,
@@ -223,6 +226,8 @@ class Engine:
             complaint = self._programs.complaint() if self._programs else ""
             waited = seconds or self._options.timeout
             raise silence.error(self.label, error, waited, complaint) from None
+        self.now = _seconds(response.headers.get("Date"))
+        return response
 
 
 def _query(params: Mapping[str, Any]) -> dict[str, Any]:
@@ -230,3 +235,11 @@ def _query(params: Mapping[str, Any]) -> dict[str, Any]:
     return {
         key: json.dumps(held) if isinstance(held, dict) else held for key, held in params.items()
     }
+
+
+def _seconds(date: str | None) -> float:
+    """Read the header that says when an answer was given."""
+    try:
+        return parsedate_to_datetime(date or "").timestamp()
+    except ValueError:
+        return 0.0

@@ -1,6 +1,7 @@
-"""All that one read of a swarm gives, as raw JSON: six requests, whatever the number of services.
+"""All that one read of a swarm gives, as raw JSON: seven requests, whatever the number of services.
 
-Where a node is not ready, or the engine's own numbers do not say that all runs, the tasks are one more.
+Where a node is not ready, or the engine's own numbers do not say that all runs, or a task came up a moment ago, the
+tasks that ended are one more.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ LIVE = "live"
 class Inventory:
     """The swarm's id, and its objects by name. `names` leads from names to ids.
 
-    `standings` are those of the services that were asked for, by name.
+    `tasks` are those that are to run, by the id of their service. `standings` are those of the services that were asked
+    for, by name.
     """
 
     cluster: str
@@ -45,6 +47,7 @@ class Inventory:
     secrets: Mapping[str, Raw]
     names: Names
     nodes: Nodes = field(default_factory=Nodes)
+    tasks: Mapping[str, Sequence[Raw]] = field(default_factory=dict)
     standings: Mapping[str, Standing] = field(default_factory=dict)
 
 
@@ -54,12 +57,13 @@ def read(engine: Engine, called: Mapping[str, str], *, with_configs: bool) -> In
     Raises a ProviderError where the engine is no manager or refuses.
     """
     engine.connect()
-    with ThreadPoolExecutor(max_workers=5) as pool:
+    with ThreadPoolExecutor(max_workers=6) as pool:
         swarm = pool.submit(engine.get, "/swarm")
         services = pool.submit(engine.get, "/services", status="true")
         networks = pool.submit(engine.get, "/networks")
         secrets = pool.submit(engine.get, "/secrets")
         members = pool.submit(engine.get, "/nodes")
+        tasks = pool.submit(engine.get, "/tasks", filters={"desired-state": {"running": True}})
         cluster = str(swarm.result().get("ID", ""))
         listed = networks.result()
         return Inventory(
@@ -69,6 +73,7 @@ def read(engine: Engine, called: Mapping[str, str], *, with_configs: bool) -> In
             _by_spec_name(secrets.result()),
             names(engine, called, listed, secrets.result(), with_configs=with_configs),
             nodes.parsed(members.result()),
+            _by_service(tasks.result()),
         )
 
 
@@ -91,7 +96,8 @@ def with_standings(engine: Engine, found: Inventory, wanted: Collection[str]) ->
     A task that is being replaced is no trouble. What falls short in every look is. After an election no node is
     known to be ready until it has reported to the new leader, some 5 s later (tried on 28.5): that is waited for.
     """
-    standings = _standings(engine, found, wanted)
+    standings = _standings(engine, found, _doubtful(engine, found, wanted))
+    standings = {**_told(found, wanted), **standings}
     for look in range(_LOOKS_AFTER_ELECTION):
         short = [name for name, each in standings.items() if each.lasts]
         is_elected = not any(node.state == nodes.UNKNOWN for node in found.nodes)
@@ -105,22 +111,42 @@ def with_standings(engine: Engine, found: Inventory, wanted: Collection[str]) ->
     return replace(found, standings=standings)
 
 
-def _standings(engine: Engine, found: Inventory, wanted: Collection[str]) -> dict[str, Standing]:
-    services = [found.services[name] for name in sorted(wanted) if name in found.services]
+def _told(found: Inventory, wanted: Collection[str]) -> dict[str, Standing]:
+    """Give how the services stand by the engine's own numbers."""
+    return {name: standing.told(found.services[name]) for name in wanted if name in found.services}
+
+
+def _doubtful(engine: Engine, found: Inventory, wanted: Collection[str]) -> list[str]:
+    """Give the services of which the engine's own numbers do not say that all is well."""
     are_ready = all(node.is_ready for node in found.nodes)
-    doubtful = [raw for raw in services if not (are_ready and standing.is_told(raw))]
-    listed: Sequence[Raw] = ()
-    if doubtful:
-        listed = engine.get("/tasks", filters={"service": {raw["ID"]: True for raw in doubtful}})
-    tasks: dict[str, list[Raw]] = {raw["ID"]: [] for raw in doubtful}
-    for task in listed:
-        tasks.setdefault(task.get("ServiceID", ""), []).append(task)
+    return [
+        name
+        for name in wanted
+        if (raw := found.services.get(name))
+        and not (are_ready and standing.is_told(raw, found.tasks.get(raw["ID"], ()), engine.now))
+    ]
+
+
+def _standings(engine: Engine, found: Inventory, wanted: Collection[str]) -> dict[str, Standing]:
+    """Count all tasks of these services, those that ended too."""
+    services = [found.services[name] for name in sorted(wanted) if name in found.services]
+    if not services:
+        return {}
+    listed = engine.get("/tasks", filters={"service": {raw["ID"]: True for raw in services}})
+    tasks = _by_service(listed)
     return {
-        raw["Spec"]["Name"]: standing.counted(raw, tasks[raw["ID"]], found.nodes)
-        if raw["ID"] in tasks
-        else standing.told(raw)
+        raw["Spec"]["Name"]: standing.counted(
+            raw, tasks.get(raw["ID"], ()), found.nodes, engine.now
+        )
         for raw in services
     }
+
+
+def _by_service(listed: Sequence[Raw]) -> dict[str, list[Raw]]:
+    tasks: dict[str, list[Raw]] = {}
+    for task in listed:
+        tasks.setdefault(task.get("ServiceID", ""), []).append(task)
+    return tasks
 
 
 def names(

@@ -56,7 +56,7 @@ class Swarm:
         self._watches: dict[tuple[str, str], settle.Watch] = {}
 
     def observe(self, resources: Sequence[Resource], scope: Scope) -> Observations:
-        """Read everything in six requests, and the tasks where they are in doubt.
+        """Read everything in seven requests, and the tasks that ended where some are in doubt.
 
         Tags are resolved only for what `scope.refresh` names.
         """

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bizops.providers.swarm import placement
+from bizops.providers.swarm.settle import monitor
 from bizops.providers.swarm.special import mode_of
 from bizops.providers.swarm.tasks import (
     FAILED,
+    age,
     desired,
     ends,
     error_of,
@@ -77,11 +79,15 @@ class Standing:
         return "; ".join(filter(None, (self.problem, self.missing)))
 
 
-def is_told(service: Raw) -> bool:
-    """True where the engine's numbers say that all is well; where not, the tasks say why."""
+def is_told(service: Raw, tasks: Sequence[Raw], now: float) -> bool:
+    """True where the engine's numbers say that all is well; where not, the tasks say why.
+
+    `tasks` are those that are to run. One that came up a moment ago may be the next of many that fail.
+    """
     counts = service.get("ServiceStatus") or {}
     state = (service.get("UpdateStatus") or {}).get("State", "")
-    return counts.get("RunningTasks", 0) >= desired(service, ()) and state not in _UNSETTLED
+    is_well = counts.get("RunningTasks", 0) >= desired(service, ()) and state not in _UNSETTLED
+    return is_well and not any(_is_new(service["Spec"], task, now) for task in tasks)
 
 
 def told(service: Raw) -> Standing:
@@ -90,12 +96,16 @@ def told(service: Raw) -> Standing:
     return Standing(counts.get("RunningTasks", 0), desired(service, ()))
 
 
-def counted(service: Raw, tasks: Sequence[Raw], nodes: Nodes) -> Standing:
-    """Count the tasks on nodes that are ready. `tasks` are all of this service, those that ended too."""
+def counted(service: Raw, tasks: Sequence[Raw], nodes: Nodes, now: float) -> Standing:
+    """Count the tasks on nodes that are ready. `tasks` are all of this service, those that ended too.
+
+    `now` is in seconds since 1970, by the managers' clock.
+    """
     spec = service["Spec"]
     current = of_this_spec(service, of_this_iteration(service, tasks)) if ends(spec) else tasks
     heard = off_nodes(current, {node.identity for node in nodes if not node.is_ready})
-    up, wanted = running(heard), _wanted(service, heard)
+    steady = [task for task in heard if not _is_doubtful(service, task, heard, now)]
+    up, wanted = running(steady), _wanted(service, heard)
     done = finished(current) if ends(spec) else 0
     waits = unplaced(heard)
     if up + done >= wanted and not waits:
@@ -108,11 +118,28 @@ def counted(service: Raw, tasks: Sequence[Raw], nodes: Nodes) -> Standing:
         up,
         wanted,
         problem,
-        _cause(heard),
+        _cause(steady),
         _missing(spec, nodes),
         lasts=is_over or _lasts(service, heard),
         is_over=is_over,
     )
+
+
+def _is_new(spec: Raw, task: Raw, now: float) -> bool:
+    """True where a task runs, and has not done so for as long as Swarm would watch it after an update."""
+    return is_running(task) and age(task, now) < monitor(spec)
+
+
+def _is_doubtful(service: Raw, task: Raw, tasks: Sequence[Raw], now: float) -> bool:
+    """True where a task came up a moment ago in the place of one that failed on this spec: it may fail as that did."""
+    spec = service["Spec"]
+    if ends(spec) or not _is_new(spec, task, now):
+        return False
+    in_its_place = [each for each in tasks if slot_of(each) == slot_of(task) and each != task]
+    last = max(
+        of_this_spec(service, in_its_place), key=lambda t: t.get("CreatedAt", ""), default={}
+    )
+    return state_of(last) in FAILED
 
 
 def _has_given_up(service: Raw, heard: Sequence[Raw]) -> bool:

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from bizops.providers.swarm.special import mode_of
@@ -93,6 +95,16 @@ def is_running(task: Raw) -> bool:
     return state_of(task) == "running" and (
         is_wanted(task) or task.get("DesiredState") == "complete"
     )
+
+
+def age(task: Raw, now: float) -> float:
+    """Give for how many seconds a task has been in its state, by the managers' clock; endless where `now` is 0."""
+    if not now:
+        return math.inf
+    try:
+        return now - datetime.fromisoformat(f"{task.get('UpdatedAt', '')[:19]}+00:00").timestamp()
+    except ValueError:
+        return math.inf
 
 
 def running(tasks: Sequence[Raw]) -> int:

@@ -118,3 +118,17 @@ def test_s3_an_update_that_can_never_start_is_a_difference(
     change = only(live, scope, wanted)
 
     assert "insufficient resources" in change.observed.degraded
+
+
+def test_s3_what_fails_again_and_again_is_a_difference_at_every_moment(
+    live: Provider, scope: Scope, service: Make
+) -> None:
+    """Also while the next task is up, which the engine counts as one that runs."""
+    deploy = {"replicas": 1, "restart_policy": {"delay": "1s"}, "update_config": {"monitor": "9s"}}
+    wanted = service("-s", command=["sh", "-c", "sleep 2; exit 3"], deploy=deploy)
+    (failed,) = carry_out(live, plan_for(live, (wanted,), scope)).outcomes
+    assert failed.status is Status.FAILED
+
+    seen = {only(live, scope, wanted).observed.degraded for _ in range(6)}
+
+    assert seen == {"0 of 1 task runs: task: non-zero exit (3)"}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +114,7 @@ def test_what_was_last_heard_of_a_dead_node_does_not_count(
     """The engine's own numbers are 1/1, 5/4 and 3/2: it counts the tasks of the dead node."""
     service, tasks = _service(name)
 
-    stands = standing.counted(service, tasks, _nodes())
+    stands = standing.counted(service, tasks, _nodes(), 0)
 
     assert (running, wanted, degraded) == (stands.running, stands.wanted, stands.degraded)
     assert service["ServiceStatus"]["RunningTasks"] == standing.told(service).running > running
@@ -126,11 +127,13 @@ def test_a_moment_of_a_rollout_is_no_trouble_and_a_rollout_that_cannot_go_on_is(
     ready = _nodes(_2=READY)
     gone = [task for task in tasks if task["DesiredState"] == "running"]
 
-    assert "" == standing.counted(service, tasks, ready).degraded
-    assert "0 of 1 task runs" == standing.counted(service, tasks, ready).problem
-    assert standing.counted(service, gone, ready).degraded.startswith("0 of 1 task runs: no suitab")
+    assert "" == standing.counted(service, tasks, ready, 0).degraded
+    assert "0 of 1 task runs" == standing.counted(service, tasks, ready, 0).problem
+    assert standing.counted(service, gone, ready, 0).degraded.startswith(
+        "0 of 1 task runs: no suitab"
+    )
     starting = [{**gone[0], "Status": {"State": "starting"}}]
-    assert "" == standing.counted(service, starting, ready).degraded
+    assert "" == standing.counted(service, starting, ready, 0).degraded
 
 
 def test_a_new_task_without_a_place_is_told_beside_the_old_one_that_runs() -> None:
@@ -140,7 +143,7 @@ def test_a_new_task_without_a_place_is_told_beside_the_old_one_that_runs() -> No
     waiting = next(task for task in tasks if task["Status"]["State"] == "pending")
     old = {**waiting, "ID": "old", "Status": {"State": "running"}, "NodeID": _nodes()[0].identity}
 
-    stands = standing.counted(service, [old, waiting], _nodes(_2=READY))
+    stands = standing.counted(service, [old, waiting], _nodes(_2=READY), 0)
 
     assert stands.degraded.startswith("1 of 1 task runs, and another is to: no suitable node")
 
@@ -162,10 +165,35 @@ def test_a_task_that_was_to_end_and_ended_well_is_not_missing(
     service["Spec"]["TaskTemplate"]["RestartPolicy"] = {"Condition": condition}
     ended = [{**task, "DesiredState": "shutdown", "Status": {"State": state}} for state in states]
 
-    stands = standing.counted(service, ended, _nodes())
+    stands = standing.counted(service, ended, _nodes(), 0)
 
     assert problem == stands.problem
     assert bool(stands.degraded) is (condition == "any")
+
+
+@pytest.mark.parametrize(
+    ("before", "seconds", "degraded"),
+    [
+        ("failed", 2, "0 of 1 task runs: exit 3"),
+        ("failed", 8, ""),
+        ("shutdown", 2, ""),
+    ],
+)
+def test_s3_a_task_that_came_up_in_the_place_of_one_that_failed_has_to_stay_up(
+    before: str, seconds: int, degraded: str
+) -> None:
+    """It may be the next of many that fail; Swarm would watch it for 5 s after an update."""
+    service, (_, task) = _service("p")
+    ended = {**task, "ID": "1", "CreatedAt": "1", "DesiredState": "shutdown"}
+    ended["Status"] = {"State": before, "Err": "exit 3"}
+    up = {**task, "ID": "2", "CreatedAt": "2", "DesiredState": "running"}
+    up |= {"Status": {"State": "running"}, "UpdatedAt": "2026-01-02T03:04:05.6Z"}
+    now = datetime(2026, 1, 2, 3, 4, 5 + seconds, tzinfo=UTC).timestamp()
+    service["ServiceStatus"] = {"RunningTasks": 1, "DesiredTasks": 1}
+
+    assert standing.is_told(service, [up], now) is (seconds > 5)
+    stands = standing.counted(service, [ended, up], _nodes(_2=READY), now)
+    assert stands.degraded == degraded
 
 
 def test_a_job_counts_its_present_run_alone() -> None:
@@ -178,7 +206,7 @@ def test_a_job_counts_its_present_run_alone() -> None:
 
     def problem(index: int) -> str:
         return standing.counted(
-            service, [{**done, "JobIteration": {"Index": index}}], _nodes()
+            service, [{**done, "JobIteration": {"Index": index}}], _nodes(), 0
         ).problem
 
     assert "" == problem(7)
