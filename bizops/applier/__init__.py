@@ -9,8 +9,10 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+from bizops.applier.board import Board
 from bizops.applier.progress import Listener, Pace, Stop
-from bizops.applier.worker import Board, Worker
+from bizops.applier.users import Users
+from bizops.applier.worker import Worker
 from bizops.change import ApplyResult
 
 if TYPE_CHECKING:
@@ -35,7 +37,7 @@ def apply(
     Raises nothing for a step that fails; a defect in a provider (an exception that is not ours) ends the steps of
     that batch as failed and is told in their detail.
     """
-    board = Board(steps, listener or Listener())
+    board = Board(steps, listener or Listener(), Users(steps, providers))
     stop = stop or Stop()
     workers = [
         Worker(name, provider, board, pace or Pace(), stop) for name, provider in providers.items()

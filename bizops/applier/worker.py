@@ -2,114 +2,19 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from bizops import errors, graph
-from bizops.change import Action, Outcome, Readiness, Status, Step
+from bizops import errors
+from bizops.change import Outcome, Readiness, Status, Step
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bizops.applier.progress import Listener, Pace, Stop
-    from bizops.graph import Graph, Key
+    from bizops.applier.board import Board
+    from bizops.applier.progress import Pace, Stop
     from bizops.provider import Provider
-
-
-class Board:
-    """What all workers share: which steps are taken, done or lost. Every method may be called from any thread."""
-
-    def __init__(self, steps: Graph, listener: Listener) -> None:
-        self._graph = steps
-        self._listener = listener
-        self._taken: set[Key] = set()
-        self._done: set[Key] = set()
-        self._outcomes: list[Outcome] = []
-        self._moved = threading.Condition()
-        self._moves = 0
-
-    @property
-    def moves(self) -> int:
-        """How often something ended so far, which may have made something else ready."""
-        with self._moved:
-            return self._moves
-
-    def wait(self, moves: int, seconds: float) -> None:
-        """Wait until there are more moves than that, at most so many seconds."""
-        with self._moved:
-            self._moved.wait_for(lambda: self._moves > moves, seconds)
-
-    def take(self, provider: str) -> list[Step]:
-        """Take every step of that provider that is ready; steps that only carry order are done on the way."""
-        with self._moved:
-            batch: list[Step] = []
-            again = True
-            while again:
-                again = False
-                for step in list(graph.ready(self._graph, self._done, self._taken)):
-                    if step.action is Action.NOOP:
-                        self._taken.add(step.key)
-                        self._done.add(step.key)
-                        again = True
-                    elif step.provider == provider:
-                        self._taken.add(step.key)
-                        batch.append(step)
-            return batch
-
-    def has_more(self, provider: str) -> bool:
-        """True where a step of that provider may still become ready."""
-        with self._moved:
-            return any(
-                step.provider == provider and key not in self._taken
-                for key, step in self._graph.steps.items()
-            )
-
-    def tell_started(self, step: Step) -> None:
-        """Pass on that a step is being written."""
-        with self._moved:
-            self._listener.started(step)
-
-    def tell_waiting(self, step: Step, detail: str, seconds: float) -> None:
-        """Pass on what a step waits for."""
-        with self._moved:
-            self._listener.waiting(step, detail, seconds)
-
-    def end(self, outcome: Outcome) -> None:
-        """Note how a step ended; one that did not succeed takes its dependents along."""
-        with self._moved:
-            self._note(outcome)
-            if outcome.status is Status.APPLIED:
-                self._done.add(outcome.step.key)
-            else:
-                self._skip(outcome)
-            self._moves += 1
-            self._moved.notify_all()
-
-    def finish(self) -> tuple[Outcome, ...]:
-        """Give every outcome; what was never taken is skipped."""
-        with self._moved:
-            for key, step in self._graph.steps.items():
-                if key not in self._taken and step.action is not Action.NOOP:
-                    self._taken.add(key)
-                    self._note(Outcome(step, Status.SKIPPED, "not started: the apply was stopped"))
-            return tuple(self._outcomes)
-
-    def _skip(self, outcome: Outcome) -> None:
-        for key in sorted(graph.dependents(self._graph, outcome.step.key)):
-            if key in self._taken:
-                continue
-            self._taken.add(key)
-            step = self._graph.steps[key]
-            if step.action is not Action.NOOP:
-                verb = "is not settled" if outcome.status is Status.RUNNING else "failed"
-                detail = f"it needs {outcome.step.key[0]}, which {verb}"
-                self._note(Outcome(step, Status.SKIPPED, detail))
-
-    def _note(self, outcome: Outcome) -> None:
-        self._outcomes.append(outcome)
-        self._listener.ended(outcome)
 
 
 @dataclass(slots=True, eq=False)
@@ -161,9 +66,15 @@ class Worker:
             wait = min(wait * 2, self._pace.look)
 
     def _begin(self, batch: Sequence[Step]) -> None:
+        begun: list[_Pending] = []
         for step in batch:
+            if why := self._board.users.trouble(step):
+                self._board.end(Outcome(step, Status.FAILED, f"stays: {why}"))
+                continue
             self._board.tell_started(step)
-        self._write([_Pending(step, time.monotonic()) for step in batch])
+            begun.append(_Pending(step, time.monotonic()))
+        if begun:
+            self._write(begun)
 
     def _write_again(self) -> None:
         now = time.monotonic()

@@ -77,7 +77,7 @@ def judge(  # noqa: PLR0911 - one for each way in which it can stand
         return Readiness(detail=_going_on(detail, tasks))
     if wanted == 0 and mode == "replicated":
         return Readiness(settled=True, detail="0/0 running")
-    if not watch.restarts or state == "completed":
+    if not watch.restarts or (state == "completed" and not _fails(tasks, watch.before)):
         return Readiness(settled=True, detail=detail)
     watch.stable_since = now if watch.stable_since is None else watch.stable_since
     left = monitor(spec) - (now - watch.stable_since)
@@ -104,6 +104,15 @@ def _has_ended_well(service: Raw, tasks: Sequence[Raw]) -> bool:
     """
     done = running(tasks) + finished(tasks)
     return is_one_shot(service["Spec"]) and done >= desired(service, tasks)
+
+
+def _fails(tasks: Sequence[Raw], before: Collection[str]) -> bool:
+    """True where a task of this spec has failed since the write: the engine may have heard of it too late.
+
+    It calls an update completed once each task was up for the monitored time, and looks at none of them again
+    (swarmkit `orchestrator/update`). So those that came in their place must stay up for that time, too.
+    """
+    return any(state_of(task) in FAILED and task.get("ID") not in before for task in tasks)
 
 
 def _swarm_decides(spec: Raw, state: str) -> bool:

@@ -51,6 +51,31 @@ def test_a_deletion_does_not_happen_where_its_user_failed(thing: Make, planned: 
     assert "old" in live.things
 
 
+def test_s1_a_deletion_does_not_happen_where_a_user_that_had_settled_has_failed_since(
+    thing: Make, planned: Make
+) -> None:
+    """It waits for the slowest of its users, and the others have their time to fail."""
+
+    class Falling(FakeProvider):
+        def readiness(self, steps: Any) -> Any:
+            ended = super().readiness(steps)
+            if ("UPDATE", "slow") in self.journal and not self.settles.get("slow"):
+                self.settles["user"] = 1
+            return ended
+
+    things = {"old": {}, "user": {("size",): 1}, "slow": {("size",): 1}}
+    uses = {"user": [("old", ("size",))], "slow": [("old", ("size",))]}
+    live = Falling(things, uses=uses, settles={"slow": 5})
+    wanted = (thing("user", size=2), thing("slow", size=2))
+
+    ended = carried(live, planned(live, *wanted, owns=("old",), prune=True))
+
+    assert ended["user"][0] is ended["slow"][0] is Status.APPLIED
+    said = "stays: fake.thing/user used it, and has not stayed settled: 1 looks left"
+    assert ended["old"] == (Status.FAILED, said)
+    assert "old" in live.things
+
+
 @pytest.mark.parametrize("size", [1, None])
 def test_what_a_user_keeps_is_not_deleted(thing: Make, planned: Make, size: int | None) -> None:
     plan = planned(using(), thing("user", size=size), owns=("old",), prune=True)

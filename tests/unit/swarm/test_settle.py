@@ -79,6 +79,19 @@ def test_swarm_watches_its_own_updates() -> None:
     assert settle.judge(_service(state="completed"), tasks, Watch(restarts=True), 0).settled
 
 
+def test_s1_a_task_that_failed_after_the_update_was_completed_has_not_settled() -> None:
+    """The engine heard of it too late; what came in its place must stay up for the monitored time."""
+    service = _service(state="completed", UpdateConfig={"Monitor": 3_000_000_000})
+    tasks = [_task("failed", created=1), _task("running", created=2)]
+    watch = Watch(restarts=True)
+
+    assert not settle.judge(service, tasks, watch, 0).settled
+    assert not settle.judge(service, [_task("failed", created=1)], watch, 2).settled
+    assert not settle.judge(service, tasks, watch, 3).settled
+    assert settle.judge(service, tasks, watch, 6).settled
+    assert settle.judge(service, [_task("running", created=2)], Watch(restarts=True), 0).settled
+
+
 def test_scaling_down_waits_until_the_rest_is_gone() -> None:
     """Tasks that are told to stop do not count."""
     tasks = [_task("running", 1), _task("running", 2, desired="shutdown")]
