@@ -23,11 +23,12 @@ def diff(
 ) -> tuple[FieldChange, ...]:
     """Give the differences in path order.
 
-    A path that is only observed differs where the first segment is in `whole` and managed by the declaration,
-    or where we wrote it ourselves; every other undeclared setting is not ours to judge.
+    An equal value that the object only inherits is a difference, which pins it. A path that is only observed differs
+    where the first segment is in `whole` and managed by the declaration, or where we wrote it ourselves; every other
+    undeclared setting is not ours to judge.
     """
     if all(
-        path in observed and _is_same(observed[path].value, value)
+        path in observed and _is_same(observed[path].value, value) and not observed[path].inherited
         for path, value in desired.items()
     ) and not any(_is_surplus(path, field, desired, whole) for path, field in observed.items()):
         return ()
@@ -43,6 +44,10 @@ def _changes(
         if path in desired:
             if path not in observed or not _is_same(before.value, desired[path]):
                 yield from _nested(path, before, desired[path])
+            elif before.inherited:
+                yield FieldChange(
+                    path, before.value, desired[path], before.origin, pins=before.inherited
+                )
         elif _is_surplus(path, before, desired, whole):
             yield FieldChange(path, before.value, None, before.origin)
 

@@ -149,11 +149,14 @@ class Field:
     `origin` is in the system's words: `argument`, `policy NAME`, `operator policy NAME`, `topic config`,
     `broker default`, `spec`. Rules about how a field may change look at it.
     `ours` is True where bizops wrote it for this resource, so that it goes when it is no longer declared.
+    `inherited` says from whom the object has it where it is not set on the object: `the broker's default`. Others may
+    change it there, so an equal declared value is still to be set.
     """
 
     value: Any
     origin: str = ""
     ours: bool = False
+    inherited: str = ""
 
 
 class Use(NamedTuple):

@@ -27,6 +27,7 @@ class FieldChange:
     Hidden values stand here as `resource.Secret` and print as nothing. `origin` is where `before` comes from.
     `reason` says why the field cannot simply be changed, such as `fixed when the queue is declared`.
     `forces` is True where this field alone makes the change a REPLACE.
+    `pins` says from whom the object has an equal value that it is to have of its own: `the broker's default`.
     """
 
     path: Path
@@ -35,6 +36,7 @@ class FieldChange:
     origin: str = ""
     reason: str = ""
     forces: bool = False
+    pins: str = ""
 
     @property
     def name(self) -> str:
@@ -119,6 +121,12 @@ class Change:
     adopts: bool = False
     dies_with: Address | None = None
     waits: tuple[Address, ...] = ()
+
+    @property
+    def is_upkeep(self) -> bool:
+        """True where it only sets what is in force already: all that is declared is in force without it."""
+        is_update = self.action is Action.UPDATE and not self.adopts and bool(self.fields)
+        return is_update and all(field.pins for field in self.fields)
 
 
 @dataclass(frozen=True, slots=True)

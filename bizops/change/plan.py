@@ -129,7 +129,7 @@ class Plan:
     @property
     def is_in_force(self) -> bool:
         """True where apply would write nothing but upkeep: all that is declared is in force."""
-        unchanged = all(change.action is Action.NOOP for change in self.changes)
+        unchanged = all(c.action is Action.NOOP or c.is_upkeep for c in self.changes)
         return unchanged and all(write.is_upkeep for write in self.writes)
 
     @property

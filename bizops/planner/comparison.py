@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bizops import diff
 from bizops.change import Action, Change, Effect, EffectKind, FieldChange, Refusal
-from bizops.provider import Mutability, Transition, Verdict, is_match
+from bizops.provider import IN_PLACE, Mutability, Transition, Verdict, is_match
 from bizops.resource import Presence
 
 if TYPE_CHECKING:
@@ -54,15 +54,17 @@ def _update(resource: Resource, observed: Observation, kind: Kind) -> Compared:
     wanted = {**resource.spec.fields(), **dict(observed.refined)}
     found = diff.diff(wanted, live, kind.whole)
     ignored = resource.lifecycle.ignore_changes
-    unmanaged = tuple(field for field in found if _is_ignored(field, ignored))
+    unmanaged = tuple(f for f in found if _is_ignored(f, ignored) and not f.pins)
     changed: list[FieldChange] = []
     effects: list[Effect] = []
     refusals: list[Refusal] = []
     action = Action.NOOP
     for field in found:
-        if field in unmanaged:
+        if _is_ignored(field, ignored):
             continue
-        verdict = kind.rule(field.path)(_transition(field, resource, observed))
+        verdict = IN_PLACE
+        if not field.pins:
+            verdict = kind.rule(field.path)(_transition(field, resource, observed))
         forces = verdict.mutability is Mutability.REPLACE
         changed.append(replace(field, reason=verdict.why, forces=forces))
         effects += _effects(field, verdict)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bizops import provider
-from bizops.change import Action
-from bizops.render.entry import Writer, counts_text, refusal_text
+from bizops.change import Action, Change
+from bizops.render.entry import Writer, counts_text, pin_text, refusal_text
 from bizops.render.plan_json import FORMAT_VERSION, refusal_json, source_json, topology_json
 from bizops.render.style import Style, count_text
 from bizops.render.tally import upkeep, writes_besides
@@ -19,7 +19,7 @@ from bizops.render.values import Values, printable
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from bizops.change import Change, FieldChange, Plan, Refusal, Write
+    from bizops.change import FieldChange, Plan, Refusal, Write
     from bizops.render.heading import Heading
     from bizops.resource import Address, Observation
 
@@ -85,6 +85,8 @@ def _tag(change: Change, refused: Sequence[Refusal]) -> str:
         return "MISSING"
     if change.action is Action.DELETE:
         return "UNMANAGED"
+    if change.is_upkeep:
+        return "REFUSED" if refused else ""
     if change.fields:
         return "CHANGED"
     if refused:
@@ -110,11 +112,20 @@ def drift_text(plan: Plan, style: Style, *, heading: Heading) -> str:
         if each.tag == "NOT READ" and each.address and each.address.provider not in down:
             why = printable(each.observed.why) if each.observed else ""
             lines += _tagged("NOT READ", f"{each.address}   {why}", style)
-    for write in upkeep(plan):
-        lines += _tagged("NOTE", f"{write.provider} {printable(write.text)}", style)
+    for kept in upkeep(plan):
+        whose = "" if isinstance(kept, Change) else f"{kept.provider} "
+        lines += _tagged("NOTE", f"{whose}{_upkeep_text(kept, writer.values)}", style)
     for text in plan.warnings:
         lines += style.wrap(f"{style.glyph('⚠')} {printable(text)}", "", " " * _TAG_WIDTH)
     return "\n".join([*lines, style.paint(_summary(plan, found), "bold")])
+
+
+def _upkeep_text(kept: Change | Write, values: Values) -> str:
+    """Say what the next apply writes though nothing differs."""
+    if isinstance(kept, Change):
+        pins = ", ".join(pin_text(field, values) for field in kept.fields)
+        return f"{printable(str(kept.address))} {pins}"
+    return printable(kept.text)
 
 
 def _name(each: Difference) -> str:
@@ -151,7 +162,12 @@ def _facts(each: Difference, writer: Writer) -> list[str]:
     if each.change is not None:
         change = each.change
         if each.tag == "CHANGED":
-            facts += [writer.difference(field, with_origin=True) for field in change.fields]
+            facts += [
+                pin_text(field, writer.values)
+                if field.pins
+                else writer.difference(field, with_origin=True)
+                for field in change.fields
+            ]
         elif each.tag == "UNMANAGED":
             facts.append(counts_text(change.observed))
         facts += [change.observed.degraded, *change.observed.notes]
@@ -218,7 +234,7 @@ def drift_json(plan: Plan, *, heading: Heading) -> dict[str, Any]:
         "summary": _counts(plan, found),
         "partial": plan.partial,
         "complete": plan.is_complete,
-        "upkeep": [write.text for write in upkeep(plan)],
+        "upkeep": [_upkeep_text(kept, values) for kept in upkeep(plan)],
         "clean": plan.is_complete and not found and plan.is_in_force,
         "errored": False,
     }

@@ -109,6 +109,8 @@ class Writer:
         self, change: Change, field: FieldChange, width: int, refused: set[str]
     ) -> list[str]:
         """Print `message_ttl  1h -> 2h      for messages published from now on`, on as few lines as it takes."""
+        if field.pins:
+            return self.style.wrap(pin_text(field, self.values), _BODY, _DEEPER)
         name = printable(field.name).ljust(width)
         if change.action is Action.CREATE:
             text = self.values.text(field.after)
@@ -214,6 +216,11 @@ def refusal_text(why: str, remedies: Sequence[str]) -> str:
     """Print why something is refused, as the beginning of a list of ways out."""
     offer = {0: "", 1: " Instead:"}.get(len(remedies), " One of:")
     return f"{printable(why)}{'' if why.endswith('.') else '.'}{offer}"
+
+
+def pin_text(field: FieldChange, values: Values) -> str:
+    """Print what is set as it is in force: `pins retention.ms 7d (today the broker's default)`."""
+    return printable(f"pins {field.path[-1]} {values.text(field.after)} (today {field.pins})")
 
 
 def counts_text(observed: Observation) -> str:

@@ -149,6 +149,7 @@ def _field(field: FieldChange, values: Values) -> Json:
         "origin": field.origin,
         "reason": field.reason,
         "forces_replacement": field.forces,
+        "pins": field.pins,
     }
 
 

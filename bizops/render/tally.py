@@ -67,9 +67,11 @@ def is_unchanged(change: Change) -> bool:
     return change.action is Action.NOOP and not external
 
 
-def upkeep(plan: Plan) -> tuple[Write, ...]:
-    """Give the writes that say anew what is in force already: no difference, though apply carries them out."""
-    return tuple(write for write in plan.writes if write.is_upkeep)
+def upkeep(plan: Plan) -> tuple[Change | Write, ...]:
+    """Give what says anew what is in force already: no difference, though apply carries it out."""
+    refused = plan.refused()
+    changes = tuple(c for c in plan.changes if c.is_upkeep and c.address not in refused)
+    return (*changes, *(write for write in plan.writes if write.is_upkeep))
 
 
 def writes_besides(plan: Plan) -> tuple[Write, ...]:

@@ -12,7 +12,7 @@ import time
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from bizops.providers.kafka.settling import BrokerView, PartitionView
+from bizops.providers.kafka.settling import BrokerView, ConfigView, PartitionView
 from bizops.providers.kafka.translation import translated
 
 if TYPE_CHECKING:
@@ -143,7 +143,10 @@ class Brokers:
             if topic.error_code == 0
         }
         values = {
-            result.resource_name: {config.name: config.value for config in result.configs}
+            result.resource_name: {
+                config.name: ConfigView(config.value, config.config_source)
+                for config in result.configs
+            }
             for future in futures[1:]
             for result in future.value.results
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from confluent_kafka import KafkaError
@@ -27,6 +28,13 @@ _ORIGINS = {
     5: "broker default",
 }
 _OVERRIDE = 1
+_INHERITED = {
+    2: "the broker's default",
+    3: "the default of all brokers",
+    4: "the broker's default",
+    5: "the broker's default",
+}
+"""From whom a topic has what it does not have itself. Where a broker does not tell (0) it is taken for its own."""
 _ALWAYS = frozenset({"cleanup.policy"})
 """Keys that rules look at whether declared or not."""
 
@@ -74,12 +82,12 @@ def observation(
 
 
 def differing(resource: Resource, observed: Observation) -> tuple[tuple[Path, Any], ...]:
-    """Give the declared settings of a live topic that are not in force, with their declared values."""
+    """Give the declared settings that a live topic does not have of its own, with their declared values."""
     live = dict(observed.fields)
     return tuple(
         (path, value)
         for path, value in sorted(resource.spec.fields().items())
-        if path not in live or live[path].value != value
+        if path not in live or live[path].value != value or live[path].inherited
     )
 
 
@@ -106,9 +114,11 @@ def _config_fields(entries: Mapping[str, ConfigEntry], spec: TopicSpec | None) -
     fields: dict[Path, Field] = {}
     for key, entry in entries.items():
         if key in declared or key in _ALWAYS or _is_override(key, entry):
-            origin = _ORIGINS.get(_source(entry), "")
+            origin = _ORIGINS.get(source(entry), "")
             if entry.value is not None:
-                fields["configs", key] = Field(configs.observed(key, entry.value), origin)
+                inherited = _INHERITED.get(source(entry), "") if key in declared else ""
+                value = configs.observed(key, entry.value)
+                fields["configs", key] = Field(value, origin, inherited=inherited)
             elif entry.is_sensitive and key in declared:
                 fields["configs", key] = Field(declared[key], f"{origin}, hidden")
     return fields
@@ -127,13 +137,19 @@ def _config_notes(entries: Mapping[str, ConfigEntry], spec: TopicSpec | None) ->
 
 
 def _is_override(key: str, entry: ConfigEntry) -> bool:
-    return _source(entry) == _OVERRIDE and not configs.is_ignored(key)
+    return source(entry) == _OVERRIDE and not configs.is_ignored(key)
 
 
-def _source(entry: ConfigEntry) -> int:
+def source(entry: ConfigEntry) -> int:
     """Give the number of the source: the client gives it bare, its types promise an enum."""
-    source = cast("Any", entry).source
-    return int(getattr(source, "value", source))
+    found = cast("Any", entry).source
+    return int(getattr(found, "value", found))
+
+
+def unpinned(observed: Observation) -> Observation:
+    """Give the observation of a topic on which nothing can be set: what it inherits is taken for its own."""
+    fields = tuple((path, replace(field, inherited="")) for path, field in observed.fields)
+    return replace(observed, fields=fields)
 
 
 def _is_denied(error: KafkaError) -> bool:

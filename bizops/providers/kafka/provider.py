@@ -13,10 +13,22 @@ from bizops.providers.kafka import members, stakes, writing
 from bizops.providers.kafka.brokers import Brokers
 from bizops.providers.kafka.client import Client
 from bizops.providers.kafka.health import health
-from bizops.providers.kafka.observation import differing, missing, observation
+from bizops.providers.kafka.observation import (
+    differing,
+    missing,
+    observation,
+    source,
+    unpinned,
+)
 from bizops.providers.kafka.reading import Reading
 from bizops.providers.kafka.rules import is_protected
-from bizops.providers.kafka.settling import BrokerView, PartitionView, altered, readiness
+from bizops.providers.kafka.settling import (
+    BrokerView,
+    ConfigView,
+    PartitionView,
+    altered,
+    readiness,
+)
 from bizops.providers.kafka.trial import tried
 from bizops.providers.kafka.view import View
 from bizops.resource import Presence
@@ -61,6 +73,9 @@ class KafkaProvider:
         ]
         found = _identified(reading, declared, self._look(reading, declared, owned))
         trial = tried(self._client, resources, {each.address: each for each in found})
+        found = tuple(
+            unpinned(each) if each.address.name in trial.unpinned else each for each in found
+        )
         metadata = reading.metadata
         system = System(
             "kafka",
@@ -173,7 +188,9 @@ class KafkaProvider:
                 for name, topic in topics.items()
             },
             values={
-                name: {key: str(entry.value) for key, entry in found.items()}
+                name: {
+                    key: ConfigView(str(entry.value), source(entry)) for key, entry in found.items()
+                }
                 for name, found in entries.items()
                 if isinstance(found, dict)
             },

@@ -7,7 +7,7 @@ does not answer shows a wrong picture to nobody, so what the others show is enou
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bizops.change import Action, Readiness
 from bizops.providers.kafka import configs
@@ -39,6 +39,18 @@ class PartitionView:
         return self.replicas - frozenset(alive)
 
 
+class ConfigView(NamedTuple):
+    """The value of one config, and the number of its source: 1 is the topic itself, 0 is not told."""
+
+    value: str | None
+    source: int
+
+    @property
+    def is_inherited(self) -> bool:
+        """True where the topic does not have it of its own."""
+        return self.source > 1
+
+
 @dataclass(frozen=True, slots=True)
 class BrokerView:
     """What one broker shows: partitions by topic; config values by topic.
@@ -49,7 +61,7 @@ class BrokerView:
     broker: str
     number: int = -1
     topics: Mapping[str, tuple[PartitionView, ...]] = field(default_factory=dict)
-    values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    values: Mapping[str, Mapping[str, ConfigView]] = field(default_factory=dict)
     problem: str = ""
     silence: float = 0.0
 
@@ -66,10 +78,13 @@ class BrokerView:
         led = sum(part.leader >= 0 or bool(part.waits_for(alive)) for part in parts)
         if led < wanted:
             return f"{self.broker} shows {led} of {wanted} partitions with a leader"
+        pinned = {field.path[-1] for field in change.fields if field.pins}
         for key, value in sorted(altered(step).items()):
             shown = self.values.get(name, {}).get(key)
-            if shown is None or configs.observed(key, shown) != value:
+            if shown is None or shown.value is None or configs.observed(key, shown.value) != value:
                 return f"{self.broker} does not show {key} {value} yet"
+            if key in pinned and shown.is_inherited:
+                return f"{self.broker} does not show {key} as the topic's own yet"
         return ""
 
 

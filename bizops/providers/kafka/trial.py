@@ -13,6 +13,7 @@ from confluent_kafka import KafkaError
 
 from bizops.providers.kafka import batches, words
 from bizops.providers.kafka.deadline import Deadline
+from bizops.providers.kafka.members import some
 from bizops.providers.kafka.observation import differing
 from bizops.providers.kafka.view import Said
 from bizops.resource import Presence
@@ -27,11 +28,15 @@ _Groups = dict[tuple[Any, ...], list[str]]
 
 
 class Trial:
-    """What came of trying: `refused` gives what Kafka said by topic, `warnings` why something was not tried."""
+    """What came of trying: `refused` gives what Kafka said by topic, `warnings` why something was not tried.
+
+    `unpinned` are topics of which nothing differs, and on which what they inherit may not be set: no reason to refuse.
+    """
 
     def __init__(self) -> None:
         self.refused: dict[str, Said] = {}
         self.warnings: list[str] = []
+        self.unpinned: list[str] = []
 
     def note(self, names: Sequence[str], error: KafkaError | None, right: str) -> None:
         """Keep the answer for all topics with the same settings."""
@@ -49,6 +54,17 @@ class Trial:
         if warning not in self.warnings:
             self.warnings.append(warning)
 
+    def note_pins(self, names: Sequence[str], error: KafkaError | None) -> None:
+        """Keep the answer for topics of which nothing differs."""
+        if error is None:
+            return
+        self.unpinned += names
+        needs = ": needs AlterConfigs on the topic" if error.code() in words.DENIED else ""
+        self.warnings.append(
+            f"kafka: configs that {some(names)} should have of its own stay the broker's defaults, which others may "
+            f"change: {words.said(error)}{needs}"
+        )
+
 
 def tried(
     client: Client, resources: Sequence[Resource], found: Mapping[Address, Observation]
@@ -57,26 +73,36 @@ def tried(
     trial = Trial()
     creations: _Groups = {}
     alterations: _Groups = {}
+    pins: _Groups = {}
     for resource in resources:
         observed = found[resource.address]
         name = resource.address.name
         if observed.presence is Presence.ABSENT:
             creations.setdefault(tuple(sorted(resource.spec.fields().items())), []).append(name)
         elif observed.presence is Presence.PRESENT and (wanted := _configs(resource, observed)):
-            alterations.setdefault(wanted, []).append(name)
+            is_pinned = all(_is_pin(observed, key, value) for key, value in wanted)
+            (pins if is_pinned else alterations).setdefault(wanted, []).append(name)
     if creations:
         specs = {names[0]: dict(fields) for fields, names in creations.items()}
         answers = batches.create(client, specs, Deadline(client.patience), validate_only=True)
         for names in creations.values():
             trial.note(names, answers[names[0]], "Create on the topic or the cluster")
-    if alterations:
-        values = {names[0]: dict(pairs) for pairs, names in alterations.items()}
+    if alterations or pins:
+        asked = [*alterations.items(), *pins.items()]
+        values = {names[0]: dict(pairs) for pairs, names in asked}
         answers = batches.alter(client, values, Deadline(client.patience), validate_only=True)
         for names in alterations.values():
             trial.note(names, answers[names[0]], "AlterConfigs on the topic")
+        for names in pins.values():
+            trial.note_pins(names, answers[names[0]])
     return trial
 
 
 def _configs(resource: Resource, observed: Observation) -> tuple[tuple[str, Any], ...]:
     found = differing(resource, observed)
     return tuple((path[1], value) for path, value in found if path[0] == "configs")
+
+
+def _is_pin(observed: Observation, key: str, value: object) -> bool:
+    found = dict(observed.fields).get(("configs", key))
+    return found is not None and bool(found.inherited) and found.value == value

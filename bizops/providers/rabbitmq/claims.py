@@ -21,11 +21,15 @@ STAYS = frozenset({Action.NOOP, Action.UPDATE})
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The definition that a queue's derived policy must have, empty where it needs none."""
+    """The definition that a queue's derived policy must have, empty where it needs none.
+
+    `pins` names the policies that alone give a live queue what it declares, so that ours changes nothing today.
+    """
 
     definition: Pairs = ()
     refusals: tuple[Refusal, ...] = ()
     notes: tuple[str, ...] = ()
+    pins: tuple[str, ...] = ()
 
 
 def of_undeclared(covering: Policy) -> Claim:
@@ -51,13 +55,17 @@ def of_change(change: Change, seen: view.View, priority: int) -> Claim:
         is_dropped = any(f.path in definitions.POLICY_KEY for f in change.fields)
         kept = seen.is_covered and change.action is Action.NOOP and not is_dropped
         return Claim(seen.covering[0].definition) if kept else Claim()
-    if not seen.is_covered and _is_met(wanted, seen.settings_under({})):
-        return Claim()
     refusals = _stronger(change, seen, wanted, priority) or _weaker(change, seen, wanted)
     refusals += _capped(change, seen, wanted)
+    without = seen.settings_under({})
+    is_met = not seen.is_covered and _is_met(wanted, without)
+    givers = _givers(wanted, without) if is_met else ()
+    if is_met and (refusals or not givers):
+        return Claim()
     carried = rules.carried(seen, wanted)
     definition = fields.freeze({**carried, **wanted})
-    return Claim(definition, refusals, _notes(seen, carried))
+    pins = givers if change.action in STAYS else ()
+    return Claim(definition, refusals, _notes(seen, carried), pins)
 
 
 def _wanted(change: Change, seen: view.View, spec: QueueSpec) -> dict[str, Any]:
@@ -79,6 +87,12 @@ def _wanted(change: Change, seen: view.View, spec: QueueSpec) -> dict[str, Any]:
 def _is_met(wanted: Mapping[str, Any], without: Mapping[str, effective.Setting]) -> bool:
     """True where all that is wanted is in force without any policy of ours."""
     return all(key in without and without[key].value == value for key, value in wanted.items())
+
+
+def _givers(wanted: Mapping[str, Any], without: Mapping[str, effective.Setting]) -> tuple[str, ...]:
+    """Name the policies from which what is wanted comes. What the queue has by itself nobody else can take away."""
+    origins = {without[key].origin for key in wanted}
+    return tuple(sorted(origin for origin in origins if "policy " in origin))
 
 
 def _stronger(

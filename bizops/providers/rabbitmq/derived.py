@@ -95,9 +95,9 @@ class _Derivation:
         created = [wanted[name] for name in sorted(wanted) if name not in live]
         deleted = [policy for name, policy in live.items() if name not in wanted]
         place = (self._vhost.name, self._scope)
-        writes = PolicyWrites(place, self._all_changes, created, deleted)
+        writes = PolicyWrites(place, self._all_changes, created, deleted, found)
         return Derived(
-            (*writes.creations(), *writes.deletions(found)),
+            (*writes.creations(), *writes.deletions()),
             tuple(refusal for claim in found.values() for refusal in claim.refusals),
             tuple(self._warnings(found)),
             (*self._notes(found), *self._declared.effects(created, deleted, self._gone())),

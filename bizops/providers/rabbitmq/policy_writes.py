@@ -32,8 +32,9 @@ class PolicyWrites:
         changes: Sequence[Change],
         created: Sequence[Group],
         deleted: Sequence[Policy],
+        found: Mapping[str, Claim],
     ) -> None:
-        """Take a vhost's name and its scope in an address, the changes of all kinds, and the policies."""
+        """Take a vhost's name and its scope in an address, the changes of all kinds, the policies and the claims."""
         self._vhost, self._scope = vhost
         self._needs = {change.address: change.needs for change in changes}
         self._changes = queue_changes(changes, self._scope)
@@ -41,6 +42,7 @@ class PolicyWrites:
             name for name, change in self._changes.items() if change.action is not Action.NOOP
         )
         self._created, self._deleted = created, deleted
+        self._found = found
         group_of = {name: group for group in created for name in group.queues}
         self._makers: dict[str, list[Group]] = {}
         self._replaced: defaultdict[str, list[Policy]] = defaultdict(list)
@@ -58,7 +60,7 @@ class PolicyWrites:
             moved = self._moved_of(group)
             count = f"{len(group.queues)} queue{'' if len(group.queues) == 1 else 's'}"
             is_upkeep = self._is_upkeep(group)
-            told = ", cut anew with the same settings" if is_upkeep else ""
+            told = self._told(group) if is_upkeep else ""
             yield Write(
                 PROVIDER,
                 self._identity(group.policy),
@@ -70,14 +72,14 @@ class PolicyWrites:
                 is_upkeep=is_upkeep,
             )
 
-    def deletions(self, found: Mapping[str, Claim]) -> Iterator[Write]:
+    def deletions(self) -> Iterator[Write]:
         """Give the deletions: after every creation and after the queues that depend on them to their end.
 
         They come before the steps of the queues that they leave, so those settle on the new values alone. A queue
         that such an end waits for cannot wait in turn; it settles on either.
         """
         ends = {
-            policy.name: [n for n in self._covered[policy.name] if self._outlives(n, found.get(n))]
+            policy.name: [n for n in self._covered[policy.name] if self._outlives(n)]
             for policy in self._deleted
         }
         waited_for = self._reach([self._address(n) for names in ends.values() for n in names])
@@ -100,22 +102,35 @@ class PolicyWrites:
             )
 
     def _is_upkeep(self, group: Group) -> bool:
-        """True where no queue of it changes, and each has these settings from a policy that this one replaces."""
+        """True where no queue of it changes, and each has these settings from a policy of ours or of others."""
         if self._moved_of(group) or self._left(group):
             return False
         settings = replace(group.policy, name="", pattern="")
-        held: set[str] = set()
+        held = {*self._pinned(group)}
         for policy in self._replaced[group.policy.name]:
             if replace(policy, name="", pattern="") == settings:
                 held.update(patterns.among(policy.pattern, group.queues))
         return held.issuperset(group.queues)
+
+    def _pinned(self, group: Group) -> list[str]:
+        """Give the queues of a group that have what they declare from policies of others alone."""
+        return [name for name in group.queues if self._found[name].pins]
+
+    def _told(self, group: Group) -> str:
+        """Say what an upkeep does: `pins what q has from policy ops`."""
+        pinned = self._pinned(group)
+        if not pinned:
+            return ", cut anew with the same settings"
+        more = f" and {len(pinned) - 1} more" if len(pinned) > 1 else ""
+        givers = sorted({giver for name in pinned for giver in self._found[name].pins})
+        return f", pins what {pinned[0]}{more} has today from {' and '.join(givers)}"
 
     def _left(self, group: Group) -> list[str]:
         """Give the queues of this plan's changes that were under the policies that a group replaces."""
         old = self._replaced[group.policy.name]
         return sorted({name for policy in old for name in self._covered[policy.name]})
 
-    def _outlives(self, name: str, claim: Claim | None) -> bool:
+    def _outlives(self, name: str) -> bool:
         """True where the old policy must stay until a queue is gone: nothing new applies to it as it is now."""
         change = self._changes[name]
         if change.action is Action.DELETE:
@@ -123,6 +138,7 @@ class PolicyWrites:
         if change.action is not Action.REPLACE:
             return False
         seen: view.View = change.observed.raw
+        claim = self._found.get(name)
         keys = {key for key, _ in claim.definition} if claim is not None else set()
         return not keys or bool(
             keys & effective.unsupported(seen.subject.type, seen.subject.version)

@@ -113,7 +113,7 @@ SHAPES: tuple[Shape, ...] = (
     _at("working_dir", f"{_C}.Dir", ""),
     _at("stop_signal", f"{_C}.StopSignal", ""),
     _at("stop_grace_period", f"{_C}.StopGracePeriod", Duration(10_000), _DURATION),
-    _at("init", f"{_C}.Init", default=False),
+    _at("init", f"{_C}.Init", None),  # `init` of a node's daemon.json may be true
     _at("read_only", f"{_C}.ReadOnly", default=False),
     _at("cap_add", f"{_C}.CapabilityAdd", (), _CAPABILITIES),
     _at("cap_drop", f"{_C}.CapabilityDrop", (), _CAPABILITIES),

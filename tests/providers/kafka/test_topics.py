@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,8 +10,8 @@ from confluent_kafka import Producer
 
 from bizops.change import Action, EffectKind, Status, Step
 from bizops.planner import Choice
-from bizops.resource import Presence
-from bizops.testing.driving import converge, destroy, plan_for
+from bizops.resource import Lifecycle, Presence
+from bizops.testing.driving import carry_out, converge, destroy, plan_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -92,15 +93,51 @@ def test_a_key_that_leaves_the_file_stays_live_and_is_told(
     assert found.notes == ("retention.ms = 7d is set live and declared nowhere",)
 
 
-def test_a_declared_value_that_is_the_default_is_nothing_to_do(
+def test_k1_a_declared_value_that_is_only_inherited_is_pinned(
     live: Provider, scope: Scope, topic: Declare, overrides: Callable[[str], dict[str, str]]
 ) -> None:
-    """The effective value counts, wherever it comes from; nothing is written for it."""
+    # Given a topic without settings of its own, where the broker's defaults are what is declared
     converge(live, [topic("t", partitions=1)], scope)
     wanted = topic("t", configs={"retention.ms": 604800000, "cleanup.policy": ["delete"]})
 
+    # When it is planned and applied
+    plan = plan_for(live, [wanted], scope)
+    converge(live, [wanted], scope)
+
+    # Then the plan sets both and asks for no consent, all of it is in force before, and the topic has them itself
+    (change,) = plan.changes
+    assert [
+        ("cleanup.policy", "the broker's default"),
+        ("retention.ms", "the broker's default"),
+    ] == [(field.path[-1], field.pins) for field in change.fields]
+    assert not change.effects
+    assert plan.is_in_force
+    assert not plan.is_empty
+    assert overrides(wanted.address.name) == {
+        "cleanup.policy": "delete",
+        "retention.ms": "604800000",
+    }
     assert plan_for(live, [wanted], scope).is_empty
-    assert not overrides(wanted.address.name)
+
+
+def test_k1_what_is_ignored_or_differs_besides_is_no_mere_pin(
+    live: Provider, scope: Scope, topic: Declare, overrides: Callable[[str], dict[str, str]]
+) -> None:
+    # Given a topic without settings of its own
+    converge(live, [topic("t", partitions=1)], scope)
+    wanted = topic("t", configs={"retention.ms": "7d", "segment.ms": "7d", "max.message.bytes": 9})
+    lifecycle = Lifecycle(ignore_changes=("configs.segment.ms",))
+
+    # When one inherited value is ignored, and another setting differs
+    plan = plan_for(live, [replace(wanted, lifecycle=lifecycle)], scope)
+
+    # Then the ignored one is left alone, and the whole is a change like any other
+    (change,) = plan.changes
+    assert ["max.message.bytes", "retention.ms"] == [field.path[-1] for field in change.fields]
+    assert not change.unmanaged
+    assert not plan.is_in_force
+    carry_out(live, plan)
+    assert overrides(wanted.address.name) == {"max.message.bytes": "9", "retention.ms": "604800000"}
 
 
 @pytest.mark.parametrize(

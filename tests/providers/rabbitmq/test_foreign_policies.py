@@ -185,15 +185,76 @@ def test_a_policy_that_the_type_ignores_whole_is_not_in_the_way(broker: Any) -> 
     assert broker.plan(declared).is_empty
 
 
-def test_a_value_that_is_in_force_already_is_left_alone(broker: Any) -> None:
-    """Equal is equal, wherever it comes from: no policy of ours, no change."""
+@pytest.mark.parametrize("kind", ["policies", "operator-policies"])
+def test_k1_what_a_policy_of_others_alone_gives_is_pinned_before_that_policy_goes(
+    broker: Any, kind: str
+) -> None:
+    # Given a live queue with a message, that has what it declares from somebody else's policy, and more besides
     broker.put("queues", "own_a", {})
-    broker.policy("theirs", {"message-ttl": 3_600_000})
+    broker.publish("own_a", 1)
+    body = {"pattern": ".*", "apply-to": "queues", "definition": {"message-ttl": 3_600_000}}
+    broker.put(kind, "theirs", body)
+
+    # When it is planned and applied
+    plan = broker.plan(queues(a="1h"))
+    outcome = broker.carry_out(plan)
+
+    # Then one policy of ours is written, which is no drift and asks for nothing
+    (write,) = plan.writes
+    origin = f"{kind.removesuffix('policies').replace('-', ' ')}policy theirs"
+    assert write.text.endswith(f"(1 queue), pins what own_a has today from {origin}")
+    assert plan.is_in_force
+    assert not plan.is_empty
+    assert not plan.refusals
+    assert outcome.is_ok
+    assert broker.queues()["own_a"].startswith("bizops.trial.ttl-1h.")
+    assert broker.plan(queues(a="1h")).is_empty
+
+    # And the setting outlives the policy of the others
+    broker.delete(kind, "theirs")
+    assert broker.plan(queues(a="1h")).is_empty
+    assert broker.count("own_a") == 1
+
+
+def test_k1_a_pin_carries_what_the_policy_gives_besides(broker: Any) -> None:
+    broker.put("queues", "own_a", {})
+    broker.policy("theirs", {"message-ttl": 3_600_000, "max-length": 10})
+
+    plan = broker.plan(queues(a="1h"))
+
+    assert plan.is_in_force
+    assert broker.carry_out(plan).is_ok
+    name = broker.queues()["own_a"]
+    assert broker.policies()[name] == {"message-ttl": 3_600_000, "max-length": 10}
+    assert broker.plan(queues(a="1h")).is_empty
+
+
+@pytest.mark.parametrize("priority", [100, 200])
+def test_k1_what_a_stronger_policy_gives_cannot_be_pinned_and_is_no_refusal(
+    broker: Any, priority: int
+) -> None:
+    """It is in force, and nothing of ours could take its place."""
+    broker.put("queues", "own_a", {})
+    broker.policy("theirs", {"message-ttl": 3_600_000}, priority=priority)
 
     plan = broker.plan(queues(a="1h"))
 
     assert plan.is_empty
     assert not plan.refusals
+
+
+def test_k1_what_a_queue_has_as_an_argument_is_its_own(broker: Any) -> None:
+    broker.put("queues", "own_a", {"arguments": {"x-message-ttl": 3_600_000}})
+
+    assert broker.plan(queues(a="1h")).is_empty
+
+
+def test_k1_a_new_queue_gets_its_setting_whatever_a_policy_gives_it(broker: Any) -> None:
+    broker.policy("theirs", {"message-ttl": 3_600_000})
+
+    assert broker.converge(queues(a="1h")).is_ok
+
+    assert broker.queues()["own_a"].startswith("bizops.trial.ttl-1h.")
 
 
 def test_an_operator_policy_that_holds_a_value_down_is_refused(broker: Any) -> None:

@@ -61,3 +61,27 @@ def test_configs_that_cannot_be_read_are_not_taken_for_none(
 
     assert found.presence is presence
     assert words in (found.why or found.notes[0])
+
+
+@pytest.mark.parametrize(
+    ("source", "inherited"),
+    [
+        (0, ""),
+        (1, ""),
+        (2, "the broker's default"),
+        (3, "the default of all brokers"),
+        (4, "the broker's default"),
+        (5, "the broker's default"),
+        (99, ""),
+    ],
+)
+def test_k1_a_declared_value_that_the_topic_does_not_have_itself_is_inherited(
+    source: int, inherited: str
+) -> None:
+    """A broker that names no source (0) is taken at its word, so that nothing is pinned for ever."""
+    entry = SimpleNamespace(value="604800000", source=source, is_sensitive=False)
+    spec = TopicSpec.model_validate({"configs": {"retention.ms": "7d"}})
+
+    found = observation(topic(1), {"retention.ms": entry}, spec, ALL)  # type: ignore[dict-item]
+
+    assert dict(found.fields)["configs", "retention.ms"].inherited == inherited

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bizops.change import Action, Change, FieldChange, Step
-from bizops.providers.kafka.settling import BrokerView, PartitionView, readiness
+from bizops.providers.kafka.settling import BrokerView, ConfigView, PartitionView, readiness
 from bizops.providers.kafka.specs import TopicSpec
 from bizops.resource import Address, Resource, absent
 
@@ -15,8 +15,9 @@ ADDRESS = Address("kafka", "topic", ("t",))
 PATIENCE = 5.0
 
 
-def view(number: int, *parts: PartitionView, **values: str) -> BrokerView:
-    return BrokerView(f"broker {number}", number, {"t": parts} if parts else {}, {"t": values})
+def view(number: int, *parts: PartitionView, source: int = 1, **values: str) -> BrokerView:
+    shown = {"t": {key: ConfigView(value, source) for key, value in values.items()}}
+    return BrokerView(f"broker {number}", number, {"t": parts} if parts else {}, shown)
 
 
 def silent(number: int, seconds: float) -> BrokerView:
@@ -95,6 +96,17 @@ def test_a_config_has_settled_when_every_broker_that_answers_shows_it(
     views: list[Any] = [view(1, led(-1, [3], []), x=shown), view(2, led(-1, [3], []), x=shown)]
 
     assert is_settled == readiness([changed], views, PATIENCE)[0].settled
+
+
+@pytest.mark.parametrize(("source", "is_settled"), [(1, True), (0, True), (4, False), (5, False)])
+def test_k1_a_pin_has_settled_when_every_broker_shows_it_as_the_topic_s_own(
+    source: int, *, is_settled: bool
+) -> None:
+    """The value alone tells nothing: it was the same before. A broker that names no source (0) is believed."""
+    pin = FieldChange(("configs", "x"), 1000, 1000, pins="the broker's default")
+    shown = view(1, GOOD, source=source, x="1000")
+
+    assert is_settled == readiness([step(Action.UPDATE, pin)], [shown], PATIENCE)[0].settled
 
 
 def test_a_deletion_has_settled_when_no_broker_that_answers_lists_it() -> None:

@@ -88,12 +88,10 @@ class Broker:
             del self.queues[name]
         elif step.action is Action.CREATE:
             assert step.change.resource is not None
-            spec: Any = step.change.resource.spec
-            arguments = view.arguments(name, spec)
-            pairs = fields.freeze(arguments)
-            self.queues[name] = replace(
-                EMPTY, name=name, type=spec.type or "classic", arguments=pairs
-            )
+            wanted: Any = step.change.resource.spec
+            spec = view.with_type(wanted, step.change.observed.raw)
+            pairs = fields.freeze(view.arguments(name, spec))
+            self.queues[name] = replace(EMPTY, name=name, type=str(spec.type), arguments=pairs)
 
 
 def resources_of(declared: Declared) -> list[Resource]:
@@ -129,7 +127,6 @@ QUEUE = st.fixed_dictionaries(
     optional={
         "message_ttl": st.sampled_from(["1h", "2h", "3h"]),
         "max_length": st.sampled_from([500, 600]),
-        "max_priority": st.sampled_from([2, 3]),
         "type": st.just("classic"),
     },
 )
@@ -140,7 +137,11 @@ QUORUM = st.fixed_dictionaries(
         "delivery_limit": st.sampled_from([5, 6]),
     },
 )
-TOPOLOGY = st.dictionaries(st.sampled_from(NAMES), QUEUE | QUORUM, max_size=5)
+PRIORITY = st.fixed_dictionaries(
+    {"type": st.just("classic"), "max_priority": st.sampled_from([2, 3])},
+    optional={"message_ttl": st.sampled_from(["1h", "2h", "3h"])},
+)
+TOPOLOGY = st.dictionaries(st.sampled_from(NAMES), QUEUE | PRIORITY | QUORUM, max_size=5)
 
 
 SHARED = [HealthCheck.function_scoped_fixture]

@@ -25,6 +25,7 @@ from bizops.change import (
     Write,
 )
 from bizops.provider import Health
+from bizops.providers.kafka.specs import TopicSpec
 from bizops.quantity import Duration, Size
 from bizops.redaction import Redaction
 from bizops.render.values import Values
@@ -296,6 +297,31 @@ def test_drift_notes_upkeep_and_counts_it_not(heading: Heading, plain: Style) ->
     assert "~ policy b (3 queues), cut anew" in render.plan_text(
         plan, plain, heading=heading, verbose=False
     )
+
+
+def test_k1_drift_notes_a_pin_and_counts_it_not(heading: Heading, plain: Style) -> None:
+    """What is declared is in force, and set on the object by the next apply."""
+    address = Address("kafka", "topic", ("weekly",))
+    resource = Resource(address, TopicSpec.model_validate({"configs": {"retention.ms": "7d"}}))
+    path, week = ("configs", "retention.ms"), Duration.parse("7d")
+    pin = FieldChange(path, week, week, "broker default", pins="the broker's default")
+    change = Change(address, Action.UPDATE, resource, _present(address), (pin,))
+    plan = Plan("shop", (change,))
+    said = "pins retention.ms 7d (today the broker's default)"
+
+    told = render.drift_text(plan, plain, heading=heading)
+    document = render.drift_json(plan, heading=heading)
+    planned = render.plan_text(plan, plain, heading=heading, verbose=False)
+
+    assert f"NOTE       kafka.topic/weekly {said}\nNo drift: shop matches" in told
+    assert ([], [f"kafka.topic/weekly {said}"], True) == (
+        document["drift"], document["upkeep"], document["clean"],
+    )  # fmt: skip
+    assert 0 == render.drift_verdict(plan)
+    assert 2 == render.plan_verdict(plan, detailed=True)
+    assert f"  ~ kafka.topic/weekly\n      {said}" in planned
+    field = render.plan_json(plan, heading=heading)["resource_changes"][0]["fields"][0]
+    assert "the broker's default" == field["pins"]
 
 
 def _present(address: Address) -> Observation:
