@@ -26,8 +26,8 @@ from bizops.change import (
 )
 from bizops.provider import Health
 from bizops.quantity import Duration, Size
-from bizops.render.values import Values
 from bizops.redaction import Redaction
+from bizops.render.values import Values
 from bizops.resource import Address, Field, Observation, Presence, Resource, Secret, Spec
 
 if TYPE_CHECKING:
