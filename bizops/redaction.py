@@ -71,11 +71,11 @@ class Redaction:
         """Give a text without the secrets in it."""
         if "://" in text:
             text = without_user_info(text)
-        if self._plain is not None:
-            text = self._plain.sub(
-                lambda found: found[0] if found[0] in self._kept else HIDDEN, text
-            )
-        return self._without_base64(text) if self._inside is not None else text
+        if self._inside is not None:
+            text = self._without_base64(text)
+        if self._plain is None:
+            return text
+        return self._plain.sub(lambda found: found[0] if found[0] in self._kept else HIDDEN, text)
 
     def _without_base64(self, text: str) -> str:
         """Hide every word of base64 that holds a secret."""

@@ -176,12 +176,13 @@ class _Told(Listener):
 
     def waiting(self, step: Step, detail: str, seconds: float) -> None:
         """Pass it on."""
-        hide = render.words(step.change) if step.change else str
-        self._shown.waiting(step, self._console.redacted(hide(detail)), seconds)
+        hide = self._console.redacted
+        said = render.words(step.change, hide) if step.change else hide
+        self._shown.waiting(step, said(detail), seconds)
 
     def ended(self, outcome: Outcome) -> None:
         """Pass it on, and print it for programs."""
-        outcome = render.veiled_outcome(outcome)
+        outcome = render.veiled_outcome(outcome, self._console.redacted)
         with contextlib.suppress(UnwritableError):
             self._shown.ended(outcome)
             if self._console.is_json and render.is_shown(outcome):
@@ -213,7 +214,7 @@ def _carried_out(
                 Pace(settle_timeout=given.settle_timeout, silence=given.timeout + _PASSING),
                 lock.Terms(given.lock is Switch.TRUE, given.lock_timeout, console.warning),
             )
-            result = render.veiled_result(opened.road.apply(planned, asked, carriage))
+            result = opened.road.apply(planned, asked, carriage)
         word = "Destroy" if asked.choice.destroy else "Apply"
         seconds = time.monotonic() - started
         text = render.result_text(
@@ -253,8 +254,12 @@ def _tell_result(result: ApplyResult, plan: Plan, text: str, console: Console) -
         console.document(render.result_json(result, plan))
     elif console.output.quiet:
         style = console.style(console.people)
-        failed = [o for o in result.outcomes if o.status is not Status.APPLIED]
-        lines = [render.outcome_text(o, style) for o in failed if render.is_shown(o)]
+        failed = [
+            render.veiled_outcome(outcome, console.redacted)
+            for outcome in result.outcomes
+            if outcome.status is not Status.APPLIED and render.is_shown(outcome)
+        ]
+        lines = [render.outcome_text(outcome, style) for outcome in failed]
         console.result("\n".join([*lines, text]))
     else:
         console.result(f"\n{text}")

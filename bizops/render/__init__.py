@@ -11,7 +11,7 @@ from bizops.render.plan import plan_text
 from bizops.render.plan_json import plan_json
 from bizops.render.style import Style, count_text
 from bizops.render.tally import Tally, summary_line, tally
-from bizops.render.veil import veiled, veiled_health, veiled_outcome, veiled_result, words
+from bizops.render.veil import veiled, veiled_health, veiled_outcome, words
 from bizops.render.verdict import apply_verdict, drift_verdict, health_verdict, plan_verdict
 
 __all__ = [
@@ -43,6 +43,5 @@ __all__ = [
     "veiled",
     "veiled_health",
     "veiled_outcome",
-    "veiled_result",
     "words",
 ]

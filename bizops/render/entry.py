@@ -87,7 +87,7 @@ class Writer:
         if is_new and change.resource is not None and not self.verbose:
             kind = provider.definition(change.address.provider).kind(change.address.kind)
             summary = kind.summary(change.resource.spec, change.address)
-            summary = printable(veil.words(change)(summary))
+            summary = printable(veil.words(change, str)(summary))
             return self.style.wrap(summary, _BODY, _DEEPER) if summary else []
         width = max((len(field.name) for field in change.fields), default=0)
         lines = []

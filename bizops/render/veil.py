@@ -17,7 +17,7 @@ from bizops.resource import Secret
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from bizops.change import ApplyResult, Change, FieldChange, Outcome, Plan, Refusal
+    from bizops.change import Change, FieldChange, Outcome, Plan, Refusal
     from bizops.provider import Health
     from bizops.resource import Address, Observation, Path, Resource
 
@@ -40,18 +40,13 @@ def veiled(plan: Plan, hide: Hide) -> Plan:
     )
 
 
-def veiled_outcome(outcome: Outcome) -> Outcome:
-    """Give what became of a step without the values that its own fields hide."""
+def veiled_outcome(outcome: Outcome, hide: Hide) -> Outcome:
+    """Give what became of a step without the values that its own fields hide; `hide` as above."""
     change = outcome.step.change
     if change is None or not (outcome.detail or outcome.lines):
         return outcome
-    hide = words(change)
-    return replace(outcome, detail=hide(outcome.detail), lines=tuple(map(hide, outcome.lines)))
-
-
-def veiled_result(result: ApplyResult) -> ApplyResult:
-    """Give all that an apply came to without the values that the fields of each step hide."""
-    return replace(result, outcomes=tuple(map(veiled_outcome, result.outcomes)))
+    said = words(change, hide)
+    return replace(outcome, detail=said(outcome.detail), lines=tuple(map(said, outcome.lines)))
 
 
 def veiled_health(
@@ -75,15 +70,19 @@ def veiled_health(
     }
 
 
-def words(change: Change) -> Hide:
-    """Give what takes the values that the fields of a change hide out of a text about it."""
+def words(change: Change, hide: Hide) -> Hide:
+    """Give what takes the values that the fields of a change hide out of a text about it, and the known ones."""
     fields: list[tuple[Path, Any]] = []
     if change.resource is not None:
         fields += change.resource.spec.fields().items()
     fields += [(path, field.value) for path, field in change.observed.fields]
     for each in (*change.fields, *change.unmanaged):
-        fields += [(each.path, each.before), (each.path, each.after)]
-    return _hiding(fields)
+        fields += [(each.path, value) for value in _pair(each, hide)]
+    return _both(_hiding(fields), hide)
+
+
+def _pair(field: FieldChange, hide: Hide) -> tuple[Any, Any]:
+    return sensitive.pair(field.path, field.before, field.after, lambda text: hide(text) != text)
 
 
 def _hiding(fields: Iterable[tuple[Path, Any]]) -> Hide:
@@ -110,7 +109,7 @@ def _change(change: Change, hide: Hide) -> Change:
         unmanaged = tuple(_field(field, hide) for field in change.unmanaged)
         found = replace(change, fields=fields, unmanaged=unmanaged)
     if change.reason or change.effects or observed.degraded or observed.notes:
-        said = _both(words(change), hide)
+        said = words(change, hide)
         effects = tuple(replace(each, text=said(each.text)) for each in change.effects)
         observed = _observed(observed, said)
         found = replace(found, reason=said(change.reason), effects=effects, observed=observed)
@@ -118,10 +117,8 @@ def _change(change: Change, hide: Hide) -> Change:
 
 
 def _field(field: FieldChange, hide: Hide) -> FieldChange:
-    before, after = sensitive.pair(
-        field.path, field.before, field.after, lambda text: hide(text) != text
-    )
-    said = _both(_hiding([(field.path, field.before), (field.path, field.after)]), hide)
+    before, after = _pair(field, hide)
+    said = _both(_hiding([(field.path, before), (field.path, after)]), hide)
     return replace(
         field, before=before, after=after, origin=said(field.origin), reason=said(field.reason)
     )
@@ -129,7 +126,7 @@ def _field(field: FieldChange, hide: Hide) -> FieldChange:
 
 def _refusal(refusal: Refusal, changes: Mapping[Address, Change], hide: Hide) -> Refusal:
     change = changes.get(refusal.address) if refusal.address else None
-    said = _both(words(change), hide) if change else hide
+    said = words(change, hide) if change else hide
     return replace(refusal, why=said(refusal.why), remedies=tuple(map(said, refusal.remedies)))
 
 

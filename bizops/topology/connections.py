@@ -12,22 +12,24 @@ from bizops.topology.sections import known_definition
 from bizops.topology.validation import Place, validate
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
-    from collections.abc import Mapping as Map
+    from collections.abc import Iterable, Iterator, Sequence
 
     from bizops.provider import Definition
     from bizops.topology.declarations import Section
     from bizops.topology.faults import Faults
-    from bizops.topology.nodes import Scalar
+    from bizops.topology.nodes import Node, Scalar
 
 
 class Connections:
-    """The connection of each system; `origins` says of each setting where it was written and what gave its value."""
+    """The connection of each system; `origins` says of each setting where it was written and what gave its value.
+
+    `shown` are the trees of settings that are no secrets, such as the user's name, each with a text that is shown.
+    """
 
     def __init__(self, faults: Faults) -> None:
         self.specs: dict[str, Spec] = {}
         self.origins: dict[str, str] = {}
-        self._shown: list[Scalar] = []
+        self.shown: list[tuple[Node, str]] = []
         self._faults = faults
 
     def read(self, tree: Mapping, sections: Sequence[Section], *, is_in_doubt: bool) -> None:
@@ -77,13 +79,7 @@ class Connections:
         if spec is not None:
             self.specs[definition.name] = spec
             note_secrets([spec], self._faults)
-            shown = [value for _, value in spec if not isinstance(value, (Secret, Spec))]
-            self._shown += [s for s in scalars(entry.value) if s.template and s.text in shown]
-
-    def named(self, variables: Map[str, str], known: Collection[str]) -> Iterator[str]:
-        """Give the secret values of variables that stand in a setting which is shown, such as the user's name."""
-        for scalar in self._shown:
-            yield from {variables.get(name, "") for name in scalar.variables}.intersection(known)
+            self.shown += _shown(spec, entry.value)
 
     def _default(self, found: Section) -> None:
         """Take the model's defaults where nothing is said; not every system has some."""
@@ -94,6 +90,17 @@ class Connections:
             missing = ", ".join(f"{'.'.join(map(str, e['loc']))}: ..." for e in error.errors())
             hint = f"write connections: {{{name}: {{{missing}}}}}"
             self._faults.add(found.span, "missing", address=f"connections.{name}", hint=hint)
+
+
+def _shown(spec: Spec, node: Mapping) -> Iterator[tuple[Node, str]]:
+    """Give the trees of the settings that are no secrets, and what is shown of them: addresses, the user's name."""
+    fields = type(spec).model_fields
+    values = {(fields[key].alias if key in fields else None) or key: value for key, value in spec}
+    for name, entry in node.entries.items():
+        value = values.get(name)
+        for each in value if isinstance(value, tuple) else (value,):
+            if isinstance(each, str):
+                yield entry.value, each
 
 
 def _origin(written: Sequence[Scalar], name: str) -> str:

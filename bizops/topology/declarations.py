@@ -11,11 +11,13 @@ from bizops.resource import Spec
 from bizops.topology.nodes import Mapping, Scalar, Span, find
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from collections.abc import Mapping as Variables
     from pathlib import Path
 
     from bizops.provider import Definition, Kind
     from bizops.resource import Resource
+    from bizops.topology.nodes import Node
 
 NAME = "[a-z0-9][a-z0-9_-]{0,62}"
 """What a topology may be called: it becomes part of labels and of the names of derived policies."""
@@ -117,3 +119,9 @@ class Section:
     misdeclared: list[Misdeclared] = field(default_factory=list)
     unread: frozenset[str] = frozenset()
     doubtful: set[str] = field(default_factory=set)
+
+    def own_settings(self) -> Iterator[Node]:
+        """Give the trees of the section's own settings, such as `vhost`."""
+        for name in self.definition.settings.model_fields:
+            if name in self.node.entries:
+                yield self.node.entries[name].value

@@ -17,9 +17,9 @@ from bizops.topology.entries import implied, with_needs
 from bizops.topology.faults import Faults
 from bizops.topology.files import Files, Seen
 from bizops.topology.interpolation import Interpolation
-from bizops.topology.named import secrets_in_names
+from bizops.topology.named import secrets_in_names, secrets_within
 from bizops.topology.nodes import Mapping as Tree
-from bizops.topology.nodes import Scalar, Span, is_null
+from bizops.topology.nodes import Node, Scalar, Span, is_null
 from bizops.topology.overlay import lay, without_removed
 from bizops.topology.sections import HEADER, known_definition, section
 
@@ -130,7 +130,7 @@ class _Loader:
         for resource in resources:
             note_secrets(_distinct(resource.spec.fields().values()), self._faults)
             note_secrets(resource.spec.withheld(), self._faults)
-        self._note_named(connections, declarations)
+        self._note_named(connections.shown, sections, declarations.values())
         if name is None or self._faults:
             return None
         settings = {s.definition.name: s.settings for s in sections if s.settings is not None}
@@ -151,17 +151,21 @@ class _Loader:
         )
 
     def _note_named(
-        self, connections: Connections, declared: Mapping[Address, Declaration]
+        self,
+        shown: Iterable[tuple[Node, str]],
+        sections: Iterable[Section],
+        declared: Iterable[Declaration],
     ) -> None:
-        """Note which secrets stand in names, of which nobody could say why they are hidden."""
+        """Note which secrets stand in names: of objects, of the topology, and in settings that are shown."""
         secrets, variables = self._faults.secrets, self._surroundings.variables
-        named = secrets_in_names(declared.values(), variables, secrets.values)
-        for value in [*named, *connections.named(variables, secrets.values)]:
+        nodes = [node for each in sections for node in each.own_settings()]
+        nodes += [self._tree.entries["name"].value] if "name" in self._tree.entries else []
+        named = {v for node in nodes for v in secrets_within(node, variables, secrets.values)}
+        named.update(secrets_in_names(declared, variables, secrets.values))
+        for node, text in shown:
+            named |= {v for v in secrets_within(node, variables, secrets.values) if v in text}
+        for value in named:
             secrets.add_named(value)
-        entry = self._tree.entries.get("name")
-        for variable in entry.value.variables if entry and isinstance(entry.value, Scalar) else ():
-            if variables[variable] in secrets.values:
-                secrets.add_named(variables[variable])
 
     def _scalar(self, name: str, advice: str) -> Scalar | None:
         """Give a scalar of the header, or None after noting that it is missing or none."""

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from bizops.topology.declarations import Declaration
-    from bizops.topology.nodes import Span
+    from bizops.topology.nodes import Node, Span
 
 
 def secrets_in_names(
@@ -24,13 +24,21 @@ def secrets_in_names(
     for declaration in declared:
         names.setdefault(declaration.span, set()).update(_named_by_values(declaration))
     for declaration in declared:
-        for scalar in scalars(declaration.node):
-            for value in {variables.get(name, "") for name in scalar.variables}.intersection(known):
-                if any(value in name for name in names[declaration.span]):
-                    yield value
+        for value in secrets_within(declaration.node, variables, known):
+            if any(value in name for name in names[declaration.span]):
+                yield value
+
+
+def secrets_within(
+    node: Node, variables: Mapping[str, str], known: Collection[str]
+) -> Iterator[str]:
+    """Give the secret values of variables in a tree."""
+    for scalar in scalars(node):
+        yield from {variables.get(name, "") for name in scalar.variables}.intersection(known)
 
 
 def _named_by_values(declaration: Declaration) -> Iterator[str]:
+    yield declaration.resource.address.scope
     if declaration.kind.is_list:
         yield from declaration.resource.address.parts
     if any(scalar.variables for scalar in scalars(declaration.node)):

@@ -1,0 +1,295 @@
+"""Declarations with a marked secret in every field of every kind, and every word that is printed of them (C1, A4)."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, quote_plus
+
+import pytest
+
+from bizops import errors, planner, provider, render, topology
+from bizops.change import Outcome, Plan, Status, Step, System
+from bizops.planner import Choice, Desired
+from bizops.provider import Observations
+from bizops.redaction import Redaction
+from bizops.render import Heading, Style
+from bizops.resource import Field, Observation, Presence, Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from bizops.topology import Topology
+
+MARK = "wombat9quartz"
+ODD = 'wom/bat9 "q%uartz&é'
+OLD = "numbat7basalt"
+"""What a live system holds where a file has the mark: nobody knows it, so only its place tells."""
+STYLE = Style(colour=False, width=80, unicode=True)
+BASES: dict[str, dict[str, Any]] = {
+    "rabbitmq.exchange": {"type": "direct"},
+    "rabbitmq.queue": {},
+    "rabbitmq.binding": {"exchange": "amq.topic", "queue": "base", "routing_key": "x"},
+    "rabbitmq.policy": {"pattern": "^x", "definition": {"max-length": 1}},
+    "kafka.topic": {"partitions": 1},
+    "swarm.service": {"image": "example:1"},
+    "swarm.network": {},
+    "swarm.secret": {"environment": "HELD"},
+}
+"""The least that a valid entry of each kind says."""
+TELLTALE_KEYS = ("api.token", "x-password", "SASL_SECRET")
+
+
+def forms(secret: str) -> set[str]:
+    """Give what the secret must not be found as."""
+    raw = secret.encode()
+    return {
+        secret,
+        json.dumps(secret)[1:-1],
+        quote(secret),
+        quote(secret, safe=""),
+        quote_plus(secret),
+        html.escape(secret),
+        base64.b64encode(raw).decode(),
+        *(base64.b64encode(b"u" * n + b":" + raw).decode().rstrip("=")[-12:-2] for n in range(3)),
+    }
+
+
+def found_in(said: str, secrets: tuple[str, ...] = (MARK, ODD)) -> list[str]:
+    return [form for secret in secrets for form in forms(secret) if form in said]
+
+
+def _leaves(schema: dict[str, Any], whole: dict[str, Any], depth: int = 0) -> Iterator[Any]:
+    """Give trees with one marked value each, one for every text that a schema takes."""
+    for choice in schema.get("anyOf", schema.get("oneOf", [schema])):
+        if "$ref" in choice:
+            yield from _leaves(whole["$defs"][choice["$ref"].split("/")[-1]], whole, depth + 1)
+            continue
+        kinds = choice.get("type", "string")
+        kinds = {kinds} if isinstance(kinds, str) else set(kinds)
+        if kinds & {"string", "integer", "number", "boolean"}:
+            yield "MARKED"
+        if "array" in kinds:
+            yield from ([leaf] for leaf in _leaves(choice.get("items", {}), whole, depth + 1))
+            yield ["KEYMARKED=1"]
+        if "object" in kinds or "properties" in choice:
+            for name, inner in choice.get("properties", {}).items():
+                yield from ({name: leaf} for leaf in _leaves(inner, whole, depth + 1))
+            more = choice.get("additionalProperties")
+            if isinstance(more, dict) or more is True:
+                for key in ("open", *TELLTALE_KEYS):
+                    leaves = _leaves(more if isinstance(more, dict) else {}, whole, depth + 1)
+                    yield from ({key: leaf} for leaf in leaves)
+
+
+def _marked(tree: Any, text: str) -> Any:
+    if isinstance(tree, dict):
+        return {key: _marked(value, text) for key, value in tree.items()}
+    if isinstance(tree, list):
+        return [_marked(value, text) for value in tree]
+    return tree.replace("MARKED", text) if isinstance(tree, str) else tree
+
+
+def _entries() -> list[tuple[str, Any]]:
+    """Give the kind and one tree for each text field of each kind; each tree once."""
+    schema = topology.schema()
+    found: dict[str, tuple[str, Any]] = {}
+    for kind, base in BASES.items():
+        for leaf in _leaves(schema["$defs"][kind], schema):
+            tree = leaf if isinstance(leaf, dict) else {}
+            found.setdefault(f"{kind} {json.dumps(tree)}", (kind, {**base, **tree}))
+    return list(found.values())
+
+
+ENTRIES = _entries()
+
+
+def _text(kind: str, entry: Any, written: str, *, faulty: bool) -> str:
+    system, _, noun = kind.partition(".")
+    definition = provider.definition(system)
+    found = definition.kind(noun)
+    entries: Any = [_marked(entry, written)] if found.is_list else {"one": _marked(entry, written)}
+    section: dict[str, Any] = {found.plural: entries}
+    if kind == "rabbitmq.binding":
+        section["queues"] = {"base": {}}
+    if faulty:
+        section["nonsense"] = 1
+    tree = {
+        "bizops": 1,
+        "name": "shop",
+        "connections": {system: {"bootstrap.servers": "k:9092"} if system == "kafka" else {}},
+        system: section,
+    }
+    return json.dumps(tree, ensure_ascii=False)
+
+
+def _said(folder: Path, text: str, secret: str) -> tuple[str, bool]:
+    """Give all that the commands print of a file, and whether it is valid."""
+    (folder / "bizops.yaml").write_text(text, encoding="utf-8")
+    variables = {"SECRET_X": secret, "HELD": "held-by-the-engine"}
+    try:
+        loaded = topology.load(["bizops.yaml"], variables=variables, directory=folder)
+    except errors.TopologyError as error:
+        told = [render.error_text(error, STYLE), json.dumps(render.error_json(error))]
+        return "\n".join(told), False
+    return "\n".join([*loaded.warnings, *_outputs(loaded, secret)]), True
+
+
+def _outputs(loaded: Topology, secret: str) -> Iterator[str]:
+    names = set(loaded.names)
+    heading = Heading("shop", "", loaded.files, (), ())
+    for plan in (_plan(loaded, None), _plan(loaded, secret)):
+        live = {str(change.address) for change in plan.changes}
+        redaction = Redaction(loaded.secrets, names | live, loaded.named)
+        shown = render.veiled(plan, redaction.text)
+        for verbose in (False, True):
+            yield redaction.text(render.plan_text(shown, STYLE, heading=heading, verbose=verbose))
+        yield redaction.text(render.drift_text(shown, STYLE, heading=heading))
+        yield json.dumps(redaction.document(render.plan_json(shown, heading=heading)))
+        yield json.dumps(redaction.document(render.drift_json(shown, heading=heading)))
+        for change in plan.changes:
+            echo = f"refused: {secret} and {quote(secret)}; was {change.fields}"
+            outcome = Outcome(Step(change.action, change), Status.FAILED, echo, (echo,))
+            outcome = render.veiled_outcome(outcome, redaction.text)
+            yield redaction.text(render.outcome_text(outcome, STYLE))
+            yield json.dumps(redaction.document(render.outcome_json(outcome)))
+
+
+def _plan(loaded: Topology, secret: str | None) -> Plan:
+    """Plan against nothing, or against objects that hold another value wherever the file has the secret."""
+    observed = {}
+    for name in loaded.scopes:
+        found = tuple(
+            Observation(r.address, Presence.ABSENT)
+            if secret is None
+            else Observation(
+                r.address,
+                Presence.PRESENT,
+                tuple((p, Field(_old(v, secret), "spec")) for p, v in r.spec.fields().items()),
+                owner="shop",
+                raw={"Spec": {"Name": "one", "Mode": {}, "TaskTemplate": {"ContainerSpec": {}}}},
+            )
+            for r in loaded.resources
+            if r.address.provider == name
+        )
+        observed[name] = Observations(System(name, "here"), found)
+    desired = Desired("shop", loaded.resources, loaded.scopes)
+    return planner.plan(desired, observed, Choice())
+
+
+def _old(value: Any, secret: str) -> Any:
+    if isinstance(value, Secret):
+        return Secret(value.reveal().replace(secret, OLD))
+    if isinstance(value, tuple) and not hasattr(value, "_fields"):
+        return tuple(_old(each, secret) for each in value)
+    return value.replace(secret, OLD) if isinstance(value, str) and secret in value else value
+
+
+@pytest.mark.parametrize(
+    ("secret", "written", "is_faulty"),
+    [
+        (MARK, "${SECRET_X}", False),
+        (MARK, "http://u:${SECRET_X}@h/", False),
+        (ODD, "a${SECRET_X}", False),
+        (MARK, "a${SECRET_X}", True),
+        (ODD, "${SECRET_X}", True),
+    ],
+)
+def test_c1_a_marked_secret_is_in_no_output(
+    tmp_path: Path, secret: str, written: str, is_faulty: bool
+) -> None:
+    """From a variable, in every text of every kind: neither it nor its encoded forms are printed."""
+    shown, valid = [], 0
+    for kind, entry in ENTRIES:
+        text = _text(kind, entry, written, faulty=is_faulty)
+        said, is_valid = _said(tmp_path, text, secret)
+        valid += is_valid
+        if found := found_in(said, (secret, OLD)):
+            shown.append((kind, entry, found, said))
+    assert len(ENTRIES) > 300
+    assert is_faulty or valid > 50
+    assert shown[:1] == []
+
+
+FAULTS = {
+    "an item of a list": 'swarm: {services: {one: {image: "e:1", secrets: ["${SECRET_X}"]}}}',
+    "a key in a list": 'swarm: {services: {one: {image: "e:1", environment: ["${SECRET_X}"]}}}',
+    "a binding": """\
+rabbitmq:
+  queues: {base: {}}
+  bindings: [{exchange: amq.topic, queue: base, routing_key: "${SECRET_X}", vhost: other}]""",
+    "the queue of a binding": """\
+rabbitmq: {bindings: [{exchange: amq.topic, queue: "a${SECRET_X}", routing_key: x}]}""",
+    "its exchange": """\
+rabbitmq: {queues: {base: {}}, bindings: [{exchange: "${SECRET_X}", queue: base, routing_key: x}]}""",
+    "two bindings": """\
+rabbitmq:
+  queues: {base: {}}
+  bindings:
+    - {exchange: amq.topic, queue: base, routing_key: "${SECRET_X}"}
+    - {exchange: amq.topic, queue: base, routing_key: "${SECRET_X}"}""",
+    "a name that needs": 'swarm: {services: {one: {image: "e:1", needs: ["swarm.service/${SECRET_X}"]}}}',
+    "a vhost": 'rabbitmq: {vhost: "${SECRET_X}", queues: {base: {nonsense: 1}}}',
+    "a user": 'rabbitmq: {}\nconnections: {rabbitmq: {username: "${SECRET_X}", nonsense: 1}}',
+}
+
+
+@pytest.mark.parametrize("secret", [MARK, ODD])
+@pytest.mark.parametrize("place", FAULTS)
+def test_a4_no_secret_of_a_variable_stands_in_an_address_or_a_path(
+    tmp_path: Path, place: str, secret: str
+) -> None:
+    """The line of a fault hides it wherever it stands, and shows the variable where that is the name."""
+    said, is_valid = _said(tmp_path, f"bizops: 1\nname: shop\n{FAULTS[place]}\n", secret)
+    assert not is_valid
+    assert found_in(said, (secret,)) == []
+
+
+def test_a4_a_path_shows_the_variable_as_it_is_written(tmp_path: Path) -> None:
+    text = f"bizops: 1\nname: shop\n{FAULTS['an item of a list']}\n"
+    said, _ = _said(tmp_path, text, MARK)
+    assert "swarm.service/one: secrets.${SECRET_X}: swarm.secret/(hidden) is declared" in said
+
+
+@pytest.mark.parametrize(
+    "connection", ['username: guest, password: "${SECRET_X}"', 'url: "http://guest:${SECRET_X}@h"']
+)
+def test_a4_a_password_that_is_a_part_of_names_spoils_none(tmp_path: Path, connection: str) -> None:
+    """As `guest` may stand in `auto_guests`: only what a variable puts into a name is hidden there."""
+    text = f"bizops: 1\nname: shop\nconnections: {{rabbitmq: {{{connection}}}}}"
+    text += """
+rabbitmq:
+  queues: {auto_guests: {}}
+  bindings: [{exchange: amq.topic, queue: auto_guests, routing_key: "guest.#"}]
+"""
+    said, is_valid = _said(tmp_path, text, "guest")
+    assert is_valid
+    assert "rabbitmq.binding/amq.topic:guest.%23:auto_guests" in said
+
+
+URLS = (
+    "amqp://u:wombat/9quartz@host",
+    "amqp://u:wombat@9quartz@host:5672",
+    "u:wombat9quartz@host:15672",
+    "u:wombat/9quartz@host",
+    "http://wombat9quartz@host",
+)
+
+
+@pytest.mark.parametrize("url", URLS)
+@pytest.mark.parametrize("setting", ["url", "amqp_url", "bootstrap.servers", "host", "label"])
+def test_c1_no_fault_shows_the_password_of_a_url(tmp_path: Path, url: str, setting: str) -> None:
+    """Whether it has a scheme or not, and whatever is in the password."""
+    texts = {
+        "url": f'rabbitmq: {{}}\nconnections: {{rabbitmq: {{url: "{url}", nonsense: 1}}}}',
+        "amqp_url": f'rabbitmq: {{}}\nconnections: {{rabbitmq: {{amqp_url: "{url}", nonsense: 1}}}}',
+        "bootstrap.servers": f'kafka: {{}}\nconnections: {{kafka: {{bootstrap.servers: "{url}"}}}}',
+        "host": f'swarm: {{}}\nconnections: {{swarm: {{host: "{url}", nonsense: 1}}}}',
+        "label": f'swarm: {{services: {{a: {{image: "e:1", labels: {{x: "{url}"}}, nonsense: 1}}}}}}',
+    }
+    said, _ = _said(tmp_path, f"bizops: 1\nname: shop\n{texts[setting]}\n", "unused")
+    assert "wombat" not in said
+    assert "9quartz" not in said
