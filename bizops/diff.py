@@ -44,7 +44,9 @@ def _changes(
             if path not in observed or not _is_same(before.value, desired[path]):
                 yield from _nested(path, before, desired[path])
         elif _is_surplus(path, before, desired, whole):
-            yield FieldChange(path, before.value, None, before.origin)
+            yield FieldChange(
+                path, before.value, before.default, before.origin, default_of=before.default_of
+            )
 
 
 def _is_same(before: Any, after: Any) -> bool:  # noqa: ANN401 - any setting

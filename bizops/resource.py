@@ -116,6 +116,11 @@ class Lifecycle:
     protect: bool = False
     ignore_changes: tuple[str, ...] = ()
 
+    def ignores(self, path: Path) -> bool:
+        """True where differences of this setting are not managed."""
+        name = ".".join(path)
+        return any(name == each or name.startswith(f"{each}.") for each in self.ignore_changes)
+
 
 @dataclass(frozen=True, slots=True)
 class Resource:
@@ -149,11 +154,15 @@ class Field:
     `origin` is in the system's words: `argument`, `policy NAME`, `operator policy NAME`, `topic config`,
     `broker default`, `spec`. Rules about how a field may change look at it.
     `ours` is True where bizops wrote it for this resource, so that it goes when it is no longer declared.
+    `default_of` says whose default is in force then (`engine`, `broker`), "" where there is none, and `default` is
+    its value, None where nobody knows it.
     """
 
     value: Any
     origin: str = ""
     ours: bool = False
+    default: Any = None
+    default_of: str = ""
 
 
 class Use(NamedTuple):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bizops import diff
 from bizops.change import Action, Change, Effect, EffectKind, FieldChange, Refusal
-from bizops.provider import Mutability, Transition, Verdict, is_match
+from bizops.provider import IN_PLACE, Mutability, Transition, Verdict, is_match
 from bizops.resource import Presence
 
 if TYPE_CHECKING:
@@ -53,8 +53,7 @@ def _update(resource: Resource, observed: Observation, kind: Kind) -> Compared:
     live = dict(observed.fields)
     wanted = {**resource.spec.fields(), **dict(observed.refined)}
     found = diff.diff(wanted, live, kind.whole)
-    ignored = resource.lifecycle.ignore_changes
-    unmanaged = tuple(field for field in found if _is_ignored(field, ignored))
+    unmanaged = tuple(field for field in found if resource.lifecycle.ignores(field.path))
     changed: list[FieldChange] = []
     effects: list[Effect] = []
     refusals: list[Refusal] = []
@@ -62,7 +61,10 @@ def _update(resource: Resource, observed: Observation, kind: Kind) -> Compared:
     for field in found:
         if field in unmanaged:
             continue
-        verdict = kind.rule(field.path)(_transition(field, resource, observed))
+        is_same = bool(field.default_of) and field.before == field.after
+        verdict = (
+            IN_PLACE if is_same else kind.rule(field.path)(_transition(field, resource, observed))
+        )
         forces = verdict.mutability is Mutability.REPLACE
         changed.append(replace(field, reason=verdict.why, forces=forces))
         effects += _effects(field, verdict)
@@ -87,10 +89,6 @@ def _update(resource: Resource, observed: Observation, kind: Kind) -> Compared:
 
 def _transition(field: FieldChange, resource: Resource, observed: Observation) -> Transition:
     return Transition(field.path, field.before, field.after, field.origin, resource, observed)
-
-
-def _is_ignored(field: FieldChange, ignored: tuple[str, ...]) -> bool:
-    return any(field.name == path or field.name.startswith(f"{path}.") for path in ignored)
 
 
 def _effects(field: FieldChange, verdict: Verdict) -> list[Effect]:

@@ -148,6 +148,7 @@ def _field(field: FieldChange, values: Values) -> Json:
         "origin": field.origin,
         "reason": field.reason,
         "forces_replacement": field.forces,
+        "default_of": field.default_of,
     }
 
 

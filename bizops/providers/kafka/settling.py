@@ -70,6 +70,10 @@ class BrokerView:
             shown = self.values.get(name, {}).get(key)
             if shown is None or configs.observed(key, shown) != value:
                 return f"{self.broker} does not show {key} {value} yet"
+        for key, value in sorted(taken_away(step).items()):
+            shown = self.values.get(name, {}).get(key)
+            if shown is not None and configs.observed(key, shown) == value:
+                return f"{self.broker} still shows {key} {value}"
         return ""
 
 
@@ -101,7 +105,20 @@ def altered(step: Step) -> dict[str, Any]:
     """Give the config values that an update sets; a creation sets them together with the topic."""
     if step.action is not Action.UPDATE:
         return {}
-    return {f.path[1]: f.after for f in _change(step).fields if f.path[0] == "configs"}
+    return {
+        f.path[1]: f.after
+        for f in _change(step).fields
+        if f.path[0] == "configs" and not f.default_of
+    }
+
+
+def taken_away(step: Step) -> dict[str, Any]:
+    """Give the values that are to be seen no more. What is seen instead may be another on each broker."""
+    if step.action is not Action.UPDATE:
+        return {}
+    return {
+        f.path[1]: f.before for f in _change(step).fields if f.default_of and f.before != f.after
+    }
 
 
 def _readiness(
