@@ -53,18 +53,18 @@ def _update(resource: Resource, observed: Observation, kind: Kind) -> Compared:
     live = dict(observed.fields)
     wanted = {**resource.spec.fields(), **dict(observed.refined)}
     found = diff.diff(wanted, live, kind.whole)
-    ignored = resource.lifecycle.ignore_changes
-    unmanaged = tuple(f for f in found if _is_ignored(f, ignored) and not f.pins)
+    unmanaged = tuple(f for f in found if resource.lifecycle.ignores(f.path) and not f.pins)
     changed: list[FieldChange] = []
     effects: list[Effect] = []
     refusals: list[Refusal] = []
     action = Action.NOOP
     for field in found:
-        if _is_ignored(field, ignored):
+        if resource.lifecycle.ignores(field.path):
             continue
-        verdict = IN_PLACE
-        if not field.pins:
-            verdict = kind.rule(field.path)(_transition(field, resource, observed))
+        is_same = bool(field.pins) or (bool(field.default_of) and field.before == field.after)
+        verdict = (
+            IN_PLACE if is_same else kind.rule(field.path)(_transition(field, resource, observed))
+        )
         forces = verdict.mutability is Mutability.REPLACE
         changed.append(replace(field, reason=verdict.why, forces=forces))
         effects += _effects(field, verdict)
@@ -89,10 +89,6 @@ def _update(resource: Resource, observed: Observation, kind: Kind) -> Compared:
 
 def _transition(field: FieldChange, resource: Resource, observed: Observation) -> Transition:
     return Transition(field.path, field.before, field.after, field.origin, resource, observed)
-
-
-def _is_ignored(field: FieldChange, ignored: tuple[str, ...]) -> bool:
-    return any(field.name == path or field.name.startswith(f"{path}.") for path in ignored)
 
 
 def _effects(field: FieldChange, verdict: Verdict) -> list[Effect]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bizops import errors
 from bizops.change import System
@@ -15,6 +15,7 @@ from bizops.providers.kafka.client import Client
 from bizops.providers.kafka.health import health
 from bizops.providers.kafka.observation import (
     differing,
+    has_undeclared,
     missing,
     observation,
     source,
@@ -28,6 +29,7 @@ from bizops.providers.kafka.settling import (
     PartitionView,
     altered,
     readiness,
+    taken_away,
 )
 from bizops.providers.kafka.trial import tried
 from bizops.providers.kafka.view import View
@@ -37,10 +39,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from confluent_kafka import KafkaError
+    from confluent_kafka.admin import ConfigEntry
 
     from bizops.change import Outcome, Readiness, Step
     from bizops.provider import Health, Options, Scope, Stake
-    from bizops.providers.kafka.specs import Connection, TopicSpec
+    from bizops.providers.kafka.specs import Connection, Settings, TopicSpec
     from bizops.resource import Address, Observation, Resource
 
 _LOOKS = 5
@@ -50,12 +53,13 @@ _PAUSE = 0.2
 class KafkaProvider:
     """One cluster. Connects at the first request; every method raises ProviderError where the cluster fails."""
 
-    def __init__(self, connection: Connection, options: Options) -> None:
+    def __init__(self, connection: Connection, settings: Settings, options: Options) -> None:
         self._expected = connection.expect.cluster_id if connection.expect else ""
-        settings = connection.librdkafka()
+        client = connection.librdkafka()
+        self._undeclared = settings.undeclared_configs
         self._servers = connection.bootstrap_servers
-        self._client = Client(settings, options.timeout)
-        self._brokers = Brokers(settings, options.timeout)
+        self._client = Client(client, options.timeout)
+        self._brokers = Brokers(client, options.timeout)
 
     def observe(self, resources: Sequence[Resource], scope: Scope) -> Observations:
         """Read declared topics and those that the scope owns, all before one deadline.
@@ -106,7 +110,9 @@ class KafkaProvider:
         """Say for each step whether every broker that answers shows it."""
         names = sorted({step.change.address.name for step in steps if step.change})
         keys = {
-            s.change.address.name: set(wanted) for s in steps if s.change and (wanted := altered(s))
+            s.change.address.name: wanted
+            for s in steps
+            if s.change and (wanted := {*altered(s), *taken_away(s)})
         }
         try:
             views = self._views(names, keys)
@@ -146,14 +152,33 @@ class KafkaProvider:
         topics = reading.metadata.topics
         listed = [name for name in (*declared, *owned) if name in topics]
         configs = reading.configs(sorted(listed))
+        reset = self._reset(declared, configs)
+        defaults = reading.broker_configs() if reset else {}
         found: list[Observation] = []
         for name in sorted((*declared, *owned)):
             if name not in topics:
                 found.append(missing(name, absent.get(name)))
                 continue
             spec: TopicSpec | None = declared[name].spec if name in declared else None  # type: ignore[assignment]
-            found.append(observation(topics[name], configs.get(name), spec, reading.members))
+            falls_back = defaults if name in reset else None
+            found.append(
+                observation(topics[name], configs.get(name), spec, reading.members, falls_back)
+            )
         return tuple(found)
+
+    def _reset(
+        self,
+        declared: Mapping[str, Resource],
+        configs: Mapping[str, Mapping[str, ConfigEntry] | KafkaError],
+    ) -> frozenset[str]:
+        """Give the topics whose undeclared overrides are to go."""
+        specs: dict[str, Any] = {name: resource.spec for name, resource in declared.items()}
+        return frozenset(
+            name
+            for name, spec in specs.items()
+            if (spec.undeclared_configs or self._undeclared) == "reset"
+            and has_undeclared(configs.get(name), spec)
+        )
 
     def _catch_up(self, reading: Reading, absent: dict[str, KafkaError | None]) -> None:
         """Read again while a broker knows a topic that the one we asked does not list: it lags for a moment."""

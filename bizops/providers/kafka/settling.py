@@ -46,6 +46,11 @@ class ConfigView(NamedTuple):
     source: int
 
     @property
+    def is_own(self) -> bool:
+        """True where the topic has it of its own."""
+        return self.source == 1
+
+    @property
     def is_inherited(self) -> bool:
         """True where the topic does not have it of its own."""
         return self.source > 1
@@ -78,13 +83,20 @@ class BrokerView:
         led = sum(part.leader >= 0 or bool(part.waits_for(alive)) for part in parts)
         if led < wanted:
             return f"{self.broker} shows {led} of {wanted} partitions with a leader"
-        pinned = {field.path[-1] for field in change.fields if field.pins}
+        return self._lacks_configs(step)
+
+    def _lacks_configs(self, step: Step) -> str:
+        values = self.values.get(_change(step).address.name, {})
+        pinned = {field.path[-1] for field in _change(step).fields if field.pins}
         for key, value in sorted(altered(step).items()):
-            shown = self.values.get(name, {}).get(key)
+            shown = values.get(key)
             if shown is None or shown.value is None or configs.observed(key, shown.value) != value:
                 return f"{self.broker} does not show {key} {value} yet"
             if key in pinned and shown.is_inherited:
                 return f"{self.broker} does not show {key} as the topic's own yet"
+        for key in sorted(taken_away(step)):
+            if key in values and values[key].is_own:
+                return f"{self.broker} still shows {key} as the topic's own"
         return ""
 
 
@@ -116,7 +128,18 @@ def altered(step: Step) -> dict[str, Any]:
     """Give the config values that an update sets; a creation sets them together with the topic."""
     if step.action is not Action.UPDATE:
         return {}
-    return {f.path[1]: f.after for f in _change(step).fields if f.path[0] == "configs"}
+    return {
+        f.path[1]: f.after
+        for f in _change(step).fields
+        if f.path[0] == "configs" and not f.default_of
+    }
+
+
+def taken_away(step: Step) -> frozenset[str]:
+    """Give the configs that the topic is to have no more. The value seen instead may be another on each broker."""
+    if step.action is not Action.UPDATE:
+        return frozenset()
+    return frozenset(field.path[1] for field in _change(step).fields if field.default_of)
 
 
 def _readiness(
