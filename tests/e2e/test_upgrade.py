@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from confluent_kafka.admin import AdminClient, NewTopic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -140,6 +141,63 @@ def test_a_newer_version_restarts_nothing_and_reports_no_drift(
     assert before == tasks(shop, witness)
     time.sleep(SOON)
     assert 0 == counted(f"{shop.tag}_soon", 0)
+
+
+INHERITED = """\
+HEAD
+    TAG_met: {message_ttl: 1h}
+kafka: {topics: {TAG.weekly: {configs: {retention.ms: 7d}}}}
+"""
+
+
+def inheriting(shop: Any, management: Callable[..., Any]) -> None:
+    """Make a topic and a queue that have by others what the file declares of them."""
+    admin = AdminClient({"bootstrap.servers": shop.addresses.bootstrap})
+    topic = NewTopic(f"{shop.tag}.weekly", num_partitions=1, replication_factor=1)
+    admin.create_topics([topic])[topic.topic].result()
+    dead_letter = {"x-dead-letter-exchange": f"{shop.tag}_dlx"}
+    dead_letter["x-dead-letter-routing-key"] = f"{shop.tag}_met"
+    body = {"durable": True, "arguments": dead_letter}
+    management("PUT", f"queues/%2F/{shop.tag}_met", body)
+    policy = {"pattern": f"^{shop.tag}_met$", "apply-to": "queues", "priority": 0}
+    policy["definition"] = {"message-ttl": 3_600_000}
+    management("PUT", f"policies/%2F/{shop.tag}-ops", policy)
+
+
+def test_k1_what_an_older_version_left_to_a_default_is_pinned_and_is_no_drift(
+    shop: Any, older: Path, management: Any
+) -> None:
+    # Given a topic and a queue that have what they declare by a default and by a policy of others, and an older
+    # version that takes them for done
+    shop.declare(INHERITED)
+    inheriting(shop, management)
+    try:
+        with version(shop, older):
+            shop.apply()
+            assert shop.run("plan", "--detailed-exitcode").code == 0
+
+        # When this version plans
+        plan = shop.run("plan", "--format", "json").json()
+        drift = shop.run("drift")
+
+        # Then all that it would write is upkeep, and drift notes it
+        fields = [field for change in plan["resource_changes"] for field in change["fields"]]
+        assert ["the broker's default"] == [field["pins"] for field in fields]
+        (write,) = plan["writes"]
+        assert write["is_upkeep"]
+        assert drift.code == 0
+        pinned = f"NOTE       kafka.topic/{shop.tag}.weekly pins retention.ms 7d (today the broker's default)"
+        assert pinned in drift.out
+        said = " ".join(drift.out.split())
+        assert f"pins what {shop.tag}_met has today from policy {shop.tag}-ops" in said
+
+        # And once it has applied, neither version has anything to do
+        shop.apply()
+        assert shop.run("plan", "--detailed-exitcode").code == 0
+        with version(shop, older):
+            assert shop.run("plan", "--detailed-exitcode").code == 0
+    finally:
+        management("DELETE", f"policies/%2F/{shop.tag}-ops")
 
 
 @pytest.mark.long
