@@ -47,7 +47,7 @@ class Brokers:
 
         Raises nothing: where it fails, the next look says so.
         """
-        _import_quietly()
+        import_quietly()
         from kafka.errors import KafkaError  # noqa: PLC0415 - 0.2 s that a plan never pays
         from kafka.net.compat import KafkaNetClient  # noqa: PLC0415 - as above
         from kafka.protocol.metadata import MetadataRequest  # noqa: PLC0415 - as above
@@ -99,6 +99,29 @@ class Brokers:
             self._numbers = []  # one came or came back: its address is not known yet
         return views
 
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The ids of the brokers that are connected to."""
+        return tuple(self._numbers)
+
+    def ask(self, requests: Mapping[int, Any]) -> dict[int, Any]:
+        """Send one request to each of these brokers, and give each one's response, or a text that says why not."""
+        deadline = time.monotonic() + self._seconds
+        for number in requests:
+            self._client.maybe_connect(number)
+        for number in requests:
+            self._await_connection(number, deadline)
+        futures = {number: self._client.send(number, asked) for number, asked in requests.items()}
+        answers: dict[int, Any] = {}
+        for number, future in futures.items():
+            self._client.poll(timeout_ms=_left(deadline), future=future)
+            why = f": {_brief(future.exception)}" if future.is_done else ""
+            has_answered = future.is_done and not future.failed()
+            answers[number] = (
+                future.value if has_answered else f"{self._name(number)} does not answer{why}"
+            )
+        return answers
+
     def lost(self, problem: str) -> BrokerView:
         """Give the view of a cluster where nobody answers."""
         return BrokerView("the cluster", problem=problem, silence=self._silence(_CLUSTER))
@@ -109,6 +132,10 @@ class Brokers:
         if self._client is not None:
             self._client.close()
             self._client = None
+
+    def _name(self, number: int) -> str:
+        broker = self._client.cluster.broker_metadata(number)
+        return f"broker {number} ({broker.host}:{broker.port})" if broker else f"broker {number}"
 
     def _silence(self, number: int) -> float:
         """Give the seconds since this broker was first found silent."""
@@ -124,8 +151,7 @@ class Brokers:
             return
 
     def _view(self, number: int, futures: Sequence[Any], deadline: float) -> BrokerView:
-        broker = self._client.cluster.broker_metadata(number)
-        name = f"broker {number} ({broker.host}:{broker.port})" if broker else f"broker {number}"
+        name = self._name(number)
         for future in futures:
             self._client.poll(timeout_ms=_left(deadline), future=future)
             if not future.is_done or future.failed():
@@ -153,7 +179,7 @@ class Brokers:
         return BrokerView(name, number, topics, values)
 
 
-def _import_quietly() -> None:
+def import_quietly() -> None:
     """Import kafka-python without the deprecation that it meets on Python 3.11 (`importlib.resources.read_text`)."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)

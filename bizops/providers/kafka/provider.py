@@ -99,8 +99,8 @@ class KafkaProvider:
         return Observations(system, found, warnings, view)
 
     def weigh(self, addresses: Sequence[Address]) -> Sequence[Stake]:
-        """Count records and name the consumer groups that read them."""
-        return stakes.weigh(self._client, addresses)
+        """Count records, and name the consumer groups that read them or have."""
+        return stakes.weigh(self._client, self._brokers, addresses)
 
     def apply(self, steps: Sequence[Step]) -> Sequence[Outcome]:
         """Write in bulk; one outcome for each step."""

@@ -1,13 +1,14 @@
-"""What goes when a topic is deleted: how many records, and who reads them."""
+"""What goes when a topic is deleted: how many records, who reads them, and who has."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka import KafkaError, TopicPartition
 from confluent_kafka.admin import OffsetSpec
 
 from bizops.provider import Stake
+from bizops.providers.kafka import consumers
 from bizops.providers.kafka.client import settled
 from bizops.providers.kafka.reading import Reading
 
@@ -15,13 +16,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from concurrent.futures import Future
 
+    from bizops.providers.kafka.brokers import Brokers
     from bizops.providers.kafka.client import Client
+    from bizops.providers.kafka.consumers import Ends
     from bizops.resource import Address
 
     Part = tuple[str, int]
 
 
-def weigh(client: Client, addresses: Sequence[Address]) -> list[Stake]:
+def weigh(client: Client, brokers: Brokers, addresses: Sequence[Address]) -> list[Stake]:
     """Weigh each topic, all before one deadline.
 
     Deleting one always takes consent: an empty topic may be written to a moment later. The number of records is that
@@ -32,13 +35,13 @@ def weigh(client: Client, addresses: Sequence[Address]) -> list[Stake]:
     names = [address.name for address in addresses if address.name in topics]
     ends = [_ask_offsets(client, reading, names, spec) for spec in _ENDS]
     ids = reading.ids(names)
-    groups = _groups(client, reading)
-    counts = _counts(reading, names, ends)
+    readers = consumers.groups(client, brokers, reading, names)
+    found = _ends(reading, names, ends)
     return [
         Stake(
             address,
             needs_consent=True,
-            text=_text(address.name, counts[address.name], groups),
+            text=_text(address.name, found[address.name], readers),
             identity=ids.get(address.name, ""),
         )
         if address.name in topics
@@ -50,12 +53,10 @@ def weigh(client: Client, addresses: Sequence[Address]) -> list[Stake]:
 _ENDS = (OffsetSpec.earliest(), OffsetSpec.latest())
 
 
-def _text(name: str, count: tuple[int, int, int], groups: dict[str, list[str]] | str) -> str:
-    if isinstance(groups, str):
-        return f"the topic, which holds {_records(*count)} (consumer groups unknown: {groups})"
-    readers = groups.get(name, [])
-    shown = f"read by {', '.join(readers)}" if readers else "no consumer group is reading"
-    return f"the topic, which holds {_records(*count)} ({shown})"
+def _text(name: str, ends: Ends, readers: consumers.Groups) -> str:
+    known = [last - first for first, last in filter(None, ends.values())]
+    held = _records(sum(known), len(known), len(ends))
+    return f"the topic, which holds {held} ({readers.text(name, ends)})"
 
 
 def _records(number: int, known: int, total: int) -> str:
@@ -87,56 +88,22 @@ def _ask_offsets(
     return {(where.topic, where.partition): future for where, future in answers.items()}
 
 
-def _counts(
+def _ends(
     reading: Reading, names: Sequence[str], ends: Sequence[Mapping[Part, Future[Any]]]
-) -> dict[str, tuple[int, int, int]]:
-    """Give for each topic its records, and how many of its partitions told them."""
+) -> dict[str, Ends]:
+    """Give for each topic the first and the next offset of its partitions, None where one did not tell."""
     first, last = (settled(each) for each in ends)
-    counts: dict[str, tuple[int, int, int]] = {}
+    found: dict[str, Ends] = {}
     for name in names:
         parts = [(name, number) for number in reading.metadata.topics[name].partitions]
-        known = [
-            last[part].offset - first[part].offset
-            for part in parts
-            if not isinstance(first.get(part, _UNASKED), KafkaError)
-            and not isinstance(last.get(part, _UNASKED), KafkaError)
-        ]
-        counts[name] = (sum(known), len(known), len(parts))
-    return counts
+        both = {part: (first.get(part, _UNASKED), last.get(part, _UNASKED)) for part in parts}
+        found[name] = {
+            part: None
+            if any(isinstance(each, KafkaError) for each in pair)
+            else (pair[0].offset, pair[1].offset)
+            for part, pair in both.items()
+        }
+    return found
 
 
 _UNASKED = KafkaError(KafkaError.LEADER_NOT_AVAILABLE)
-
-
-def _groups(client: Client, reading: Reading) -> dict[str, list[str]] | str:
-    """Give the groups with a member on each topic, or why they are not known; they inform and do not decide."""
-    if reading.members.silent:
-        return (
-            reading.members.text
-        )  # librdkafka asks all, and spins on one that refuses connections
-    patience = min(client.patience, reading.deadline.left)
-    try:
-        listed = client.admin().list_consumer_groups(request_timeout=patience).result()
-        ids = sorted(group.group_id for group in listed.valid)
-        if reading.members.down and listed.errors:
-            return reading.members.text
-        if not ids:
-            return {}
-        described = client.admin().describe_consumer_groups(
-            ids, request_timeout=reading.deadline.left
-        )
-    except KafkaException as error:
-        return str(error.args[0])
-    readers: dict[str, list[str]] = {}
-    for group, found in sorted(settled(described).items()):
-        if isinstance(found, KafkaError):
-            continue
-        topics = {
-            part.topic
-            for member in found.members
-            if member.assignment
-            for part in member.assignment.topic_partitions
-        }
-        for topic in topics:
-            readers.setdefault(topic, []).append(group)
-    return readers
