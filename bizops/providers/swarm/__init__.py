@@ -92,6 +92,8 @@ DEFINITION = Definition(
             _service_summary,
             whole=frozenset({"environment", "logging"}),
             mentions=frozenset({"environment"}),
+            passed_on=frozenset({"environment"}),
+            groups=frozenset({"networks"}),
             restart=rules.restart,
             references=rules.references,
             effects=effects.of_service,
