@@ -5,8 +5,9 @@ The systems are read side by side. One that fails gives a reading that says so, 
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -48,13 +49,27 @@ def _read(name: str, connect: Connect, resources: Sequence[Resource], scope: Sco
     mine = tuple(resource for resource in resources if resource.address.provider == name)
     started = time.monotonic()
     try:
-        observations = connect().observe(mine, scope)
+        with _understood():
+            observations = connect().observe(mine, scope)
     except errors.ProviderError as error:
         lost = tuple(unreadable(resource.address, str(error)) for resource in mine)
         system = System(name, "", problem=str(error), remedy=error.remedy, setting=error.setting)
         return Reading(Observations(system, lost), 0, time.monotonic() - started, error)
     objects = sum(o.presence is not Presence.UNREADABLE for o in observations.found)
     return Reading(observations, objects, time.monotonic() - started)
+
+
+@contextlib.contextmanager
+def _understood() -> Iterator[None]:
+    """Turn a defect amid a reading into a system that was not read: the others were, and keep their readings."""
+    try:
+        yield
+    except errors.BizopsError:
+        raise
+    except Exception as error:
+        words = " ".join(f"{type(error).__name__}: {error}".split())
+        message = f"what it answers cannot be read: {words}"
+        raise errors.WrongSystemError(message) from error
 
 
 def weigh(providers: Mapping[str, Connect], addresses: Sequence[Address]) -> dict[Address, Stake]:
@@ -68,7 +83,8 @@ def weigh(providers: Mapping[str, Connect], addresses: Sequence[Address]) -> dic
     stakes: dict[Address, Stake] = {}
     for name, mine in asked.items():
         try:
-            stakes.update((stake.address, stake) for stake in providers[name]().weigh(mine))
+            with _understood():
+                stakes.update((stake.address, stake) for stake in providers[name]().weigh(mine))
         except errors.ProviderError:
             continue
     return stakes
@@ -82,7 +98,8 @@ def status(
     def ask(name: str) -> Health | errors.ProviderError:
         mine = tuple(resource for resource in resources if resource.address.provider == name)
         try:
-            return providers[name]().status(mine, scopes[name])
+            with _understood():
+                return providers[name]().status(mine, scopes[name])
         except errors.ProviderError as error:
             return error
 

@@ -91,6 +91,8 @@ class Kind:
     `adoption_problem` says why our ownership mark cannot be put on one that exists, or "".
     `mentions` are first path segments whose values may name objects of other systems, as a variable names a queue.
     `restart(observed)` is the change that starts a live object's tasks anew; None where the kind has none.
+    `passed_on` are settings that are maps in which a name alone takes the value of the shell's variable, `groups` maps
+    in which it is a group of settings with the defaults; both as in a Compose file.
     `is_list`: the section holds a list of entries, not a map. `is_external(spec)`: must exist, never written.
     """
 
@@ -113,6 +115,8 @@ class Kind:
     is_external: Callable[[Any], bool] = lambda _spec: False
     mentions: frozenset[str] = frozenset()
     restart: Callable[[Observation], FieldChange] | None = None
+    passed_on: frozenset[str] = frozenset()
+    groups: frozenset[str] = frozenset()
 
     def rule(self, path: Path) -> Rule:
         """Give the rule for a path: the longest dotted beginning that has one."""

@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bizops.resource import Address, Lifecycle, Resource, Source, Spec
+from bizops.topology.bare import Bare
 from bizops.topology.declarations import EMPTY, CommonSettings, Declaration, Misdeclared, Section
-from bizops.topology.nodes import Entry, Listing, Mapping, Node, Span, find, is_null
+from bizops.topology.nodes import Entry, Listing, Mapping, Node, Scalar, Span, find, is_null
 from bizops.topology.overlay import lay
 from bizops.topology.remainder import Remainder, read
 from bizops.topology.validation import Place, keys, spans, validate
@@ -77,24 +78,25 @@ class Entries:
                 self._entry(name, entry.key, entry.value)
 
     def _entry(self, name: str, span: Span, value: Node) -> None:
-        """Read one entry; one that cannot be read at all is noted as misdeclared."""
+        """Read one entry; one that cannot be read at all is noted as misdeclared.
+
+        A name alone is an entry with the defaults: what a later file removes is not here any more.
+        """
         provider, kind = self._found.definition.name, self._kind
         address = str(Address(provider, kind.name, (name,))) if name else f"{provider}.{kind.name}"
         declaration = None
         if "${" in name:
             problem = "templates are filled in in values: this name is taken to the letter"
             self._faults.warn(span, problem, address=address)
+        if name and isinstance(value, Scalar) and value.is_null:
+            if value.text:
+                problem = f"null removes nothing here, so this is one with the defaults: write {name}: {{}}"
+                self._faults.warn(span, problem, address=address)
+            value = Mapping(value.span, {})
         if isinstance(value, Mapping):
             declaration = self._declaration(name, address, Entry(span, value))
         else:
-            is_removal = is_null(value)
-            problem = (
-                "no value, and nothing beneath that null could remove"
-                if is_removal
-                else "must be a map of settings"
-            )
-            hint = f"write {name}: {{}} for one with the defaults" if is_removal and name else ""
-            self._faults.add(span, problem, address=address, hint=hint)
+            self._faults.add(span, "must be a map of settings", address=address)
         if declaration is None:
             self._found.misdeclared.append(Misdeclared(address, kind, name, span))
         else:
@@ -119,6 +121,7 @@ class Entries:
         if common_node.entries:
             common = read(CommonSettings, common_node, place, self._faults)
             self._check_ignored(common.model or _COMMON, common.node, place)
+        own = Bare(self._kind, self._surroundings.variables, self._faults).filled(own)
         spec = read(self._kind.spec, own, place, self._faults)
         if common.model is None or spec.model is None or self._found.settings is None:
             return None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bizops.topology.nodes import Entry, Listing, Mapping, Node, Scalar, is_null
+from bizops.topology.nodes import Entry, Listing, Mapping, Node, Scalar
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,8 +32,7 @@ def lay(below: Mapping, above: Mapping) -> Mapping:
             # The place stays that of the first writing: there the resource is declared.
             entries[name] = Entry(under.key, lay(under.value, value))
         elif isinstance(value, Scalar) and value.is_null:
-            is_removal = not is_null(under.value) or _removes(under.value)
-            entries[name] = Entry(entry.key, value._replace(removes=is_removal))
+            entries[name] = Entry(entry.key, value._replace(removes=True))
         else:
             entries[name] = entry
     return Mapping(below.span, entries)
@@ -46,7 +45,7 @@ def _removes(node: Node) -> bool:
 def without_removed(tree: Mapping, depth: int = _ENTRY_DEPTH) -> Mapping:
     """Take out what a later layer removed: a section, a kind, a resource.
 
-    A `null` that removes nothing stays, because there it is a slip: `auto_orders:` for `auto_orders: {}`.
+    A `null` that lies over nothing stays: `auto_orders:` is an entry with the defaults, a setting has lost its value.
     """
     entries = {}
     for name, entry in tree.entries.items():

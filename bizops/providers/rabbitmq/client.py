@@ -23,7 +23,8 @@ from requests.adapters import HTTPAdapter
 from requests.utils import get_environ_proxies, select_proxy
 
 from bizops import errors
-from bizops.providers.rabbitmq import deadline, failures
+from bizops.provider import expected, http_deadline
+from bizops.providers.rabbitmq import failures, shapes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -107,11 +108,15 @@ class Client:
     def read(self, path: str, timeout: float | None = None) -> Any:  # noqa: ANN401 - any JSON
         """Give what a GET answers within `timeout` seconds, or those of the options; raises ProviderError."""
         response = self._send(Request("GET", path), timeout)
-        if response.status in _REDIRECTS or not _is_json(response):
-            raise failures.not_rabbitmq(self._whom, response.status)
-        if response.status >= _REFUSED:
+        if response.status in _REDIRECTS:
+            raise failures.not_rabbitmq(self._whom, path, f"HTTP {response.status}")
+        if response.status >= _REFUSED and (_is_json(response) or not response.data):
             raise failures.refused(self._whom, response.status, failures.reason(response.data))
-        return json.loads(response.data)
+        try:
+            return _answer(response, path)
+        except expected.UnexpectedError as error:
+            said = f"HTTP {response.status} with {error}"
+            raise failures.not_rabbitmq(self._whom, path, said) from None
 
     def read_all(self, paths: Sequence[str]) -> list[Any]:
         """Read several paths side by side, and give what each answers, or its ProviderError."""
@@ -217,7 +222,7 @@ def _connections(
         urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
     pool = adapter.get_connection_with_tls_context(prepared, verify, proxies=proxies, cert=pair)
     assert isinstance(pool, urllib3.HTTPConnectionPool)  # noqa: S101 - of an http or https URL
-    deadline.bound(pool)
+    http_deadline.bound(pool)
     is_proxied = bool(select_proxy(url, proxies)) and url.startswith("http://")
     return pool, f"{url}/api" if is_proxied else prepared.path_url
 
@@ -233,8 +238,16 @@ def _check_readable(setting: str, path: str | None) -> None:
         raise errors.UsageError(message) from None
 
 
+def _answer(response: urllib3.BaseHTTPResponse, path: str) -> Any:  # noqa: ANN401 - any JSON
+    """Give what a GET answers; raises UnexpectedError."""
+    found = expected.decoded(response.data)
+    if response.status >= _REFUSED or not _is_json(response):
+        kind = response.headers.get("Content-Type", "").partition(";")[0].strip()
+        message = f"content of type {kind}" if kind else "content of no type"
+        raise expected.UnexpectedError(message)
+    expected.check(found, shapes.of(path))
+    return found
+
+
 def _is_json(response: urllib3.BaseHTTPResponse) -> bool:
-    """True where an answer is JSON; the broker gives some refusals without any body."""
-    if not response.data:
-        return response.status >= _REFUSED
     return "json" in response.headers.get("Content-Type", "")

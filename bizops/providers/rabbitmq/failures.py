@@ -79,9 +79,10 @@ def _last(text: str) -> str:
     return innermost.partition(" (_ssl.c")[0].strip(")('[] ")
 
 
-def not_rabbitmq(whom: Whom, status: int) -> errors.ProviderError:
-    """Give the error for an answer that no management API gives."""
-    message = f"{whom.url} answers HTTP {status}, but is not RabbitMQ's management API"
+def not_rabbitmq(whom: Whom, path: str, said: str) -> errors.ProviderError:
+    """Give the error for an answer that no management API gives; `said` is what came."""
+    asked = f"GET /api{path.partition('?')[0]}"
+    message = f"{whom.url} is not RabbitMQ's management API: it answers {said} to {asked}"
     return errors.WrongSystemError(message, remedy=whom.remedy)
 
 

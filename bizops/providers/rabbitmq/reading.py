@@ -60,9 +60,8 @@ def identity(client: Client, connection: Connection) -> Broker:
         raise errors.UnreachableError(message, remedy=said.remedy)
     if isinstance(said, errors.ProviderError):
         raise said
-    if not isinstance(said, dict) or "rabbitmq_version" not in said:
-        message = f"{client.url} answers, but is not RabbitMQ's management API"
-        raise errors.WrongSystemError(message)
+    if isinstance(whoami, errors.WrongSystemError):
+        raise whoami
     tags = whoami.get("tags") or () if isinstance(whoami, dict) else ()
     shows_nodes = "monitoring" in tags or "administrator" in tags
     name, node = said.get("cluster_name", ""), said.get("node", "")
@@ -109,6 +108,8 @@ def snapshot(
     beside = [*_BESIDE, *([NODES] if broker.shows_nodes else [])] if is_whole else []
     answers = client.read_all([*paths, *beside])
     told = dict(zip(beside, answers[len(paths) :], strict=True))
+    if isinstance(told.get(_FEATURES), errors.WrongSystemError):
+        raise told[_FEATURES]
     found: dict[str, live.Vhost] = {}
     failed: list[errors.ProviderError] = []
     for position, name in enumerate(ordered):
@@ -131,7 +132,12 @@ def snapshot(
 
 
 def nodes(answer: object, places: Iterable[cluster.Place]) -> Nodes:
-    """Give the nodes of the cluster as the list of nodes has them, or as queues tell where there is no list."""
+    """Give the nodes of the cluster as the list of nodes has them, or as queues tell where there is no list.
+
+    Raises WrongSystemError where what should be a list is none.
+    """
+    if isinstance(answer, errors.WrongSystemError):
+        raise answer
     return cluster.listed(answer) if isinstance(answer, list) else cluster.of_places(places)
 
 

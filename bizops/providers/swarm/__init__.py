@@ -93,6 +93,8 @@ DEFINITION = Definition(
             _service_summary,
             whole=WHOLE,
             mentions=frozenset({"environment"}),
+            passed_on=frozenset({"environment"}),
+            groups=frozenset({"networks"}),
             restart=rules.restart,
             references=rules.references,
             effects=effects.of_service,

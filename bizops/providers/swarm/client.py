@@ -7,13 +7,15 @@ Requests speak the highest version of the API that the engine has, for a lower o
 from __future__ import annotations
 
 import json
+import re
 import time
 import warnings
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bizops import errors
-from bizops.providers.swarm import endpoint, managers, sessions, silence
+from bizops.provider import expected
+from bizops.providers.swarm import endpoint, expected_answers, managers, sessions, silence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 _OLDEST = (1, 41)
 """Docker 20.10: service status in lists, job modes, capabilities."""
+_VERSION = re.compile(r"\d{1,4}(\.\d{1,4})+")
 _LEAST_SECONDS = 1.0
 """For the addresses that are left when others have used the time up."""
 _OK = range(200, 300)
@@ -102,8 +105,8 @@ class Engine:
         self._endpoint = endpoint.found(candidate, self._connection.tls, endpoint.environment())
         self._session, self._programs = sessions.opened(self._endpoint, self._options)
         answer = self.ask("GET", "/version", seconds=seconds)
-        spoken = answer.body.get("ApiVersion") if isinstance(answer.body, dict) else None
-        if not answer.is_ok or not spoken:
+        spoken = answer.body.get("ApiVersion") if answer.is_ok else ""
+        if not _VERSION.fullmatch(spoken):
             message = (
                 f"{self.label} is no Docker engine: it answered {answer.status} to GET /version"
             )
@@ -151,17 +154,30 @@ class Engine:
         headers: Mapping[str, str] | None = None,
         seconds: float = 0.0,
     ) -> Answer:
-        """Send one request and give the answer, whatever it is. Raises only where there is none."""
+        """Send one request and give the answer, also a refusal.
+
+        Raises a ProviderError where there is none, and where a reading gives what no engine gives.
+        """
         response = self._send(
             method, path, seconds, params=_query(params or {}), json=body, headers=headers
         )
-        try:
-            answer = Answer(response.status_code, response.json() if response.content else None)
-        except ValueError:
-            answer = Answer(response.status_code, response.text[:500])
+        answer = self._answer(method, path, response.status_code, response.content)
         if answer.status in _SERVER_ERRORS and managers.NO_LEADER in answer.message:
             self._is_lost = True
         return answer
+
+    def _answer(self, method: str, path: str, status: int, content: bytes) -> Answer:
+        is_reading = method == "GET" and status in _OK
+        try:
+            body = expected.decoded(content) if content or is_reading else None
+            if is_reading:
+                expected.check(body, expected_answers.of(path))
+        except expected.UnexpectedError as error:
+            if is_reading:
+                message = f"{self.label} is no Docker engine: it answered {error} to GET {path}"
+                raise errors.WrongSystemError(message, remedy="docker info") from None
+            body = content[:500].decode(errors="replace")
+        return Answer(status, body)
 
     def content(self, path: str, seconds: float, **params: Any) -> bytes:  # noqa: ANN401 - query values
         """Read something that is not JSON; empty where the engine refuses."""

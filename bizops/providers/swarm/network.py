@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from bizops.providers.swarm.allocation import is_allocated
 from bizops.providers.swarm.deploy import Labels  # noqa: TC001 - pydantic reads the annotations
+from bizops.providers.swarm.external import External, external_of
 from bizops.providers.swarm.values import Block, Entry, Text, TextMap, Truth
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ class AddressManagement(Block):
 class Network(Block):
     """An overlay network, or one that exists before us."""
 
-    external: Truth = Field(
+    external: External = Field(
         default=False,
         description="It must exist already; it is never created, labelled or deleted.",
     )
@@ -104,6 +105,8 @@ class Network(Block):
     enable_ipv6: Truth | None = Field(default=None, description="Addresses of both kinds.")
     ipam: AddressManagement | None = Field(default=None, description="Ranges of addresses.")
     labels: Labels | None = Field(default=None, description="Labels of the network.")
+
+    _external = model_validator(mode="before")(external_of)
 
     @model_validator(mode="after")
     def _leaves_an_external_one_alone(self) -> Network:

@@ -11,7 +11,8 @@ from pydantic import AfterValidator, Field, PrivateAttr, ValidationInfo, model_v
 
 from bizops import resource
 from bizops.providers.swarm import local
-from bizops.providers.swarm.values import Block, Text, Truth
+from bizops.providers.swarm.external import External, external_of
+from bizops.providers.swarm.values import Block, Text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,7 +42,7 @@ class Secret(Block):
         default=None,
         description="File with the value, beside the topology file; read when the secret is created.",
     )
-    external: Truth = Field(
+    external: External = Field(
         default=False, description="It must exist already; it is never created or deleted."
     )
     name: Text | None = Field(
@@ -50,6 +51,8 @@ class Secret(Block):
     )
 
     _value: resource.Secret | None = PrivateAttr(default=None)
+
+    _external = model_validator(mode="before")(external_of)
 
     @model_validator(mode="after")
     def _has_one_source(self, info: ValidationInfo) -> Secret:

@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from bizops import errors
+from bizops.provider import http_deadline
 from bizops.providers.swarm import ssh
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ def opened(chosen: Endpoint, options: Options) -> tuple[Any, ssh.Programs | None
         message = f"{chosen.label} cannot be used: {error}"
         raise errors.UnreachableError(message, remedy="docker context ls") from None
     if not is_dialled:
+        adapter: Any = session.get_adapter(session.base_url)
+        http_deadline.bound_all(adapter.poolmanager)
         return session, None
     session.trust_env = False  # neither proxies nor ~/.netrc concern a socket
     return session, _mount(session, host, seconds, options.parallelism)

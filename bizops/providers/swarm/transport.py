@@ -12,6 +12,8 @@ from typing import Any
 from docker.transport import UnixHTTPAdapter
 from docker.transport.unixconn import UnixHTTPConnection, UnixHTTPConnectionPool
 
+from bizops.provider import http_deadline
+
 Dial = Callable[[int], socket.socket]
 """Gives a connected socket with a timeout in seconds; raises OSError."""
 
@@ -33,6 +35,8 @@ def local(path: str) -> Dial:
 
 
 class _Connection(UnixHTTPConnection):
+    response_class = http_deadline.Response
+
     def __init__(self, dial: Dial, seconds: int) -> None:
         super().__init__("localhost", "", seconds)
         self._dial = dial

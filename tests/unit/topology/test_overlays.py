@@ -74,15 +74,34 @@ def test_null_removes_a_whole_section(folder: Folder) -> None:
     assert list(_settings(folder, "base.yaml", "over.yaml")) == ["a"]
 
 
-def test_null_that_removes_nothing_is_a_fault_with_the_remedy(folder: Folder) -> None:
-    """`auto_orders:` with nothing after it is a slip, and must not drop the resource in silence."""
-    folder.write("bizops.yaml", "fake:\n  things:\n    a:\n")
+def test_a2_a_name_alone_is_an_entry_with_the_defaults(folder: Folder) -> None:
+    """As people write it; and in a later file, where no earlier one has that name."""
+    folder.write("base.yaml", "fake:\n  thing_defaults: {size: 3}\n  things:\n    a:\n")
+    folder.write("over.yaml", "fake:\n  things:\n    b:\n", head="")
 
-    assert folder.faults() == (
-        "bizops.yaml:5:5: fake.thing/a: no value, and nothing beneath that null could remove\n"
-        "  5 |     a:\n"
-        "    |     ^\n"
-        "  write a: {} for one with the defaults"
+    found = _settings(folder, "base.yaml", "over.yaml")
+
+    assert found == {"a": {("size",): 3}, "b": {("size",): 3}}
+
+
+def test_a2_a_name_alone_removes_what_an_earlier_file_declares(folder: Folder) -> None:
+    """Also what is declared there by its name alone."""
+    folder.write("base.yaml", "fake:\n  things:\n    a:\n    b: {size: 1}\n    c:\n")
+    folder.write("over.yaml", "fake:\n  things:\n    a:\n    b:\n", head="")
+
+    assert list(_settings(folder, "base.yaml", "over.yaml")) == ["c"]
+
+
+def test_a2_a_null_that_is_written_and_removes_nothing_is_told(folder: Folder) -> None:
+    """It may be the misspelt name of what is to go."""
+    folder.write("bizops.yaml", "fake: {things: {a: null}}\n")
+
+    found = folder.load()
+
+    assert [str(resource.address) for resource in found.resources] == ["fake.thing/a"]
+    assert (
+        "null removes nothing here, so this is one with the defaults: write a: {}"
+        in found.warnings[0]
     )
 
 
