@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bizops.change import Action, Status
+from bizops.change import Action, Status, Step
 from bizops.planner import Choice
 from bizops.provider import Scope
 from bizops.providers.swarm.network import Network
@@ -15,6 +16,7 @@ from bizops.providers.swarm.secret import Secret
 from bizops.providers.swarm.service import Service
 from bizops.resource import Address, Resource, Source
 from bizops.testing.driving import carry_out, converge, plan_for
+from stack.addresses import read_addresses
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.integration
 
+PLACEHOLDER = f"{read_addresses(os.environ).registry}/bizops/placeholder"
 VALUE = "BIZOPS_TEST_SECRET"
 PRUNE = Choice(prune=True)
 DEPLOY = {
@@ -166,3 +169,19 @@ def test_s6_what_a_service_of_others_uses_is_refused_by_its_name(
         f"swarm.network/{name}-net: {why}",
         f"swarm.secret/{name}-key: {why}",
     ]
+
+
+def test_s9_a_refusal_of_the_engine_has_names_in_place_of_ids(
+    live: Provider, scope: Scope, name: str, service: Make, docker: Docker
+) -> None:
+    """It says `network fgkq55bj8ee79xguva6n1id5q is in use by service yjk5dkam0lxzp2thfp7ubrvl3`."""
+    net = network(f"{name}-net")
+    converge(live, (net,), scope)
+    plan = plan_for(live, (service("-s"),), scope, PRUNE)
+    words = ("--replicas", "0", "--network", f"{name}-net", "--name", f"{name}-theirs")
+    docker("service", "create", "--detach", *words, f"{PLACEHOLDER}:1")
+    (gone,) = [change for change in plan.changes if change.action is Action.DELETE]
+
+    (outcome,) = live.apply([Step(Action.DELETE, gone)])
+
+    assert outcome.detail == f"network {name}-net is in use by service {name}-theirs"
