@@ -96,6 +96,26 @@ def test_s1_a_secret_stays_where_its_user_was_rolled_back(
     assert f"{name}-pw-1" not in docker("secret", "ls", "--format", "{{.Name}}").split()
 
 
+def test_s1_a_secret_stays_for_the_spec_that_its_user_may_be_set_back_to(
+    live: Provider, scope: Scope, name: str, service: Make, docker: Docker
+) -> None:
+    """The spec that is written names it no more; the one before does, and some tasks may run that still."""
+    deploy = DEPLOY | {"update_config": {"monitor": "5s", "failure_action": "pause"}}
+    common = {"secrets": [f"{name}-pw"], "stop_grace_period": "1s", "deploy": deploy}
+    old, new = secret(f"{name}-pw", f"{name}-pw-1"), secret(f"{name}-pw", f"{name}-pw-2")
+    good = needing(service("-s", command=["sleep", "infinity"], **common), old)
+    bad = needing(service("-s", command=["sh", "-c", "sleep 1; exit 1"], **common), old)
+    converge(live, (old, good), scope)
+    carry_out(live, plan_for(live, (new, bad), scope, PRUNE))
+
+    again = carry_out(live, plan_for(live, (new, bad), scope, PRUNE))
+
+    assert not again.is_ok
+    assert f"{name}-pw-1" in docker("secret", "ls", "--format", "{{.Name}}").split()
+    assert carry_out(live, plan_for(live, (new, good), scope, PRUNE)).is_ok
+    assert f"{name}-pw-1" not in docker("secret", "ls", "--format", "{{.Name}}").split()
+
+
 def test_s2_a_secret_of_another_name_is_made_beside_the_one_that_bears_its_key(
     live: Provider, scope: Scope, name: str, service: Make, docker: Docker
 ) -> None:
