@@ -147,6 +147,11 @@ def _undeclared(
             yield _secret(declared.address("secret", name), raw, users)
 
 
+def labelled_networks(found: Inventory, scope: Scope) -> frozenset[str]:
+    """Give the names of the networks with our label."""
+    return frozenset(name for name, raw in found.networks.items() if _is_ours(raw, scope))
+
+
 def _is_ours(labelled: Mapping[str, Any], scope: Scope) -> bool:
     return bool(scope.topology) and inventory.owner(labelled.get("Labels")) == scope.topology
 

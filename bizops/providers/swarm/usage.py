@@ -49,6 +49,8 @@ def users(found: Inventory, shown: Collection[str]) -> Users:
             every.setdefault(used, []).append(name)
             if name not in shown:
                 others.setdefault(used, []).append(_words(name, raw))
+    for network, containers in found.containers.items():
+        others.setdefault(network, []).extend(f"container {name}" for name in sorted(containers))
     return Users(_frozen(every), _frozen(others))
 
 

@@ -191,6 +191,22 @@ def test_s6_what_a_service_of_others_uses_is_refused_by_its_name(
     ]
 
 
+def test_s6_what_a_container_of_others_has_joined_is_refused_by_its_name(
+    live: Provider, scope: Scope, name: str, docker: Docker
+) -> None:
+    net = network(f"{name}-net", attachable=True)
+    converge(live, (net,), scope)
+    words = ("--rm", "--name", f"{name}-job", "--network", f"{name}-net")
+    docker("run", "--detach", *words, f"{PLACEHOLDER}:1", "sleep", "300")
+    try:
+        plan = plan_for(live, (net,), scope, Choice(destroy=True))
+    finally:
+        docker("rm", "--force", f"{name}-job")
+
+    why = f"container {name}-job uses it, so it cannot be deleted"
+    assert labels(plan.refusals) == [f"swarm.network/{name}-net: {why}"]
+
+
 def test_s9_a_refusal_of_the_engine_has_names_in_place_of_ids(
     live: Provider, scope: Scope, name: str, service: Make, docker: Docker
 ) -> None:
