@@ -171,12 +171,14 @@ class Field:
 class Use(NamedTuple):
     """What a live object uses, and the setting that says so: it lets go of it where that setting changes.
 
-    `is_enforced` is True where the system itself refuses to delete what is used.
+    `is_enforced` is True where the system itself refuses to delete what is used. `is_former` is True where settings of
+    before name it, which part of the object still runs with, or may be set back to: it lets go when it has settled.
     """
 
     address: Address
     path: Path
     is_enforced: bool = True
+    is_former: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +190,7 @@ class Observation:
     `refined` gives, by path, what a declared value means right now (a tag resolved to a digest).
     `dependents` are live objects that die with this one, such as a queue's bindings.
     `uses` is what this live object uses: none of it is deleted before this has settled without it.
+    `former` are texts, by path, of settings of before that part of it still runs with, or that it may be set back to.
     `users` are live objects of others that use this one, in words: the system refuses to delete it while they do.
     `claims` are other topologies that the system shows to declare it, too.
     `counts` (messages, consumers, running tasks) and `notes` are for people: they never decide and never enter
@@ -208,6 +211,7 @@ class Observation:
     refined: tuple[tuple[Path, Any], ...] = ()
     dependents: tuple[Resource, ...] = ()
     uses: tuple[Use, ...] = field(default=(), compare=False)
+    former: tuple[tuple[Path, str], ...] = field(default=(), compare=False, repr=False)
     users: tuple[str, ...] = field(default=(), compare=False)
     claims: tuple[str, ...] = field(default=(), compare=False)
     counts: tuple[tuple[str, int], ...] = field(default=(), compare=False)

@@ -36,7 +36,9 @@ def uses(observed: Observation, names: Names) -> tuple[Use, ...]:
     if not names or not where:
         return ()
     texts = ((path, field.value) for path, field in observed.fields if path[0] in where)
-    return tuple(_among(((p, text) for p, text in texts if isinstance(text, str)), names))
+    now = _among(((p, text) for p, text in texts if isinstance(text, str)), names)
+    before = _among((each for each in observed.former if each[0][0] in where), names)
+    return (*now, *(use._replace(is_former=True) for use in before))
 
 
 def stays(change: Change | None, use: Use) -> bool:

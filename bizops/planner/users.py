@@ -50,6 +50,8 @@ def with_users(
                 continue
             if _lets_go(change, use) and not (use in named and mentions.stays(change, use)):
                 waits.setdefault(use.address, []).append(observed.address)
+            elif use.is_former:
+                refusals.append(_unsettled(use, observed))
             elif use.is_enforced:
                 refusals.append(_kept(use, observed, change))
             elif use.path:  # a binding without a setting goes along, and is told so
@@ -58,7 +60,7 @@ def with_users(
     for use, text in mentions.of_others(observations, names):
         warnings.setdefault(use.address, []).append(text)
     refusals += [refusal for change in changes for refusal in _used_by_others(change)]
-    return [_with(change, waits, warnings) for change in changes], refusals
+    return [_with(change, waits, warnings) for change in changes], list(dict.fromkeys(refusals))
 
 
 def _with(
@@ -73,10 +75,10 @@ def _with(
 
 
 def _lets_go(change: Change | None, use: Use) -> bool:
-    """True where the user goes, or where the setting that names what it uses is changed."""
+    """True where the user goes, or where the setting that names what it uses is changed; of former ones, any."""
     if change is None or change.action is Action.NOOP:
         return False
-    if change.action is Action.DELETE:
+    if change.action is Action.DELETE or use.is_former:
         return True
     return any(field.path[: len(use.path)] == use.path for field in change.fields)
 
@@ -87,6 +89,13 @@ def _kept(use: Use, observed: Observation, change: Change | None) -> Refusal:
     way = f"change {name} of {user}" if change and name else f"let {user} go in the same run"
     ways = (way, f"declare {use.address}", f"--exclude {use.address}")
     return Refusal(use.address, "", f"{user} uses it{setting}, and keeps it", ways)
+
+
+def _unsettled(use: Use, observed: Observation) -> Refusal:
+    user = observed.address
+    why = f"{user} has not settled without it: some of it runs with settings that name it, or may be set back to them"
+    ways = (f"plan again when {user} runs as declared", f"--exclude {use.address}")
+    return Refusal(use.address, "", why, ways)
 
 
 def _used_by_others(change: Change) -> list[Refusal]:

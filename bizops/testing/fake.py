@@ -118,7 +118,8 @@ class FakeProvider:
 
     `things` is the system: name to settings by path. `fails` maps a name to the words of its next failures,
     `unread` are names that cannot be read, `away` and `degraded` give why by name, `stuck` are degraded for good.
-    `uses` gives the names that one uses and the setting that says so, which nothing enforces for `loose` ones.
+    `uses` gives the names that one uses and the setting that says so, which nothing enforces for `loose` ones, and
+    `former` the names that it used before and has not settled without.
     `users` and `claims` are those of an observation, `bystanders` those of the reading. `settles` is how many looks a
     name takes to settle, `journal` what was written, in order.
     """
@@ -130,6 +131,7 @@ class FakeProvider:
     degraded: Mapping[str, str] = field(default_factory=dict)
     stuck: frozenset[str] = frozenset()
     uses: Mapping[str, Sequence[tuple[str, tuple[str, ...]]]] = field(default_factory=dict)
+    former: Mapping[str, Sequence[str]] = field(default_factory=dict)
     loose: frozenset[str] = frozenset()
     users: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     claims: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -169,7 +171,9 @@ class FakeProvider:
             uses=tuple(
                 Use(fake_address(used), path, is_enforced=name not in self.loose)
                 for used, path in self.uses.get(name, ())
-            ),
+            )
+            + tuple(Use(fake_address(n), (), is_former=True) for n in self.former.get(name, ())),
+            former=tuple((("tags", "WAS"), used) for used in self.former.get(name, ())),
             users=self.users.get(name, ()),
             claims=self.claims.get(name, ()),
             away=self.away.get(name, ""),

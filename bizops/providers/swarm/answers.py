@@ -1,18 +1,39 @@
-"""What an answer of the engine means for a step."""
+"""An answer of the engine, and what it means for a step."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bizops.change import Outcome, Status
 
 if TYPE_CHECKING:
     from bizops.change import Step
-    from bizops.providers.swarm.client import Answer
 
+OK = range(200, 300)
 _NOT_FOUND = 404
 _SERVER_ERROR = 500
+_OF_GRPC = re.compile(r"\Arpc error: code = \w+ desc = ")
+"""What stands before the words of swarmkit, and tells a reader nothing."""
 _IN_USE = ("in use", "active endpoints")
+
+
+class Answer(NamedTuple):
+    """What the engine said: the HTTP status, and its JSON (`{"message": ...}` where it refused)."""
+
+    status: int
+    body: Any
+
+    @property
+    def is_ok(self) -> bool:
+        """True where the engine did what was asked."""
+        return self.status in OK
+
+    @property
+    def message(self) -> str:
+        """The engine's own words where it refused."""
+        said = self.body.get("message", "") if isinstance(self.body, dict) else str(self.body)
+        return _OF_GRPC.sub("", " ".join(str(said).split()))
 
 
 def outcome(step: Step, answer: Answer, detail: str = "") -> Outcome:

@@ -11,11 +11,12 @@ import re
 import time
 import warnings
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from bizops import errors
 from bizops.provider import expected
 from bizops.providers.swarm import endpoint, expected_answers, managers, sessions, silence
+from bizops.providers.swarm.answers import OK, Answer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,27 +29,10 @@ _OLDEST = (1, 41)
 _VERSION = re.compile(r"\d{1,4}(\.\d{1,4})+")
 _LEAST_SECONDS = 1.0
 """For the addresses that are left when others have used the time up."""
-_OK = range(200, 300)
 _SERVER_ERRORS = range(500, 600)
+_DENIED = frozenset({401, 403})
+"""A proxy, or an authorization plugin of the engine, which refuses every request that it does not know."""
 _NOT_A_MANAGER = "is not a swarm manager"
-
-
-class Answer(NamedTuple):
-    """What the engine said: the HTTP status, and its JSON (`{"message": ...}` where it refused)."""
-
-    status: int
-    body: Any
-
-    @property
-    def is_ok(self) -> bool:
-        """True where the engine did what was asked."""
-        return self.status in _OK
-
-    @property
-    def message(self) -> str:
-        """The engine's own words where it refused."""
-        said = self.body.get("message", "") if isinstance(self.body, dict) else str(self.body)
-        return " ".join(str(said).split())
 
 
 class Engine:
@@ -105,6 +89,8 @@ class Engine:
         self._endpoint = endpoint.found(candidate, self._connection.tls, endpoint.environment())
         self._session, self._programs = sessions.opened(self._endpoint, self._options)
         answer = self.ask("GET", "/version", seconds=seconds)
+        if answer.status in _DENIED or answer.status in _SERVER_ERRORS:
+            raise self.refusal(answer)
         spoken = answer.body.get("ApiVersion") if answer.is_ok else ""
         if not _VERSION.fullmatch(spoken):
             message = (
@@ -167,7 +153,7 @@ class Engine:
         return answer
 
     def _answer(self, method: str, path: str, status: int, content: bytes) -> Answer:
-        is_reading = method == "GET" and status in _OK
+        is_reading = method == "GET" and status in OK
         try:
             body = expected.decoded(content) if content or is_reading else None
             if is_reading:
@@ -182,7 +168,7 @@ class Engine:
     def content(self, path: str, seconds: float, **params: Any) -> bytes:  # noqa: ANN401 - query values
         """Read something that is not JSON; empty where the engine refuses."""
         response = self._send("GET", path, seconds, params=params)
-        return response.content if response.status_code in _OK else b""
+        return response.content if response.status_code in OK else b""
 
     def refusal(self, answer: Answer) -> errors.ProviderError:
         """Give the error for an answer that is a refusal, in the engine's own words."""
@@ -196,7 +182,7 @@ class Engine:
             message = f"{self.label} is not part of a swarm"
             return errors.WrongSystemError(message, remedy="docker swarm init")
         text = f"{self.label}: {said}"
-        if answer.status in {401, 403}:
+        if answer.status in _DENIED:
             return errors.DeniedError(text)
         return (
             errors.RetryableError(text)

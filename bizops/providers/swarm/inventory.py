@@ -29,6 +29,8 @@ _LOOKS, _PAUSE = 10, 0.1
 _SECOND_LOOKS, _LONGER_PAUSE = 4, 0.25
 """At services that fall short."""
 _LOOKS_AFTER_ELECTION = 28
+_TASK = "com.docker.swarm.task.id"
+"""The label of a container that a service made."""
 LIVE = "live"
 """Marks the address of an object whose name in the engine is the key of another one in the file."""
 
@@ -37,8 +39,8 @@ LIVE = "live"
 class Inventory:
     """The swarm's id, and its objects by name. `names` leads from names to ids.
 
-    `tasks` are those that are to run, by the id of their service. `standings` are those of the services that were asked
-    for, by name.
+    `tasks` are those that are to run, by the id of their service. `containers` are those that no service made, by the
+    id of the network of ours that they joined. `standings` are those of the services that were asked for, by name.
     """
 
     cluster: str
@@ -48,6 +50,7 @@ class Inventory:
     names: Names
     nodes: Nodes = field(default_factory=Nodes)
     tasks: Mapping[str, Sequence[Raw]] = field(default_factory=dict)
+    containers: Mapping[str, Sequence[str]] = field(default_factory=dict)
     standings: Mapping[str, Standing] = field(default_factory=dict)
 
 
@@ -88,6 +91,26 @@ def with_allocated(engine: Engine, found: Inventory, wanted: Collection[str]) ->
         time.sleep(_PAUSE)
         found = replace(found, networks=_by_name(engine.get("/networks")))
     return found
+
+
+def with_containers(engine: Engine, found: Inventory, ours: Collection[str]) -> Inventory:
+    """Find the containers on these networks, which the engine does not delete while one is there.
+
+    It tells those of its own node alone, and the swarm tells of none.
+    """
+    joined = [
+        raw["Id"] for name, raw in found.networks.items() if name in ours and raw["Attachable"]
+    ]
+    if not joined:
+        return found
+    answer = engine.ask("GET", "/containers/json", params={"filters": {"network": joined}})
+    containers: dict[str, list[str]] = {identity: [] for identity in joined}
+    for raw in answer.body if answer.is_ok else ():
+        if _TASK not in (raw.get("Labels") or {}):
+            for network in raw["NetworkSettings"]["Networks"].values():
+                name = (raw.get("Names") or [raw["Id"]])[0].strip("/")
+                containers.setdefault(network["NetworkID"], []).append(name)
+    return replace(found, containers=containers)
 
 
 def with_standings(engine: Engine, found: Inventory, wanted: Collection[str]) -> Inventory:

@@ -21,7 +21,7 @@ from bizops.providers.swarm import network as networks
 from bizops.providers.swarm.network import Network
 from bizops.providers.swarm.service import Service
 from bizops.providers.swarm.table import UPDATE_STATUS
-from bizops.resource import Address, Field, Observation, Presence, Resource, Use, absent
+from bizops.resource import Address, Field, Observation, Presence, Resource, absent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -148,6 +148,11 @@ def _undeclared(
             yield _secret(declared.address("secret", name), raw, users)
 
 
+def labelled_networks(found: Inventory, scope: Scope) -> frozenset[str]:
+    """Give the names of the networks with our label."""
+    return frozenset(name for name, raw in found.networks.items() if _is_ours(raw, scope))
+
+
 def _is_ours(labelled: Mapping[str, Any], scope: Scope) -> bool:
     return bool(scope.topology) and inventory.owner(labelled.get("Labels")) == scope.topology
 
@@ -185,6 +190,8 @@ def _live_service(  # noqa: PLR0913, PLR0917 - everything that one service's pic
 ) -> Observation:
     stands = found.standings[raw["Spec"]["Name"]]
     fields = live.fields(raw["Spec"], found.names, spec, pinned=("image",) in refined)
+    tasks = found.tasks.get(raw["ID"], ())
+    former = usage.former_specs(raw, tasks, is_settled=not stands.degraded)
     state = (raw.get("UpdateStatus") or {}).get("State", "")
     if spec and state in update_status.PAUSED and not stands.has_ended_well:
         fields = tuple(
@@ -207,7 +214,9 @@ def _live_service(  # noqa: PLR0913, PLR0917 - everything that one service's pic
             else ()
         ),
         raw=raw,
-        uses=_uses(raw, dict(fields)["networks",].value, declared),
+        uses=usage.uses(raw["Spec"], dict(fields)["networks",].value, declared.address)
+        + usage.former_uses(former, found.names, declared.address),
+        former=tuple(pair for each in former for pair in usage.variables(each)),
         degraded=_degraded(address, stands),
         is_stuck=stands.is_over,
         identity=f"{raw['ID']} {rules.restarts_of(raw)}",
@@ -225,21 +234,6 @@ def _is_as_declared(
     found = dict(fields)
     wanted = {**spec.fields(), **refined} if spec else {}
     return all(path in found and found[path].value == value for path, value in wanted.items())
-
-
-def _uses(raw: Raw, networks: Sequence[str], declared: Declared) -> tuple[Use, ...]:
-    """Give the addresses that a live service uses, each with the setting that names it.
-
-    `networks` are by their keys, and by LIVE where an engine's name is the key of another.
-    """
-    used = []
-    for name in networks:
-        key, mark, _ = name.partition(f"#{inventory.LIVE}")
-        address = Address(PROVIDER, "network", (key,), digest=mark[1:])
-        used.append(Use(address, ("networks",)))
-    secrets = usage.secrets_of(raw["Spec"])
-    used += [Use(declared.address("secret", name), ("secrets",)) for name in secrets.values()]
-    return tuple(sorted(used))
 
 
 def _network(address: Address, raw: Raw | None, users: Users, spec: Network | None) -> Observation:

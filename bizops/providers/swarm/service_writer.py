@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from bizops.change import Change, Step
-    from bizops.providers.swarm.client import Answer, Engine
+    from bizops.providers.swarm.answers import Answer
+    from bizops.providers.swarm.client import Engine
     from bizops.providers.swarm.registry import Resolved
     from bizops.providers.swarm.shapes import RawSpec
     from bizops.resource import Path, Resource

@@ -30,6 +30,8 @@ Raw = Mapping[str, Any]
 IN_A_ROW = 3
 """So many failed or rejected tasks one after the other in one slot are a failure."""
 _MONITOR = 5.0
+_NOWHERE = "runs nowhere: no node takes a task of it"
+"""Of a global service: Swarm makes tasks for the nodes that meet its constraints alone, and none may."""
 _REJECTED_BY_SWARM = {
     "paused": "PAUSED by Swarm",
     "rollback_completed": "ROLLED BACK by Swarm",
@@ -71,7 +73,8 @@ def judge(  # noqa: PLR0911 - one for each way in which it can stand
         )
     up = running(tasks) + (finished(tasks) if is_one_shot(spec) else 0)
     new = " on the new spec" if watch.restarts and state else ""
-    detail = f"{up}/{wanted} running{new}"
+    is_nowhere = wanted == 0 and mode == "global"
+    detail = _NOWHERE if is_nowhere else f"{up}/{wanted} running{new}"
     if up != wanted:
         watch.stable_since = None
         return Readiness(detail=_going_on(detail, tasks))
@@ -83,7 +86,7 @@ def judge(  # noqa: PLR0911 - one for each way in which it can stand
     left = monitor(spec) - (now - watch.stable_since)
     if state == "updating" or left > 0:
         return Readiness(detail=f"{detail}, watched for {monitor(spec):g} s")
-    return Readiness(settled=True, detail=f"{detail}, stable")
+    return Readiness(settled=True, detail=detail if detail == _NOWHERE else f"{detail}, stable")
 
 
 def _of_rollout(service: Raw, tasks: Sequence[Raw], state: str, update: Raw) -> Readiness | None:

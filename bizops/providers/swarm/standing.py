@@ -34,6 +34,7 @@ from bizops.providers.swarm.tasks import (
     state_of,
     unplaced,
 )
+from bizops.providers.swarm.update_status import UNSETTLED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
 
     Raw = Mapping[str, Any]
 
-_UNSETTLED = frozenset({"updating", "paused", "rollback_started", "rollback_paused"})
 _STOPPING = frozenset({"assigned", "accepted", "preparing", "ready", "starting", "running"})
 
 
@@ -86,7 +86,7 @@ def is_told(service: Raw, tasks: Sequence[Raw], now: float) -> bool:
     """
     counts = service.get("ServiceStatus") or {}
     state = (service.get("UpdateStatus") or {}).get("State", "")
-    is_well = counts.get("RunningTasks", 0) >= desired(service, ()) and state not in _UNSETTLED
+    is_well = counts.get("RunningTasks", 0) >= desired(service, ()) and state not in UNSETTLED
     return is_well and not any(_is_new(service["Spec"], task, now) for task in tasks)
 
 

@@ -56,11 +56,11 @@ def of_this_iteration(service: Raw, tasks: Sequence[Raw]) -> list[Raw]:
 def of_this_spec(service: Raw, tasks: Sequence[Raw]) -> list[Raw]:
     """Leave out the tasks of earlier specs: what ended well on one of those has not run as it is declared now."""
     template = service["Spec"].get("TaskTemplate") or {}
-    return [task for task in tasks if _is_of(template, task.get("Spec") or {})]
+    return [task for task in tasks if is_of(template, task.get("Spec") or {})]
 
 
-def _is_of(template: Raw, spec: Raw) -> bool:
-    """Compare what makes Swarm replace a task; the engine fills in the rest of a task's own spec."""
+def is_of(template: Raw, spec: Raw) -> bool:
+    """True where a task has the spec of its service, by what makes Swarm replace it: the engine fills in the rest."""
     keys = ("ContainerSpec", "ForceUpdate")
     return all((template.get(key) or {}) == (spec.get(key) or {}) for key in keys)
 

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
 
 PAUSED = {"paused": "paused", "rollback_paused": "rollback paused"}
 """States in which not every task runs the spec, and Swarm does nothing about it."""
+UNSETTLED = frozenset({"updating", "paused", "rollback_started", "rollback_paused"})
+"""States in which not every task runs the spec, or Swarm may set it back."""
 _UPDATES = {
     "updating": "an update is under way",
     "paused": "its last update is paused: not every task runs this spec",

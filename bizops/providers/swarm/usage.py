@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING
 
 from bizops.provider import Bystander
 from bizops.providers.swarm import inventory
+from bizops.providers.swarm.special import Networks
+from bizops.providers.swarm.tasks import is_of
+from bizops.providers.swarm.update_status import UNSETTLED
+from bizops.resource import Address, Use
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from bizops.providers.swarm.inventory import Inventory, Raw
-    from bizops.providers.swarm.shapes import RawSpec
+    from bizops.providers.swarm.shapes import Names, RawSpec
     from bizops.resource import Path
 
 
@@ -40,23 +44,73 @@ def users(found: Inventory, shown: Collection[str]) -> Users:
     every: dict[str, list[str]] = {}
     others: dict[str, list[str]] = {}
     for name, raw in sorted(found.services.items()):
-        for used in (*networks_of(raw["Spec"]), *secrets_of(raw["Spec"])):
+        specs = [raw["Spec"], *former_specs(raw, found.tasks.get(raw["ID"], ()))]
+        for used in {used: None for s in specs for used in (*networks_of(s), *secrets_of(s))}:
             every.setdefault(used, []).append(name)
             if name not in shown:
                 others.setdefault(used, []).append(_words(name, raw))
+    for network, containers in found.containers.items():
+        others.setdefault(network, []).extend(f"container {name}" for name in sorted(containers))
     return Users(_frozen(every), _frozen(others))
+
+
+def former_specs(raw: Raw, tasks: Sequence[Raw], *, is_settled: bool = True) -> list[RawSpec]:
+    """Give the specs of before that tasks of a service still run, and the one that it may be set back to.
+
+    `tasks` are those that are to run. The spec of before does not count where the service has settled without it.
+    """
+    template = raw["Spec"].get("TaskTemplate") or {}
+    found = [
+        {"TaskTemplate": task["Spec"]}
+        for task in tasks
+        if not is_of(template, task.get("Spec") or {})
+    ]
+    state = (raw.get("UpdateStatus") or {}).get("State", "")
+    if raw.get("PreviousSpec") and (state in UNSETTLED or not is_settled):
+        found.append(raw["PreviousSpec"])
+    return found
+
+
+def uses(
+    spec: RawSpec, networks: Sequence[str], address: Callable[[str, str], Address]
+) -> tuple[Use, ...]:
+    """Give what a service of this spec uses, each with the setting that names it.
+
+    `networks` are by their keys, and by LIVE where an engine's name is the key of another. `address` leads from a kind
+    and an engine's name to an address.
+    """
+    used = []
+    for name in networks:
+        key, mark, _ = name.partition(f"#{inventory.LIVE}")
+        used.append(Use(Address("swarm", "network", (key,), digest=mark[1:]), ("networks",)))
+    secrets = secrets_of(spec).values()
+    used += [Use(address("secret", name), ("secrets",)) for name in secrets]
+    return tuple(sorted(used))
+
+
+def former_uses(
+    specs: Sequence[RawSpec], names: Names, address: Callable[[str, str], Address]
+) -> tuple[Use, ...]:
+    """Give what specs of before use."""
+    found = [
+        use._replace(is_former=True)
+        for spec in specs
+        for use in uses(spec, dict(Networks().observed(spec, names))["networks",], address)
+    ]
+    return tuple(dict.fromkeys(found))
 
 
 def bystanders(found: Inventory, shown: Collection[str]) -> tuple[Bystander, ...]:
     """Give the services that the run does not show, with their variables."""
     return tuple(
-        Bystander(_words(name, raw), tuple(_variables(raw["Spec"])))
+        Bystander(_words(name, raw), tuple(variables(raw["Spec"])))
         for name, raw in sorted(found.services.items())
         if name not in shown
     )
 
 
-def _variables(spec: RawSpec) -> Iterator[tuple[Path, str]]:
+def variables(spec: RawSpec) -> Iterator[tuple[Path, str]]:
+    """Give the variables of a service's containers, by path."""
     container = (spec.get("TaskTemplate") or {}).get("ContainerSpec") or {}
     for pair in container.get("Env") or ():
         name, _, value = pair.partition("=")

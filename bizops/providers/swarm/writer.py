@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bizops import errors
 from bizops.change import Action, Outcome, Status
-from bizops.providers.swarm import answers, inventory, service_writer, write
+from bizops.providers.swarm import answers, identities, inventory, service_writer, write
 from bizops.providers.swarm import network as networks
 from bizops.providers.swarm import secret as secrets
 from bizops.providers.swarm.network import Network
@@ -46,9 +47,11 @@ class Writer:
 
     def _outcome(self, step: Step, lookup: service_writer.Lookup) -> Outcome:
         try:
-            if step.change is None:
-                return service_writer.record(self._engine, step, self._topology)
-            return self._written(step, step.change, lookup)
+            outcome = (
+                self._written(step, step.change, lookup)
+                if step.change
+                else service_writer.record(self._engine, step, self._topology)
+            )
         except (LookupError, ValueError) as error:
             return Outcome(step, Status.FAILED, str(error.args[0]))
         except errors.UnansweredError as error:
@@ -56,6 +59,9 @@ class Writer:
             return Outcome(step, Status.FAILED, f"{error}; it may still be written: plan again")
         except errors.ProviderError as error:
             return Outcome(step, Status.RETRY, str(error))
+        if outcome.status is Status.APPLIED:
+            return outcome
+        return replace(outcome, detail=identities.named(self._engine, outcome.detail))
 
     def _written(self, step: Step, change: Change, lookup: service_writer.Lookup) -> Outcome:
         if step.action is Action.DELETE:

@@ -191,6 +191,22 @@ def test_an_engine_that_is_not_what_we_need_is_the_wrong_system(
     assert remedy in error.remedy
 
 
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(403, errors.DeniedError), (401, errors.DeniedError), (502, errors.RetryableError)],
+)
+def test_s9_an_engine_that_refuses_to_say_its_version_is_told_in_its_own_words(
+    status: int, kind: type[errors.ProviderError], replay: Callable[..., str]
+) -> None:
+    """An authorization plugin says why it refuses."""
+    said = "authorization denied by plugin opa: no policy allows it"
+
+    error = _error(_connect(host=replay({"/version": (status, {"message": said})})))
+
+    assert isinstance(error, kind)
+    assert str(error).endswith(f": {said}")
+
+
 @pytest.mark.integration
 def test_another_swarm_than_expected_stops_everything(live: Provider) -> None:
     """The id that was found and the one that is expected are both named; the beginning of the right one will do."""

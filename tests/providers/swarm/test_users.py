@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bizops.change import Action, Status
+from bizops.change import Action, Status, Step
 from bizops.planner import Choice
 from bizops.provider import Scope
 from bizops.providers.swarm.network import Network
@@ -15,6 +16,7 @@ from bizops.providers.swarm.secret import Secret
 from bizops.providers.swarm.service import Service
 from bizops.resource import Address, Resource, Source
 from bizops.testing.driving import carry_out, converge, plan_for
+from stack.addresses import read_addresses
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.integration
 
+PLACEHOLDER = f"{read_addresses(os.environ).registry}/bizops/placeholder"
 VALUE = "BIZOPS_TEST_SECRET"
 PRUNE = Choice(prune=True)
 DEPLOY = {
@@ -90,6 +93,26 @@ def test_s1_a_secret_stays_where_its_user_was_rolled_back(
     converged = carry_out(live, plan_for(live, (new, good), scope, PRUNE))
     assert converged.is_ok, converged.outcomes
     assert plan_for(live, (new, good), scope, PRUNE).is_empty
+    assert f"{name}-pw-1" not in docker("secret", "ls", "--format", "{{.Name}}").split()
+
+
+def test_s1_a_secret_stays_for_the_spec_that_its_user_may_be_set_back_to(
+    live: Provider, scope: Scope, name: str, service: Make, docker: Docker
+) -> None:
+    """The spec that is written names it no more; the one before does, and some tasks may run that still."""
+    deploy = DEPLOY | {"update_config": {"monitor": "5s", "failure_action": "pause"}}
+    common = {"secrets": [f"{name}-pw"], "stop_grace_period": "1s", "deploy": deploy}
+    old, new = secret(f"{name}-pw", f"{name}-pw-1"), secret(f"{name}-pw", f"{name}-pw-2")
+    good = needing(service("-s", command=["sleep", "infinity"], **common), old)
+    bad = needing(service("-s", command=["sh", "-c", "sleep 1; exit 1"], **common), old)
+    converge(live, (old, good), scope)
+    carry_out(live, plan_for(live, (new, bad), scope, PRUNE))
+
+    again = carry_out(live, plan_for(live, (new, bad), scope, PRUNE))
+
+    assert not again.is_ok
+    assert f"{name}-pw-1" in docker("secret", "ls", "--format", "{{.Name}}").split()
+    assert carry_out(live, plan_for(live, (new, good), scope, PRUNE)).is_ok
     assert f"{name}-pw-1" not in docker("secret", "ls", "--format", "{{.Name}}").split()
 
 
@@ -166,3 +189,35 @@ def test_s6_what_a_service_of_others_uses_is_refused_by_its_name(
         f"swarm.network/{name}-net: {why}",
         f"swarm.secret/{name}-key: {why}",
     ]
+
+
+def test_s6_what_a_container_of_others_has_joined_is_refused_by_its_name(
+    live: Provider, scope: Scope, name: str, docker: Docker
+) -> None:
+    net = network(f"{name}-net", attachable=True)
+    converge(live, (net,), scope)
+    words = ("--rm", "--name", f"{name}-job", "--network", f"{name}-net")
+    docker("run", "--detach", *words, f"{PLACEHOLDER}:1", "sleep", "300")
+    try:
+        plan = plan_for(live, (net,), scope, Choice(destroy=True))
+    finally:
+        docker("rm", "--force", f"{name}-job")
+
+    why = f"container {name}-job uses it, so it cannot be deleted"
+    assert labels(plan.refusals) == [f"swarm.network/{name}-net: {why}"]
+
+
+def test_s9_a_refusal_of_the_engine_has_names_in_place_of_ids(
+    live: Provider, scope: Scope, name: str, service: Make, docker: Docker
+) -> None:
+    """It says `network fgkq55bj8ee79xguva6n1id5q is in use by service yjk5dkam0lxzp2thfp7ubrvl3`."""
+    net = network(f"{name}-net")
+    converge(live, (net,), scope)
+    plan = plan_for(live, (service("-s"),), scope, PRUNE)
+    words = ("--replicas", "0", "--network", f"{name}-net", "--name", f"{name}-theirs")
+    docker("service", "create", "--detach", *words, f"{PLACEHOLDER}:1")
+    (gone,) = [change for change in plan.changes if change.action is Action.DELETE]
+
+    (outcome,) = live.apply([Step(Action.DELETE, gone)])
+
+    assert outcome.detail == f"network {name}-net is in use by service {name}-theirs"

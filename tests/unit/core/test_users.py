@@ -76,6 +76,21 @@ def test_s1_a_deletion_does_not_happen_where_a_user_that_had_settled_has_failed_
     assert "old" in live.things
 
 
+def test_s1_what_a_user_has_not_settled_without_is_not_deleted(thing: Make, planned: Make) -> None:
+    """Its settings name it no more; part of it may run with those of before, or be set back to them."""
+    live = FakeProvider({"old": {}, "user": {("size",): 1}}, former={"user": ["old"]})
+
+    kept = planned(live, thing("user", size=1), owns=("old",), prune=True)
+    changed = planned(live, thing("user", size=2), owns=("old",), prune=True)
+
+    (refusal,) = kept.refusals
+    assert refusal.address == OLD
+    assert refusal.why.startswith("fake.thing/user has not settled without it")
+    assert not changed.refusals
+    (gone,) = [change for change in changed.changes if change.action is Action.DELETE]
+    assert gone.waits == (fake_address("user"),)
+
+
 @pytest.mark.parametrize("size", [1, None])
 def test_what_a_user_keeps_is_not_deleted(thing: Make, planned: Make, size: int | None) -> None:
     plan = planned(using(), thing("user", size=size), owns=("old",), prune=True)

@@ -92,6 +92,12 @@ def test_s1_a_task_that_failed_after_the_update_was_completed_has_not_settled() 
     assert settle.judge(service, [_task("running", created=2)], Watch(restarts=True), 0).settled
 
 
+def test_s9_a_global_service_that_no_node_takes_is_not_called_running() -> None:
+    service, watch = _service(mode={"Global": {}}), Watch(restarts=True)
+    settle.judge(service, [], watch, 0)
+    assert settle.judge(service, [], watch, 6).detail == "runs nowhere: no node takes a task of it"
+
+
 def test_scaling_down_waits_until_the_rest_is_gone() -> None:
     """Tasks that are told to stop do not count."""
     tasks = [_task("running", 1), _task("running", 2, desired="shutdown")]
