@@ -49,7 +49,9 @@ def _changes(
                     path, before.value, desired[path], before.origin, pins=before.inherited
                 )
         elif _is_surplus(path, before, desired, whole):
-            yield FieldChange(path, before.value, None, before.origin)
+            yield FieldChange(
+                path, before.value, before.default, before.origin, default_of=before.default_of
+            )
 
 
 def _is_same(before: Any, after: Any) -> bool:  # noqa: ANN401 - any setting

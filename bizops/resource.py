@@ -116,6 +116,11 @@ class Lifecycle:
     protect: bool = False
     ignore_changes: tuple[str, ...] = ()
 
+    def ignores(self, path: Path) -> bool:
+        """True where differences of this setting are not managed."""
+        name = ".".join(path)
+        return any(name == each or name.startswith(f"{each}.") for each in self.ignore_changes)
+
 
 @dataclass(frozen=True, slots=True)
 class Resource:
@@ -151,12 +156,16 @@ class Field:
     `ours` is True where bizops wrote it for this resource, so that it goes when it is no longer declared.
     `inherited` says from whom the object has it where it is not set on the object: `the broker's default`. Others may
     change it there, so an equal declared value is still to be set.
+    `default_of` says whose default is in force then (`engine`, `broker`), "" where there is none, and `default` is
+    its value, None where nobody knows it.
     """
 
     value: Any
     origin: str = ""
     ours: bool = False
     inherited: str = ""
+    default: Any = None
+    default_of: str = ""
 
 
 class Use(NamedTuple):

@@ -24,6 +24,8 @@ class Action(Enum):
 class FieldChange:
     """One line of a diff. `before` is None where the setting is not there yet, `after` where it goes.
 
+    `default_of` says whose default comes into force because the setting is taken away (`engine`, `broker`); `after` is
+    that default then, None where nobody knows it.
     Hidden values stand here as `resource.Secret` and print as nothing. `origin` is where `before` comes from.
     `reason` says why the field cannot simply be changed, such as `fixed when the queue is declared`.
     `forces` is True where this field alone makes the change a REPLACE.
@@ -37,6 +39,7 @@ class FieldChange:
     reason: str = ""
     forces: bool = False
     pins: str = ""
+    default_of: str = ""
 
     @property
     def name(self) -> str:

@@ -53,17 +53,17 @@ def _update(resource: Resource, observed: Observation, kind: Kind) -> Compared:
     live = dict(observed.fields)
     wanted = {**resource.spec.fields(), **dict(observed.refined)}
     found = diff.diff(wanted, live, kind.whole)
-    ignored = resource.lifecycle.ignore_changes
-    unmanaged = tuple(f for f in found if _is_ignored(f, ignored) and not f.pins)
+    ignores = resource.lifecycle.ignores
+    unmanaged = tuple(f for f in found if ignores(f.path) and not f.pins)
     changed: list[FieldChange] = []
     effects: list[Effect] = []
     refusals: list[Refusal] = []
     action = Action.NOOP
     for field in found:
-        if _is_ignored(field, ignored):
+        if ignores(field.path):
             continue
         verdict = IN_PLACE
-        if not field.pins:
+        if not field.pins and not (field.default_of and field.before == field.after):
             verdict = kind.rule(field.path)(_transition(field, resource, observed))
         forces = verdict.mutability is Mutability.REPLACE
         changed.append(replace(field, reason=verdict.why, forces=forces))
@@ -89,10 +89,6 @@ def _update(resource: Resource, observed: Observation, kind: Kind) -> Compared:
 
 def _transition(field: FieldChange, resource: Resource, observed: Observation) -> Transition:
     return Transition(field.path, field.before, field.after, field.origin, resource, observed)
-
-
-def _is_ignored(field: FieldChange, ignored: tuple[str, ...]) -> bool:
-    return any(field.name == path or field.name.startswith(f"{path}.") for path in ignored)
 
 
 def _effects(field: FieldChange, verdict: Verdict) -> list[Effect]:

@@ -26,6 +26,7 @@ from bizops.provider.live import (
 )
 from bizops.provider.offline import Definition, Derived, definition, names, no_derivation
 from bizops.provider.scope import Scope, is_match
+from bizops.provider.undeclared import fixed
 from bizops.provider.versions import Lack, Versions
 
 __all__ = [
@@ -50,6 +51,7 @@ __all__ = [
     "Verdict",
     "Versions",
     "definition",
+    "fixed",
     "is_match",
     "names",
     "no_derivation",

@@ -115,7 +115,7 @@ class Writer:
         if change.action is Action.CREATE:
             text = self.values.text(field.after)
         else:
-            pair = self.values.pair(field.before, field.after, in_full=self.verbose)
+            pair = self.values.sides(field, in_full=self.verbose)
             if field.path[-1] == "image" and not self.verbose:
                 pair = self._image(*pair)
             text = " -> ".join(pair)
@@ -184,7 +184,8 @@ class Writer:
         An origin in more than one word names something, such as a policy; `argument` or `spec` say nothing new.
         """
         declared, live = self.values.pair(field.after, field.before)
-        wanted = "declared nowhere" if declared == UNSET else f"declared {declared}"
+        is_undeclared = declared == UNSET or field.default_of
+        wanted = "declared nowhere" if is_undeclared else f"declared {declared}"
         there = "live not set" if live == UNSET else f"live {live}"
         origin = f" ({printable(field.origin)})" if with_origin and " " in field.origin else ""
         return f"{printable(field.name)} {wanted}, {there}{origin}"

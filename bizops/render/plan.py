@@ -182,7 +182,12 @@ def _besides(plan: Plan, writer: Writer) -> list[str]:
     writes = writes_besides(plan)
     if not writes:
         return []
-    return ["  written besides", *(f"      {writer.write(write)}" for write in writes)]
+    lines = [
+        line
+        for write in writes
+        for line in writer.style.wrap(writer.write(write), "      ", "          ")
+    ]
+    return ["  written besides", *lines]
 
 
 def _warnings(plan: Plan, style: Style) -> list[str]:

@@ -150,6 +150,7 @@ def _field(field: FieldChange, values: Values) -> Json:
         "reason": field.reason,
         "forces_replacement": field.forces,
         "pins": field.pins,
+        "default_of": field.default_of,
     }
 
 

@@ -14,6 +14,7 @@ from bizops.resource import Secret
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from bizops.change import FieldChange
     from bizops.resource import Path
 
 UNSET = "(unset)"
@@ -74,6 +75,15 @@ class Values:
             f"{shown[0]} ({type(before).__name__})",
             f"{shown[1]} ({type(after).__name__})",
         )
+
+    def sides(self, field: FieldChange, *, in_full: bool = False) -> tuple[str, str]:
+        """Print both values of a difference; what is taken away goes to `0 (engine's default)`."""
+        if not field.default_of:
+            return self.pair(field.before, field.after, in_full=in_full)
+        default = f"({field.default_of}'s default)"
+        known = field.after is not None and field.after not in ("", ())
+        after = f"{self.text(field.after, in_full=in_full)} {default}" if known else default
+        return self.text(field.before, in_full=in_full), after
 
     def json(self, value: Any) -> Any:  # noqa: ANN401 - whatever JSON has
         """Give a value for JSON: durations and sizes as the topology file writes them, hidden ones numbered."""

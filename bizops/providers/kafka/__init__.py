@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from bizops.provider import Definition, Kind, Options, Provider
 from bizops.providers.kafka import rules, view
 from bizops.providers.kafka.specs import Connection, Settings, TopicSpec
@@ -30,11 +28,10 @@ def _summary(spec: TopicSpec, _topic: Address) -> str:
     return ", ".join([*counts, *(f"{key} {value}" for key, value in spec.configs)])
 
 
-def _connect(connection: Connection, settings: Any, options: Options) -> Provider:  # noqa: ANN401
-    del settings
+def _connect(connection: Connection, settings: Settings, options: Options) -> Provider:
     from bizops.providers.kafka.provider import KafkaProvider  # noqa: PLC0415 - imports the client
 
-    return KafkaProvider(connection, options)
+    return KafkaProvider(connection, settings, options)
 
 
 TOPIC = Kind(

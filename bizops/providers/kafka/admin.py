@@ -87,6 +87,13 @@ def describe_configs(
     return {resource.name: future for resource, future in found.items()}
 
 
+def describe_broker(client: AdminClient, broker: int, seconds: float) -> dict[int, Future[Any]]:
+    """Ask a broker for every config of its own."""
+    resource = ConfigResource(ConfigResource.Type.BROKER, str(broker))
+    found = client.describe_configs([resource], request_timeout=seconds)
+    return {broker: found[resource]}
+
+
 def _quiet(timeout: float) -> dict[str, Any]:
     setup = max(1000, min(10_000, int(timeout * 1000 / 3)))
     return {

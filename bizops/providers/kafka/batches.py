@@ -100,13 +100,16 @@ def alter(
     *,
     validate_only: bool = False,
 ) -> Answers:
-    """Set config keys of topics; every other key stays as it is (IncrementalAlterConfigs)."""
+    """Set config keys of topics, or take those away whose value is None; every other key stays as it is."""
+
+    def entry(key: str, value: Any) -> ConfigEntry:  # noqa: ANN401 - a config value of any type
+        if value is None:
+            return ConfigEntry(key, None, incremental_operation=AlterConfigOpType.DELETE)
+        stored = configs.stored(value)
+        return ConfigEntry(key, stored, incremental_operation=AlterConfigOpType.SET)
 
     def resource(name: str) -> ConfigResource:
-        entries = [
-            ConfigEntry(key, configs.stored(value), incremental_operation=AlterConfigOpType.SET)
-            for key, value in sorted(wanted[name].items())
-        ]
+        entries = [entry(key, value) for key, value in sorted(wanted[name].items())]
         return ConfigResource(ConfigResource.Type.TOPIC, name, incremental_configs=entries)
 
     def ask(names: list[str], seconds: float) -> Mapping[Any, Future[Any]]:

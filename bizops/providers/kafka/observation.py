@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from confluent_kafka import KafkaError
 
-from bizops.providers.kafka import configs, words
+from bizops.providers.kafka import configs, defaults, words
 from bizops.providers.kafka.members import away
 from bizops.resource import Address, Field, Observation, Path, Presence, absent, unreadable
 
@@ -49,10 +49,12 @@ def observation(
     entries: Mapping[str, ConfigEntry] | KafkaError | None,
     spec: TopicSpec | None,
     members: Members,
+    broker: Mapping[str, str] | None = None,
 ) -> Observation:
     """Give the observation of a topic that the metadata lists.
 
     `entries` are its configs, or why they could not be read. `spec` is None for a topic that nobody declares.
+    `broker` are the settings in force on a broker, where overrides that nobody declares are to go back to them.
     """
     name = str(topic.topic)
     if topic.error is not None:
@@ -70,7 +72,11 @@ def observation(
         notes.append(f"its configs cannot be read: {_why_not(entries, name)}")
     else:
         fields.update(_config_fields(entries or {}, spec))
-        notes.extend(_config_notes(entries or {}, spec))
+        if broker is None:
+            notes.extend(_config_notes(entries or {}, spec))
+        else:
+            assert spec is not None  # noqa: S101 - only declared topics are reset
+            fields.update(_resets(entries or {}, spec, broker))
     return Observation(
         topic_address(name),
         Presence.PRESENT,
@@ -124,16 +130,54 @@ def _config_fields(entries: Mapping[str, ConfigEntry], spec: TopicSpec | None) -
     return fields
 
 
+def to_reset(
+    declared: Mapping[str, Resource],
+    read: Mapping[str, Mapping[str, ConfigEntry] | KafkaError],
+    undeclared_configs: str,
+) -> frozenset[str]:
+    """Give the topics whose undeclared overrides are to go: `undeclared_configs` is what the section says."""
+    specs: dict[str, Any] = {name: resource.spec for name, resource in declared.items()}
+    return frozenset(
+        name
+        for name, entries in read.items()
+        if name in specs
+        and not isinstance(entries, KafkaError)
+        and (specs[name].undeclared_configs or undeclared_configs) == "reset"
+        and any(True for _ in _undeclared(entries, specs[name]))
+    )
+
+
+def _undeclared(
+    entries: Mapping[str, ConfigEntry], spec: TopicSpec
+) -> Iterator[tuple[str, ConfigEntry]]:
+    declared = dict(spec.configs)
+    for key, entry in sorted(entries.items()):
+        if key not in declared and _is_override(key, entry) and entry.value is not None:
+            yield key, entry
+
+
+def _resets(
+    entries: Mapping[str, ConfigEntry], spec: TopicSpec, broker: Mapping[str, str]
+) -> Iterator[tuple[Path, Field]]:
+    """Give the overrides that nobody declares as ours to take away."""
+    for key, entry in _undeclared(entries, spec):
+        value = configs.observed(key, str(entry.value))
+        default = defaults.default(key, broker)
+        yield (
+            ("configs", key),
+            Field(value, _ORIGINS[_OVERRIDE], ours=True, default=default, default_of="broker"),
+        )
+
+
 def _config_notes(entries: Mapping[str, ConfigEntry], spec: TopicSpec | None) -> Iterator[str]:
     if spec is None:
         return
-    declared = dict(spec.configs)
-    for key, entry in sorted(entries.items()):
-        if key in declared:
-            if entry.value is None and entry.is_sensitive:
-                yield f"{key} is hidden by the broker and was not compared"
-        elif _is_override(key, entry) and entry.value is not None:
-            yield f"{key} = {configs.observed(key, entry.value)} is set live and declared nowhere"
+    for key in sorted(dict(spec.configs).keys() & entries.keys()):
+        if entries[key].value is None and entries[key].is_sensitive:
+            yield f"{key} is hidden by the broker and was not compared"
+    for key, entry in _undeclared(entries, spec):
+        value = configs.observed(key, str(entry.value))
+        yield f"{key} = {value} is set live and declared nowhere"
 
 
 def _is_override(key: str, entry: ConfigEntry) -> bool:

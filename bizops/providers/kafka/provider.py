@@ -18,6 +18,7 @@ from bizops.providers.kafka.observation import (
     missing,
     observation,
     source,
+    to_reset,
     unpinned,
 )
 from bizops.providers.kafka.reading import Reading
@@ -28,6 +29,7 @@ from bizops.providers.kafka.settling import (
     PartitionView,
     altered,
     readiness,
+    taken_away,
 )
 from bizops.providers.kafka.trial import tried
 from bizops.providers.kafka.view import View
@@ -40,7 +42,7 @@ if TYPE_CHECKING:
 
     from bizops.change import Outcome, Readiness, Step
     from bizops.provider import Health, Options, Scope, Stake
-    from bizops.providers.kafka.specs import Connection, TopicSpec
+    from bizops.providers.kafka.specs import Connection, Settings, TopicSpec
     from bizops.resource import Address, Observation, Resource
 
 _LOOKS = 5
@@ -50,12 +52,13 @@ _PAUSE = 0.2
 class KafkaProvider:
     """One cluster. Connects at the first request; every method raises ProviderError where the cluster fails."""
 
-    def __init__(self, connection: Connection, options: Options) -> None:
+    def __init__(self, connection: Connection, settings: Settings, options: Options) -> None:
         self._expected = connection.expect.cluster_id if connection.expect else ""
-        settings = connection.librdkafka()
+        client = connection.librdkafka()
+        self._undeclared = settings.undeclared_configs
         self._servers = connection.bootstrap_servers
-        self._client = Client(settings, options.timeout)
-        self._brokers = Brokers(settings, options.timeout)
+        self._client = Client(client, options.timeout)
+        self._brokers = Brokers(client, options.timeout)
 
     def observe(self, resources: Sequence[Resource], scope: Scope) -> Observations:
         """Read declared topics and those that the scope owns, all before one deadline.
@@ -106,7 +109,9 @@ class KafkaProvider:
         """Say for each step whether every broker that answers shows it."""
         names = sorted({step.change.address.name for step in steps if step.change})
         keys = {
-            s.change.address.name: set(wanted) for s in steps if s.change and (wanted := altered(s))
+            s.change.address.name: wanted
+            for s in steps
+            if s.change and (wanted := {*altered(s), *taken_away(s)})
         }
         try:
             views = self._views(names, keys)
@@ -146,13 +151,18 @@ class KafkaProvider:
         topics = reading.metadata.topics
         listed = [name for name in (*declared, *owned) if name in topics]
         configs = reading.configs(sorted(listed))
+        reset = to_reset(declared, configs, self._undeclared)
+        broker = reading.broker_configs() if reset else {}
         found: list[Observation] = []
         for name in sorted((*declared, *owned)):
             if name not in topics:
                 found.append(missing(name, absent.get(name)))
                 continue
             spec: TopicSpec | None = declared[name].spec if name in declared else None  # type: ignore[assignment]
-            found.append(observation(topics[name], configs.get(name), spec, reading.members))
+            defaults = broker if name in reset else None
+            found.append(
+                observation(topics[name], configs.get(name), spec, reading.members, defaults)
+            )
         return tuple(found)
 
     def _catch_up(self, reading: Reading, absent: dict[str, KafkaError | None]) -> None:
@@ -211,7 +221,10 @@ def _identified(
         for each in found
         if each.presence is Presence.PRESENT
         and each.address.name in declared
-        and differing(declared[each.address.name], each)
+        and (
+            differing(declared[each.address.name], each)
+            or any(f.default_of for _, f in each.fields)
+        )
     ]
     ids = reading.ids(changed)
     return tuple(replace(each, identity=ids.get(each.address.name, "")) for each in found)

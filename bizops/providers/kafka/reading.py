@@ -85,6 +85,16 @@ class Reading:
 
         return self._each(names, ask, "describing topics")
 
+    def broker_configs(self) -> dict[str, str]:
+        """Read what is in force on the broker that is read; nothing where this user may not."""
+        found = settled(admin.describe_broker(self._client.admin(), self._home, self.deadline.left))
+        entries = found[self._home]
+        if isinstance(entries, KafkaError):
+            if is_transient(entries):
+                raise self._client.lost(entries, "describing a broker")
+            return {}
+        return {key: entry.value for key, entry in entries.items() if entry.value is not None}
+
     def again(self) -> ClusterMetadata:
         """Read the metadata once more, of whichever broker."""
         self.metadata = self._client.metadata(self.deadline.left)

@@ -83,6 +83,8 @@ def replication_factor(transition: Transition) -> Verdict:
 def retention(transition: Transition) -> Verdict:
     """Lowering it deletes what is older or larger; -1 is no limit. A topic that is only compacted ignores it."""
     before, after = transition.before, transition.after
+    if after is None:
+        return _unknown(transition)
     if not isinstance(before, int) or not isinstance(after, int) or not _is_lower(after, before):
         return IN_PLACE
     if _config(transition, "cleanup.policy") == "compact":
@@ -93,6 +95,12 @@ def retention(transition: Transition) -> Verdict:
         Mutability.LOSES_DATA,
         f"deletes {beyond} {after}, which were kept under {transition.path[-1]} {shown}",
     )
+
+
+def _unknown(transition: Transition) -> Verdict:
+    key = transition.path[-1]
+    why = f"{key} goes back to the broker's default, which could not be read"
+    return Verdict(Mutability.LOSES_DATA, why)
 
 
 def cleanup_policy(transition: Transition) -> Verdict:
@@ -117,6 +125,8 @@ def remote_storage(transition: Transition) -> Verdict:
 
 def unclean_election(transition: Transition) -> Verdict:
     """Switching it on lets a replica lead that lacks acknowledged records."""
+    if transition.after is None:
+        return _unknown(transition)
     if transition.after != "true":
         return IN_PLACE
     return Verdict(Mutability.LOSES_DATA, "a replica that lacks acknowledged records may lead")
@@ -186,4 +196,6 @@ def _config(transition: Transition, key: str) -> Any:  # noqa: ANN401 - a config
     if declared is not None:
         return declared
     live = dict(transition.observed.fields).get(("configs", key))
-    return None if live is None else live.value
+    if live is None:
+        return None
+    return live.default if live.ours else live.value

@@ -85,6 +85,10 @@ class BrokerView:
                 return f"{self.broker} does not show {key} {value} yet"
             if key in pinned and shown.is_inherited:
                 return f"{self.broker} does not show {key} as the topic's own yet"
+        for key in sorted(taken_away(step)):
+            shown = self.values.get(name, {}).get(key)
+            if shown is not None and not shown.is_inherited:
+                return f"{self.broker} still shows {key} {shown.value}"
         return ""
 
 
@@ -116,7 +120,16 @@ def altered(step: Step) -> dict[str, Any]:
     """Give the config values that an update sets; a creation sets them together with the topic."""
     if step.action is not Action.UPDATE:
         return {}
-    return {f.path[1]: f.after for f in _change(step).fields if f.path[0] == "configs"}
+    return {
+        f.path[1]: f.after
+        for f in _change(step).fields
+        if f.path[0] == "configs" and not f.default_of
+    }
+
+
+def taken_away(step: Step) -> frozenset[str]:
+    """Give the configs that an update takes away from the topic."""
+    return frozenset(f.path[-1] for f in _change(step).fields if f.default_of)
 
 
 def _readiness(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BeforeValidator,
@@ -30,6 +30,7 @@ _MOST_REPLICAS = 10_000
 """What librdkafka takes for one topic (2.x: `RD_KAFKAP_PARTITIONS_MAX`, `RD_KAFKAP_BROKERS_MAX`)."""
 
 _Pairs = tuple[tuple[str, Any], ...]
+Undeclared = Literal["keep", "reset"]
 
 
 def _count(value: Any) -> Any:  # noqa: ANN401 - whatever YAML gives
@@ -120,6 +121,10 @@ class TopicSpec(Spec):
         ),
         examples=[{"retention.ms": "7d", "cleanup.policy": "delete"}],
     )
+    undeclared_configs: Undeclared | None = Field(
+        default=None,
+        description="What happens to a config that is set live and not declared here; the section's where left out.",
+    )
 
     def fields(self) -> dict[Path, Any]:
         """Give every managed setting by its path, one for each config key."""
@@ -196,7 +201,12 @@ class Connection(Spec):
 
 
 class Settings(Spec):
-    """The section has no settings of its own."""
+    """What the section says of all its topics."""
+
+    undeclared_configs: Undeclared = Field(
+        default="keep",
+        description="Configs set live on a declared topic and not declared: kept, or reset to the broker's default.",
+    )
 
 
 def _setting(key: str, value: Any) -> str | Secret:  # noqa: ANN401 - a scalar of any type

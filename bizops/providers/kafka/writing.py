@@ -100,7 +100,11 @@ def _grown(client: Client, changes: Mapping[str, Change], deadline: Deadline) ->
 
 def _altered(client: Client, changes: Mapping[str, Change], deadline: Deadline) -> Answers:
     pairs = {
-        name: {f.path[1]: f.after for f in change.fields if f.path[0] == "configs"}
+        name: {
+            f.path[1]: None if f.default_of else f.after
+            for f in change.fields
+            if f.path[0] == "configs"
+        }
         for name, change in changes.items()
     }
     wanted = {name: values for name, values in pairs.items() if values}

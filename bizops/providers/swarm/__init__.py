@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bizops.provider import Definition, Kind, Options
-from bizops.providers.swarm import effects, rules
+from bizops.providers.swarm import derived, effects, rules
 from bizops.providers.swarm.advice import NEAR_NAMES
 from bizops.providers.swarm.connection import Connection, Settings
 from bizops.providers.swarm.network import Network
 from bizops.providers.swarm.secret import Secret
 from bizops.providers.swarm.service import Service
+from bizops.providers.swarm.table import WHOLE
 from bizops.providers.swarm.versions import VERSIONS
 from bizops.resource import Address
 
@@ -90,7 +91,7 @@ DEFINITION = Definition(
             _address("service"),
             {"": rules.in_place, "deploy.mode": rules.by_replacing},
             _service_summary,
-            whole=frozenset({"environment", "logging"}),
+            whole=WHOLE,
             mentions=frozenset({"environment"}),
             restart=rules.restart,
             references=rules.references,
@@ -102,6 +103,7 @@ DEFINITION = Definition(
     settings=Settings,
     connect=_connect,
     check=rules.check,
+    derive=derived.derive,
     near_names=NEAR_NAMES,
     versions=VERSIONS,
 )

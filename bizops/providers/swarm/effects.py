@@ -63,6 +63,7 @@ def _replacement(change: Change) -> Iterator[Effect]:
 def _update(change: Change) -> Iterator[Effect]:
     spec: RawSpec = (change.observed.raw or {}).get("Spec") or {}
     forced = forcing(change.fields)
+    yield from _last_ones(change)
     before, after = _replicas(spec, change)
     if mode_of(spec)[0].endswith("-job"):
         yield _run_again(change)
@@ -77,6 +78,22 @@ def _update(change: Change) -> Iterator[Effect]:
         yield Effect(EffectKind.NOTE, text, (("starts", max(0, after - before)),))
     elif scaling:
         yield Effect(EffectKind.NOTE, scaling, (("starts", max(0, after - before)),))
+
+
+def _last_ones(change: Change) -> Iterator[Effect]:
+    """Say where tasks lose the last of what they may count on."""
+    live = [path for path, field in change.observed.fields if path[0] == "environment"]
+    gone = {field.path for field in change.fields if field.after in {None, ()} and field.before}
+    lost = [key for key in ("volumes", "secrets") if (key,) in gone]
+    if live and gone.issuperset(live) and not _adds(change, "environment"):
+        lost.append("environment")
+    for key in lost:
+        text = f"takes away the last of its {key}: the tasks start anew without"
+        yield Effect(EffectKind.WARNING, text, (("field", key),))
+
+
+def _adds(change: Change, key: str) -> bool:
+    return any(field.path[0] == key and field.after is not None for field in change.fields)
 
 
 def _run_again(change: Change) -> Effect:

@@ -123,6 +123,20 @@ class Network(Block):
         return found
 
 
+CREATED: Mapping[Path, Any] = {
+    ("driver",): "overlay",
+    ("attachable",): False,
+    ("internal",): False,
+    ("enable_ipv6",): False,
+    ("ipam", "driver"): "default",
+}
+"""What a network has that was created without the setting."""
+ASSIGNED: frozenset[Path] = frozenset(
+    {("ipam", "config"), ("driver_opts", "com.docker.network.driver.overlay.vxlanid_list")}
+)
+"""What the swarm gives to a network that asks for nothing."""
+
+
 def observed(raw: Mapping[str, Any], declared: Network | None) -> Iterator[tuple[Path, Any]]:
     """Read a live network. The engine fills in the gateway of a pool; it is compared only where it is declared.
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from bizops.provider import Scope, is_match
+from bizops.provider import Scope, fixed, is_match
 from bizops.providers.swarm import (
     allocation,
     images,
     inventory,
+    last_declared,
     live,
     placement,
     rules,
@@ -125,7 +126,7 @@ def observations(
             yield _service(resource, raw, declared, found, scope, resolved)
         elif isinstance(resource.spec, Network):
             raw = found.networks.get(name)
-            yield _network(resource.address, raw, users, resource.spec)
+            yield _declared_network(resource, resource.spec, raw, users)
         else:
             yield _secret(resource.address, found.secrets.get(name), users)
     yield from _undeclared(declared, found, scope, users)
@@ -168,7 +169,10 @@ def _service(  # noqa: PLR0913, PLR0917 - everything that one service's picture 
     if raw is None:
         sorted_refined = tuple(sorted(refined.items()))
         return Observation(resource.address, Presence.ABSENT, refined=sorted_refined)
-    return _live_service(resource.address, raw, declared, found, spec, refined)
+    observed = _live_service(resource.address, raw, declared, found, spec, refined)
+    record = last_declared.recorded(raw["Spec"], scope.topology) or {}
+    wanted = {**spec.fields(), **dict(observed.refined)}
+    return replace(observed, fields=last_declared.marked(observed.fields, record, wanted))
 
 
 def _live_service(  # noqa: PLR0913, PLR0917 - everything that one service's picture is made of
@@ -253,6 +257,16 @@ def _network(address: Address, raw: Raw | None, users: Users, spec: Network | No
         raw={**raw, "users": on_it},
         identity=str(raw["Id"]),
     )
+
+
+def _declared_network(
+    resource: Resource, spec: Network, raw: Raw | None, users: Users
+) -> Observation:
+    observed = _network(resource.address, raw, users, spec)
+    if raw is None or resource.external:
+        return observed
+    found = ((path, field) for path, field in observed.fields if path not in networks.ASSIGNED)
+    return replace(observed, notes=tuple(fixed(found, spec.fields(), networks.CREATED)))
 
 
 def _secret(address: Address, raw: Raw | None, users: Users) -> Observation:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from bizops.change import Action, Outcome, Status
-from bizops.providers.swarm import answers, inventory, live, registry, write
+from bizops.providers.swarm import answers, inventory, last_declared, live, registry, write
 from bizops.providers.swarm.observation import engine_name
 from bizops.providers.swarm.service import Service
 from bizops.providers.swarm.shapes import Names, group
@@ -14,8 +14,8 @@ from bizops.providers.swarm.shapes import Names, group
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from bizops.change import Step
-    from bizops.providers.swarm.client import Engine
+    from bizops.change import Change, Step
+    from bizops.providers.swarm.client import Answer, Engine
     from bizops.providers.swarm.registry import Resolved
     from bizops.providers.swarm.shapes import RawSpec
     from bizops.resource import Path, Resource
@@ -60,34 +60,49 @@ def _is_written(step: Step) -> bool:
 
 def wanted(step: Step) -> dict[Path, Any]:
     """Give the settings that a step writes: those that differ, or all declared ones where it creates."""
-    assert step.change is not None  # noqa: S101 - only changes come here
+    change = _change(step)
     if step.action is Action.UPDATE:
-        return write.after(step.change.fields)
-    return {**_resource(step).spec.fields(), **dict(step.change.observed.refined)}
+        return write.after(change.fields)
+    return {**_resource(step).spec.fields(), **dict(change.observed.refined)}
 
 
 def create(engine: Engine, step: Step, topology: str, lookup: Lookup) -> Outcome:
     """Create a service with our label. One that a killed run created already is as good."""
     name = engine_name(_resource(step))
     spec, image = _spec(engine, write.blank(name), step, lookup)
-    answer = engine.ask(
-        "POST", "/services/create", body=write.owned(spec, topology), headers=_credentials(image)
-    )
+    body = write.owned(spec, topology, _declared(_change(step)))
+    answer = engine.ask("POST", "/services/create", body=body, headers=_credentials(image))
     if answer.status == _CONFLICT and _is_there_already(engine, step, topology, lookup):
         return Outcome(step, Status.APPLIED, "it was there already")
     return answers.outcome(step, answer, _told(image))
 
 
 def update(engine: Engine, step: Step, topology: str, lookup: Lookup) -> Outcome:
-    """Write the planned paths over the spec that the plan saw.
+    """Write the planned paths over the spec that the plan saw."""
+    change = _change(step)
+    raw = change.observed.raw
+    spec, image = _spec(engine, raw["Spec"], step, lookup)
+    spec = write.owned(spec, topology, _declared(change))
+    answer = _written(engine, raw, spec, _credentials(image))
+    return _moved(step) if answer is None else answers.outcome(step, answer, _told(image))
+
+
+def record(engine: Engine, step: Step, topology: str) -> Outcome:
+    """Write the label alone that tells what is declared: it restarts nothing."""
+    assert step.write is not None  # noqa: S101 - the caller looked
+    change: Change = step.write.payload
+    raw = change.observed.raw
+    answer = _written(engine, raw, write.owned(raw["Spec"], topology, _declared(change)))
+    return _moved(step) if answer is None else answers.outcome(step, answer)
+
+
+def _written(
+    engine: Engine, raw: RawSpec, spec: RawSpec, headers: dict[str, str] | None = None
+) -> Answer | None:
+    """Update a service; None where its spec is another than the plan saw.
 
     Swarm moves the version index whenever it notes a status, so a conflict counts only where the spec is another.
     """
-    assert step.change is not None  # noqa: S101 - only changes come here
-    raw = step.change.observed.raw
-    spec, image = _spec(engine, raw["Spec"], step, lookup)
-    if step.change.adopts:
-        spec = write.owned(spec, topology)
     index = raw["Version"]["Index"]
     for _ in range(_TRIES):
         answer = engine.ask(
@@ -95,21 +110,35 @@ def update(engine: Engine, step: Step, topology: str, lookup: Lookup) -> Outcome
             f"/services/{raw['ID']}/update",
             params={"version": index, "registryAuthFrom": "spec"},
             body=spec,
-            headers=_credentials(image),
+            headers=headers,
         )
         if answer.is_ok or _OUT_OF_SEQUENCE not in answer.message:
             break
         fresh = engine.get(f"/services/{raw['ID']}")
         if fresh["Spec"] != raw["Spec"]:
-            return Outcome(step, Status.FAILED, _MEANWHILE)
+            return None
         index = fresh["Version"]["Index"]
-    return answers.outcome(step, answer, _told(image))
+    return answer
+
+
+def _moved(step: Step) -> Outcome:
+    return Outcome(step, Status.FAILED, _MEANWHILE)
+
+
+def _declared(change: Change) -> str:
+    assert change.resource is not None  # noqa: S101 - only what is declared is written
+    return last_declared.label(change.resource, dict(change.observed.refined))
+
+
+def _change(step: Step) -> Change:
+    assert step.change is not None  # noqa: S101 - only changes come here
+    return step.change
 
 
 def _resource(step: Step) -> Resource:
-    assert step.change is not None  # noqa: S101 - only changes come here
-    assert step.change.resource is not None  # noqa: S101 - a creation has one
-    return step.change.resource
+    resource = _change(step).resource
+    assert resource is not None  # noqa: S101 - a creation has one
+    return resource
 
 
 def _is_there_already(engine: Engine, step: Step, topology: str, lookup: Lookup) -> bool:

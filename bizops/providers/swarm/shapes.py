@@ -66,6 +66,28 @@ def group(spec: RawSpec, path: Path) -> dict[str, Any]:
     return found
 
 
+def take(spec: RawSpec, path: Path) -> None:
+    """Take away what stands at a path, and each group around it that says nothing then."""
+    around = held(spec, path[:-1])
+    if around is not None:
+        around.pop(path[-1], None)
+        prune(spec, path[:-1])
+
+
+def prune(spec: RawSpec, path: Path) -> None:
+    """Take away a group that says nothing but what the engine fills in, and each around it alike."""
+    if path in _ALWAYS_THERE:
+        return
+    around = held(spec, path) or {}
+    says = {key: value for key, value in around.items() if value or key not in _FILLED_IN}
+    if says == _BEGUN.get(path[-1], {}):
+        take(spec, path)
+
+
+_ALWAYS_THERE = frozenset({(), ("TaskTemplate",), ("TaskTemplate", "ContainerSpec")})
+_FILLED_IN = frozenset({"MaxAttempts", "MaxFailureRatio"})
+"""Zero in what the engine gives back, where nobody said anything: it is the default."""
+
 # An update config that is there means unlimited parallelism where it does not say; one that is not there means 1.
 _BEGUN: Mapping[str, Mapping[str, Any]] = {
     "UpdateConfig": {"Parallelism": 1},
@@ -112,10 +134,13 @@ class Scalar(NamedTuple):
         """Write the value, or take it away."""
         del names
         value = changes[self.path]
-        if value is None:
-            group(spec, self.raw[:-1]).pop(self.raw[-1], None)
-        else:
+        if value is not None:
             group(spec, self.raw[:-1])[self.raw[-1]] = self.codec.write(value)
+        elif self.unset is None:
+            take(spec, self.raw)
+        else:  # taken away alone it would mean `unset`
+            group(spec, self.raw[:-1])[self.raw[-1]] = self.codec.write(self.default)
+            prune(spec, self.raw[:-1])
 
 
 class TextMapping(NamedTuple):
@@ -141,7 +166,10 @@ class TextMapping(NamedTuple):
             kept.pop(path[-1], None)
             if value is not None:
                 kept[path[-1]] = value
-        group(spec, self.raw[:-1])[self.raw[-1]] = dict(sorted(kept.items()))
+        if kept:
+            group(spec, self.raw[:-1])[self.raw[-1]] = dict(sorted(kept.items()))
+        else:
+            take(spec, self.raw)
 
 
 class Entries(NamedTuple):
@@ -172,4 +200,7 @@ class Entries(NamedTuple):
             there.get(entry) or self.resolve(dict(entry.raw), names)
             for entry in sorted(changes[self.path] or ())
         ]
-        group(spec, self.raw[:-1])[self.raw[-1]] = [*others, *wanted]
+        if others or wanted:
+            group(spec, self.raw[:-1])[self.raw[-1]] = [*others, *wanted]
+        else:
+            take(spec, self.raw)

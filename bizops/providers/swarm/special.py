@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bizops.providers.swarm import environment
-from bizops.providers.swarm.shapes import Names, Pairs, RawSpec, group, held
+from bizops.providers.swarm.shapes import Names, Pairs, RawSpec, group, held, take
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,7 +39,11 @@ class Environment(NamedTuple):
         del names
         container = group(spec, CONTAINER)
         wanted = {path[-1]: value for path, value in changes.items()}
-        container["Env"] = environment.written(container.get("Env") or (), wanted)
+        lines = environment.written(container.get("Env") or (), wanted)
+        if lines:
+            container["Env"] = lines
+        else:
+            take(spec, (*CONTAINER, "Env"))
 
 
 class Networks(NamedTuple):
@@ -66,12 +70,15 @@ class Networks(NamedTuple):
         items = []
         for name in wanted:
             item = dict(attached.get(name) or {"Target": _network_id(name, names)})
-            aliases = changes.get(("networks", name, "aliases"))
-            if aliases is not None:
-                item["Aliases"] = list(aliases)
+            alias_path = ("networks", name, "aliases")
+            if alias_path in changes:
+                item["Aliases"] = list(changes[alias_path] or ())
             items.append(item)
         spec.pop("Networks", None)
-        group(spec, TEMPLATE)["Networks"] = items
+        if items:
+            group(spec, TEMPLATE)["Networks"] = items
+        else:
+            take(spec, (*TEMPLATE, "Networks"))
 
 
 def _attached(spec: RawSpec, names: Names) -> dict[str, dict[str, Any]]:

@@ -16,6 +16,15 @@ if TYPE_CHECKING:
 OWNER = "bizops.topology"
 """The service-level label that names the topology; on tasks it would restart them."""
 
+DECLARED = "bizops.declared"
+"""The service-level label that holds the paths which were declared last (`last_declared`)."""
+
+WHOLE = frozenset({"environment", "logging"})
+"""Owned whole: a live key that nobody declares goes, as soon as one is declared."""
+
+HANDED_OVER = frozenset({("deploy", "mode"), ("deploy", "replicas")})
+"""What somebody else may own as soon as the file says nothing: an autoscaler, say. Never reset."""
+
 UPDATE_STATUS = ("update_status",)
 """A paused update as a difference: no setting, but the same spec written once more goes on with it."""
 

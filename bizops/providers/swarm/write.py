@@ -6,7 +6,7 @@ import copy
 from typing import TYPE_CHECKING, Any
 
 from bizops.providers.swarm.shapes import group
-from bizops.providers.swarm.table import FORCE_UPDATE, OWNER, SHAPES, UPDATE_STATUS
+from bizops.providers.swarm.table import DECLARED, FORCE_UPDATE, OWNER, SHAPES, UPDATE_STATUS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -48,11 +48,16 @@ def is_bookkeeping(path: Path) -> bool:
     return path in {(OWNER,), UPDATE_STATUS, FORCE_UPDATE}
 
 
-def owned(spec: RawSpec, topology: str) -> RawSpec:
-    """Give a copy that carries our label at service level, where it restarts nothing."""
+def owned(spec: RawSpec, topology: str, declared: str = "") -> RawSpec:
+    """Give a copy that carries our labels at service level, where they restart nothing.
+
+    `declared` is the text of the label that tells what was declared last; a secret has none.
+    """
     made = copy.deepcopy(spec)
     labels = group(made, ("Labels",))
     labels[OWNER] = topology
+    if declared:
+        labels[DECLARED] = declared
     return made
 
 
@@ -65,5 +70,5 @@ def shape_of(path: Path) -> Shape:
 
 
 def after(fields: Iterable[FieldChange]) -> dict[Path, Any]:
-    """Give what the fields of a change ask for."""
-    return {field.path: field.after for field in fields}
+    """Give what the fields of a change ask for; None where the setting is taken away."""
+    return {field.path: None if field.default_of else field.after for field in fields}

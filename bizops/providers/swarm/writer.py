@@ -45,9 +45,9 @@ class Writer:
             return list(pool.map(lambda step: self._outcome(step, lookup), steps))
 
     def _outcome(self, step: Step, lookup: service_writer.Lookup) -> Outcome:
-        if step.change is None:
-            return Outcome(step, Status.FAILED, "Swarm has no writes without an address")
         try:
+            if step.change is None:
+                return service_writer.record(self._engine, step, self._topology)
             return self._written(step, step.change, lookup)
         except (LookupError, ValueError) as error:
             return Outcome(step, Status.FAILED, str(error.args[0]))

@@ -379,3 +379,37 @@ def test_a_failed_amqp_connection_says_nothing_on_stderr(
 
     assert capfd.readouterr() == ("", "")
     live.close()
+
+
+def test_s8_what_is_fixed_and_left_the_file_stays_and_is_listed(broker: Any) -> None:
+    """Arguments cannot be taken away; a setting in a derived policy can, and goes."""
+    full = {"max_priority": 5, "message_ttl": "1h", "arguments": {"x-queue-mode": "lazy"}}
+    exchange = {"type": "topic", "arguments": {"alternate-exchange": "amq.fanout"}}
+    broker.converge({"queues": {"own_a": full}, "exchanges": {"own_x": exchange}})
+    fewer = {"queues": {"own_a": {}}, "exchanges": {"own_x": {}}}
+
+    plan = broker.plan(fewer)
+
+    (field,) = broker.change(plan, "own_a").fields
+    assert (field.name, field.after) == ("message_ttl", None)
+    broker.carry_out(plan)
+    again = broker.plan(fewer)
+    assert again.is_empty
+    assert broker.change(again, "own_a").observed.notes == (
+        "arguments.x-queue-mode = lazy is fixed and declared nowhere: it stays",
+        "max_priority = 5 is fixed and declared nowhere: it stays",
+    )
+    assert broker.change(again, "own_x").observed.notes == (
+        "arguments.alternate-exchange = amq.fanout is fixed and declared nowhere: it stays",
+        "type = topic is fixed and declared nowhere: it stays",
+    )
+
+
+def test_s8_a_policy_of_ones_own_goes_back_to_what_is_left_out(broker: Any) -> None:
+    full = {"pattern": "^own_p", "priority": 3, "apply_to": "queues"}
+    broker.converge({"policies": {"own_p": {**full, "definition": {"max-length": 9}}}})
+    fewer = {"policies": {"own_p": {"pattern": "^own_p", "definition": {"max-length": 9}}}}
+
+    change = broker.change(broker.plan(fewer), "own_p")
+
+    assert {f.name: f.after for f in change.fields} == {"apply_to": "all", "priority": 0}

@@ -285,3 +285,17 @@ def test_existing_configs_can_be_mounted_and_a_missing_one_is_told(
 
     assert plan_for(live, (wanted,), scope).is_empty
     destroy(live, (wanted,), scope)
+
+
+def test_s8_what_a_network_was_created_with_and_left_the_file_stays_and_is_listed(
+    live: Provider, scope: Scope, name: str
+) -> None:
+    converge(live, (_network(name, attachable=True, labels={"a": "b"}),), scope)
+
+    plan = plan_for(live, (_network(name),), scope)
+
+    assert plan.is_empty
+    assert plan.changes[0].observed.notes == (
+        "attachable = true is fixed and declared nowhere: it stays",
+        "labels.a = b is fixed and declared nowhere: it stays",
+    )
