@@ -78,17 +78,21 @@ class BrokerView:
         led = sum(part.leader >= 0 or bool(part.waits_for(alive)) for part in parts)
         if led < wanted:
             return f"{self.broker} shows {led} of {wanted} partitions with a leader"
-        pinned = {field.path[-1] for field in change.fields if field.pins}
+        return self._lacks_configs(step)
+
+    def _lacks_configs(self, step: Step) -> str:
+        shown = self.values.get(_change(step).address.name, {})
+        pinned = {field.path[-1] for field in _change(step).fields if field.pins}
         for key, value in sorted(altered(step).items()):
-            shown = self.values.get(name, {}).get(key)
-            if shown is None or shown.value is None or configs.observed(key, shown.value) != value:
+            found = shown.get(key)
+            if found is None or found.value is None or configs.observed(key, found.value) != value:
                 return f"{self.broker} does not show {key} {value} yet"
-            if key in pinned and shown.is_inherited:
+            if key in pinned and found.is_inherited:
                 return f"{self.broker} does not show {key} as the topic's own yet"
         for key in sorted(taken_away(step)):
-            shown = self.values.get(name, {}).get(key)
-            if shown is not None and not shown.is_inherited:
-                return f"{self.broker} still shows {key} {shown.value}"
+            found = shown.get(key)
+            if found is not None and not found.is_inherited:
+                return f"{self.broker} still shows {key} {found.value}"
         return ""
 
 
