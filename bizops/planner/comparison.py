@@ -53,18 +53,18 @@ def _update(resource: Resource, observed: Observation, kind: Kind) -> Compared:
     live = dict(observed.fields)
     wanted = {**resource.spec.fields(), **dict(observed.refined)}
     found = diff.diff(wanted, live, kind.whole)
-    unmanaged = tuple(f for f in found if resource.lifecycle.ignores(f.path) and not f.pins)
+    ignores = resource.lifecycle.ignores
+    unmanaged = tuple(f for f in found if ignores(f.path) and not f.pins)
     changed: list[FieldChange] = []
     effects: list[Effect] = []
     refusals: list[Refusal] = []
     action = Action.NOOP
     for field in found:
-        if resource.lifecycle.ignores(field.path):
+        if ignores(field.path):
             continue
-        is_same = bool(field.pins) or (bool(field.default_of) and field.before == field.after)
-        verdict = (
-            IN_PLACE if is_same else kind.rule(field.path)(_transition(field, resource, observed))
-        )
+        verdict = IN_PLACE
+        if not field.pins and not (field.default_of and field.before == field.after):
+            verdict = kind.rule(field.path)(_transition(field, resource, observed))
         forces = verdict.mutability is Mutability.REPLACE
         changed.append(replace(field, reason=verdict.why, forces=forces))
         effects += _effects(field, verdict)

@@ -82,11 +82,16 @@ def version(shop: Any, folder: Path) -> Iterator[None]:
     del shop.env["PYTHONPATH"]
 
 
+def started(shop: Any, witness: Callable[..., str]) -> str:
+    """Give the tasks: others where one had restarted."""
+    return witness("docker", "service", "ps", "-q", f"{shop.tag}-worker")
+
+
 def tasks(shop: Any, witness: Callable[..., str]) -> str:
     """Give what would change if a task had restarted, or the service had been written."""
     name = f"{shop.tag}-worker"
-    ids = witness("docker", "service", "ps", "-q", name)
-    return ids + witness("docker", "service", "inspect", "-f", "{{.Version.Index}}", name)
+    index = witness("docker", "service", "inspect", "-f", "{{.Version.Index}}", name)
+    return started(shop, witness) + index
 
 
 @contextmanager
@@ -130,15 +135,18 @@ def test_a_newer_version_restarts_nothing_and_reports_no_drift(
     with version(shop, older):
         shop.apply()
         assert shop.run("plan", "--detailed-exitcode").code == 0
-    before = tasks(shop, witness)
+    before = started(shop, witness)
 
     plan = quiet(shop)
     assert all(write["is_upkeep"] for write in plan["writes"])
+    labelled = f"bizops.declared {shop.tag}-worker"
+    assert labelled in {write["identity"] for write in plan["writes"]}
+    assert f"label bizops.declared of service {shop.tag}-worker" in shop.run("drift").out
     with watched(shop, management, publish):
         shop.apply()
 
     assert shop.run("plan", "--detailed-exitcode").code == 0
-    assert before == tasks(shop, witness)
+    assert before == started(shop, witness)
     time.sleep(SOON)
     assert 0 == counted(f"{shop.tag}_soon", 0)
 
@@ -221,6 +229,70 @@ def test_two_versions_side_by_side_do_not_fight(
     assert before == tasks(shop, witness)
     time.sleep(SOON)
     assert 0 == counted(f"{shop.tag}_soon", 0)
+
+
+LEAVING = """\
+bizops: 1
+name: TAG
+connections: {swarm: {}}
+swarm:
+  services:
+    TAG-worker:
+      image: PLACEHOLDER:1
+      command: [sleep, infinity]
+      stop_grace_period: 1s
+      %s
+      deploy: {replicas: 1, update_config: {monitor: 1s}}
+"""
+
+
+def user_of(shop: Any, witness: Callable[..., str]) -> str:
+    template = "{{.Spec.TaskTemplate.ContainerSpec.User}}"
+    return witness("docker", "service", "inspect", "-f", template, f"{shop.tag}-worker").strip()
+
+
+def test_s8_the_first_plan_after_an_upgrade_resets_nothing(
+    shop: Any, older: Path, witness: Any
+) -> None:
+    """What the older version had declared cannot be known, and what it changes beside the newer one is not ours."""
+    shop.declare(LEAVING % 'user: "1000"')
+    with version(shop, older):
+        shop.apply()
+    before = started(shop, witness)
+    shop.declare(LEAVING % "")
+    quiet(shop)
+    shop.apply()
+    assert shop.run("plan", "--detailed-exitcode").code == 0
+    assert (user_of(shop, witness), started(shop, witness)) == ("1000", before)
+
+    shop.declare(LEAVING % 'user: "2000"')
+    shop.apply()
+    shop.declare(LEAVING % 'user: "3000"')
+    with version(shop, older):
+        shop.apply()
+    quiet(shop)
+    shop.declare(LEAVING % "")
+    said = " ".join(shop.apply().out.split())
+    assert "user left the file and was changed by others since: it stays" in said
+    assert user_of(shop, witness) == "3000"
+
+
+def test_s8_two_versions_do_not_fight_over_what_left_the_file(
+    shop: Any, older: Path, witness: Any
+) -> None:
+    """The older one leaves it, the newer one takes it away, once."""
+    shop.declare(LEAVING % 'user: "1000"')
+    shop.apply()
+    shop.declare(LEAVING % "")
+    with version(shop, older):
+        shop.apply()
+    assert user_of(shop, witness) == "1000"
+    shop.apply()
+    assert not user_of(shop, witness)
+    with version(shop, older):
+        assert shop.run("plan", "--detailed-exitcode").code == 0
+        shop.apply()
+    assert shop.run("plan", "--detailed-exitcode").code == 0
 
 
 SLOW = """\

@@ -130,11 +130,21 @@ def _config_fields(entries: Mapping[str, ConfigEntry], spec: TopicSpec | None) -
     return fields
 
 
-def has_undeclared(entries: Mapping[str, ConfigEntry] | KafkaError | None, spec: TopicSpec) -> bool:
-    """True where a topic has an override that its declaration does not name."""
-    if entries is None or isinstance(entries, KafkaError):
-        return False
-    return any(True for _ in _undeclared(entries, spec))
+def to_reset(
+    declared: Mapping[str, Resource],
+    read: Mapping[str, Mapping[str, ConfigEntry] | KafkaError],
+    undeclared_configs: str,
+) -> frozenset[str]:
+    """Give the topics whose undeclared overrides are to go: `undeclared_configs` is what the section says."""
+    specs: dict[str, Any] = {name: resource.spec for name, resource in declared.items()}
+    return frozenset(
+        name
+        for name, entries in read.items()
+        if name in specs
+        and not isinstance(entries, KafkaError)
+        and (specs[name].undeclared_configs or undeclared_configs) == "reset"
+        and any(True for _ in _undeclared(entries, specs[name]))
+    )
 
 
 def _undeclared(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bizops import errors
 from bizops.change import System
@@ -15,10 +15,10 @@ from bizops.providers.kafka.client import Client
 from bizops.providers.kafka.health import health
 from bizops.providers.kafka.observation import (
     differing,
-    has_undeclared,
     missing,
     observation,
     source,
+    to_reset,
     unpinned,
 )
 from bizops.providers.kafka.reading import Reading
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from confluent_kafka import KafkaError
-    from confluent_kafka.admin import ConfigEntry
 
     from bizops.change import Outcome, Readiness, Step
     from bizops.provider import Health, Options, Scope, Stake
@@ -152,33 +151,19 @@ class KafkaProvider:
         topics = reading.metadata.topics
         listed = [name for name in (*declared, *owned) if name in topics]
         configs = reading.configs(sorted(listed))
-        reset = self._reset(declared, configs)
-        defaults = reading.broker_configs() if reset else {}
+        reset = to_reset(declared, configs, self._undeclared)
+        broker = reading.broker_configs() if reset else {}
         found: list[Observation] = []
         for name in sorted((*declared, *owned)):
             if name not in topics:
                 found.append(missing(name, absent.get(name)))
                 continue
             spec: TopicSpec | None = declared[name].spec if name in declared else None  # type: ignore[assignment]
-            falls_back = defaults if name in reset else None
+            defaults = broker if name in reset else None
             found.append(
-                observation(topics[name], configs.get(name), spec, reading.members, falls_back)
+                observation(topics[name], configs.get(name), spec, reading.members, defaults)
             )
         return tuple(found)
-
-    def _reset(
-        self,
-        declared: Mapping[str, Resource],
-        configs: Mapping[str, Mapping[str, ConfigEntry] | KafkaError],
-    ) -> frozenset[str]:
-        """Give the topics whose undeclared overrides are to go."""
-        specs: dict[str, Any] = {name: resource.spec for name, resource in declared.items()}
-        return frozenset(
-            name
-            for name, spec in specs.items()
-            if (spec.undeclared_configs or self._undeclared) == "reset"
-            and has_undeclared(configs.get(name), spec)
-        )
 
     def _catch_up(self, reading: Reading, absent: dict[str, KafkaError | None]) -> None:
         """Read again while a broker knows a topic that the one we asked does not list: it lags for a moment."""
@@ -236,7 +221,10 @@ def _identified(
         for each in found
         if each.presence is Presence.PRESENT
         and each.address.name in declared
-        and differing(declared[each.address.name], each)
+        and (
+            differing(declared[each.address.name], each)
+            or any(f.default_of for _, f in each.fields)
+        )
     ]
     ids = reading.ids(changed)
     return tuple(replace(each, identity=ids.get(each.address.name, "")) for each in found)

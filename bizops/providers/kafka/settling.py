@@ -46,11 +46,6 @@ class ConfigView(NamedTuple):
     source: int
 
     @property
-    def is_own(self) -> bool:
-        """True where the topic has it of its own."""
-        return self.source == 1
-
-    @property
     def is_inherited(self) -> bool:
         """True where the topic does not have it of its own."""
         return self.source > 1
@@ -86,17 +81,18 @@ class BrokerView:
         return self._lacks_configs(step)
 
     def _lacks_configs(self, step: Step) -> str:
-        values = self.values.get(_change(step).address.name, {})
+        shown = self.values.get(_change(step).address.name, {})
         pinned = {field.path[-1] for field in _change(step).fields if field.pins}
         for key, value in sorted(altered(step).items()):
-            shown = values.get(key)
-            if shown is None or shown.value is None or configs.observed(key, shown.value) != value:
+            found = shown.get(key)
+            if found is None or found.value is None or configs.observed(key, found.value) != value:
                 return f"{self.broker} does not show {key} {value} yet"
-            if key in pinned and shown.is_inherited:
+            if key in pinned and found.is_inherited:
                 return f"{self.broker} does not show {key} as the topic's own yet"
         for key in sorted(taken_away(step)):
-            if key in values and values[key].is_own:
-                return f"{self.broker} still shows {key} as the topic's own"
+            found = shown.get(key)
+            if found is not None and not found.is_inherited:
+                return f"{self.broker} still shows {key} {found.value}"
         return ""
 
 
@@ -136,10 +132,8 @@ def altered(step: Step) -> dict[str, Any]:
 
 
 def taken_away(step: Step) -> frozenset[str]:
-    """Give the configs that the topic is to have no more. The value seen instead may be another on each broker."""
-    if step.action is not Action.UPDATE:
-        return frozenset()
-    return frozenset(field.path[1] for field in _change(step).fields if field.default_of)
+    """Give the configs that an update takes away from the topic."""
+    return frozenset(f.path[-1] for f in _change(step).fields if f.default_of)
 
 
 def _readiness(

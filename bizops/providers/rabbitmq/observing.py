@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from bizops.provider import fixed
-from bizops.providers.rabbitmq import cluster, definitions, ends, view
+from bizops.providers.rabbitmq import cluster, definitions, ends, fixed_settings, view
 from bizops.providers.rabbitmq.names import (
     exchange_address,
     is_derived,
@@ -59,7 +58,9 @@ class Observer:
         found = self._observation(address, vhost, resource.spec)
         if found.presence is not Presence.PRESENT or resource.external:
             return found
-        return replace(found, notes=(*found.notes, *_fixed(found, resource.spec, vhost)))
+        return replace(
+            found, notes=(*found.notes, *fixed_settings.notes(found, resource.spec, vhost))
+        )
 
     def _observation(self, address: Address, vhost: Vhost, spec: Spec) -> Observation:
         """Give what was read. What a part of a cluster that has no majority does not show may be there all the same."""
@@ -168,36 +169,6 @@ def _unseen_binding(address: Address, queue: LiveQueue | None, vhost: Vhost) -> 
     return unreadable(
         address, f"its queue lies {queue.away}, and this version does not list it then"
     )
-
-
-_CREATED: dict[str, dict[Path, Any]] = {
-    "queue": {
-        ("durable",): True,
-        ("auto_delete",): False,
-        ("single_active_consumer",): False,
-    },
-    "exchange": {
-        ("type",): "direct",
-        ("durable",): True,
-        ("auto_delete",): False,
-        ("internal",): False,
-    },
-}
-"""What an object has that was created without the setting."""
-_FIXED = frozenset({"argument", "declaration"})
-
-
-def _fixed(found: Observation, spec: Spec, vhost: Vhost) -> Iterator[str]:
-    """Name what was given when it was declared and is not in the file: nothing takes that away."""
-    if found.address.kind not in _CREATED:
-        return
-    given = [(path, field) for path, field in found.fields if field.origin in _FIXED]
-    created = dict(_CREATED[found.address.kind])
-    if isinstance(spec, QueueSpec):
-        if vhost.settings.problem:  # what it would have been is not known, so nothing is said of it
-            given = [(path, field) for path, field in given if path != ("type",)]
-        created["type",] = view.default_type(spec, vhost.settings.default_type)
-    yield from fixed(given, spec.fields(), created)
 
 
 def _claims(name: str, vhost: Vhost, topology: str) -> tuple[str, ...]:

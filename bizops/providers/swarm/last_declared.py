@@ -45,7 +45,7 @@ def label(resource: Resource, refined: Mapping[Path, Any]) -> str:
             and path[-1]
             and not resource.lifecycle.ignores(path)
         ):
-            _put(tree, path, "" if path in HANDED_OVER else _digest(wanted[path]))
+            _put(tree, path, "" if path in HANDED_OVER else _digest(path, wanted[path]))
     return json.dumps(tree, separators=(",", ":"))
 
 
@@ -104,7 +104,7 @@ def _left(path: Path, field: Field, digest: str) -> Field:
     hidden = digest.startswith(_HIDDEN)
     value = Secret(field.value) if hidden and isinstance(field.value, str) else field.value
     default = _defaults().get(path)
-    is_as_written = digest.removeprefix(_HIDDEN) == _digest(field.value).removeprefix(_HIDDEN)
+    is_as_written = digest.removeprefix(_HIDDEN) == _digest(path, field.value).removeprefix(_HIDDEN)
     if field.value == default or not is_as_written:
         return Field(value, field.origin)
     whose = "" if _MAPS.intersection(path[:-1]) else _ENGINE
@@ -117,8 +117,9 @@ def _defaults() -> dict[Path, Any]:
     return live.settings(blank(""), Names())
 
 
-def _digest(value: Any) -> str:  # noqa: ANN401 - any setting
-    text = json.dumps(value, default=Secret.reveal, separators=(",", ":"))
+def _digest(path: Path, value: Any) -> str:  # noqa: ANN401 - any setting
+    """Give a digest that equal values of two settings do not share."""
+    text = json.dumps((path, value), default=Secret.reveal, separators=(",", ":"))
     digest = hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
     return f"{_HIDDEN}{digest}" if isinstance(value, Secret) else digest
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, field_validator, model_validator
 
+from bizops.provider import fixed
 from bizops.providers.swarm.allocation import is_allocated
 from bizops.providers.swarm.deploy import Labels  # noqa: TC001 - pydantic reads the annotations
 from bizops.providers.swarm.external import External, external_of
@@ -15,7 +16,7 @@ from bizops.providers.swarm.values import Block, Entry, Text, TextMap, Truth
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from bizops.resource import Path
+    from bizops.resource import Observation, Path
 
 
 class Pool(Block):
@@ -126,7 +127,7 @@ class Network(Block):
         return found
 
 
-CREATED: Mapping[Path, Any] = {
+_CREATED: Mapping[Path, Any] = {
     ("driver",): "overlay",
     ("attachable",): False,
     ("internal",): False,
@@ -134,10 +135,17 @@ CREATED: Mapping[Path, Any] = {
     ("ipam", "driver"): "default",
 }
 """What a network has that was created without the setting."""
-ASSIGNED: frozenset[Path] = frozenset(
+_ASSIGNED: frozenset[Path] = frozenset(
     {("ipam", "config"), ("driver_opts", "com.docker.network.driver.overlay.vxlanid_list")}
 )
 """What the swarm gives to a network that asks for nothing."""
+
+
+def notes(found: Observation, spec: Network) -> Iterator[str]:
+    """Name what a network was created with and the file does not have: nothing takes that away."""
+    if not spec.external:
+        live = ((path, field) for path, field in found.fields if path not in _ASSIGNED)
+        yield from fixed(live, spec.fields(), _CREATED)
 
 
 def observed(raw: Mapping[str, Any], declared: Network | None) -> Iterator[tuple[Path, Any]]:

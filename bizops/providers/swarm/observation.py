@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from bizops.provider import Scope, fixed, is_match
+from bizops.provider import Scope, is_match
 from bizops.providers.swarm import (
     allocation,
     images,
@@ -126,7 +126,8 @@ def observations(
             yield _service(resource, raw, declared, found, scope, resolved)
         elif isinstance(resource.spec, Network):
             raw = found.networks.get(name)
-            yield _declared_network(resource, resource.spec, raw, users)
+            observed = _network(resource.address, raw, users, resource.spec)
+            yield replace(observed, notes=tuple(networks.notes(observed, resource.spec)))
         else:
             yield _secret(resource.address, found.secrets.get(name), users)
     yield from _undeclared(declared, found, scope, users)
@@ -251,16 +252,6 @@ def _network(address: Address, raw: Raw | None, users: Users, spec: Network | No
         raw={**raw, "users": on_it},
         identity=str(raw["Id"]),
     )
-
-
-def _declared_network(
-    resource: Resource, spec: Network, raw: Raw | None, users: Users
-) -> Observation:
-    observed = _network(resource.address, raw, users, spec)
-    if raw is None or resource.external:
-        return observed
-    found = ((path, field) for path, field in observed.fields if path not in networks.ASSIGNED)
-    return replace(observed, notes=tuple(fixed(found, spec.fields(), networks.CREATED)))
 
 
 def _secret(address: Address, raw: Raw | None, users: Users) -> Observation:

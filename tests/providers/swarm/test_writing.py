@@ -9,6 +9,7 @@ import pytest
 
 from bizops.change import Action, Status
 from bizops.planner import Choice
+from bizops.providers.swarm.table import DECLARED
 from bizops.testing.driving import carry_out, converge, plan_for
 
 from .ports import with_ports
@@ -68,6 +69,7 @@ def test_an_update_changes_the_declared_path_and_not_one_byte_more(
     after = _raw(docker, wanted.address.name)["Spec"]
     assert 42_000_000_000 == after["TaskTemplate"]["ContainerSpec"].pop("StopGracePeriod")
     before["TaskTemplate"]["ContainerSpec"].pop("StopGracePeriod", None)
+    assert after["Labels"].pop(DECLARED)
     assert before == after
 
 
@@ -165,7 +167,7 @@ def test_a_name_that_somebody_took_since_the_plan_is_not_ours(
 def test_a_service_of_others_is_refused_until_it_is_adopted_and_then_only_labelled(
     live: Provider, scope: Scope, service: Callable[..., Resource], docker: Callable[..., str]
 ) -> None:
-    """Adopting writes one service-level label and nothing else."""
+    """Adopting writes our service-level labels and nothing else."""
     wanted = service()
     docker(
         "service",
@@ -189,6 +191,7 @@ def test_a_service_of_others_is_refused_until_it_is_adopted_and_then_only_labell
     assert result.is_ok, result.outcomes
     after = _raw(docker, wanted.address.name)["Spec"]
     assert scope.topology == after["Labels"].pop("bizops.topology")
+    assert after["Labels"].pop(DECLARED)
     assert before == after
     assert plan_for(live, (wanted,), scope).is_empty
 
@@ -244,7 +247,7 @@ def test_networks_that_an_old_client_kept_beside_the_template_can_be_changed(
         "Networks": [{"Target": f"{name}-one"}],
     }
     assert live._engine.ask("POST", "/services/create", body=body).is_ok  # noqa: SLF001 - as docker-py writes it
-    assert plan_for(live, (service(networks=[f"{name}-one"]),), scope).is_empty
+    assert plan_for(live, (service(networks=[f"{name}-one"]),), scope).is_in_force
 
     converge(live, (wanted,), scope)
 
