@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import subprocess
 import sys
+import threading
 import urllib.request
 from typing import TYPE_CHECKING
 
@@ -20,6 +22,7 @@ from stack.names import own_name
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from bizops.provider import Lease
     from tests.cli.conftest import Bench
 
 pytestmark = pytest.mark.integration
@@ -113,6 +116,25 @@ def test_plan_apply_drift_repair_and_destroy(real: Real) -> None:
     assert real.call("drift").returncode == 2
 
 
+@contextlib.contextmanager
+def held(lease: Lease) -> Iterator[None]:
+    """Take a lease and keep it from expiring, as an apply that runs does."""
+    assert lease.take() == ""
+    ended = threading.Event()
+
+    def keep() -> None:
+        while not ended.wait(5):
+            lease.take()
+
+    keeper = threading.Thread(target=keep)
+    keeper.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        keeper.join()
+
+
 def test_a_held_lock_is_waited_for_named_and_freed(real: Real) -> None:
     """Another holder keeps an apply away until the lock is freed; --lock=false goes past it."""
     rabbitmq = provider.definition("rabbitmq")
@@ -122,14 +144,15 @@ def test_a_held_lock_is_waited_for_named_and_freed(real: Real) -> None:
     connected = rabbitmq.connect(connection, rabbitmq.settings(), Options())
     lease = connected.lease(real.name, "somebody@elsewhere:1")
     assert lease is not None
-    assert lease.take() == ""
-    connected.close()
-    kept_away = real.call("apply", "-y", "--lock-timeout", "1")
+    assert real.call("plan", "--detailed-exitcode").returncode == 2
+    with held(lease):
+        kept_away = real.call("apply", "-y", "--lock-timeout", "1")
     assert kept_away.returncode == 1
     assert "somebody@elsewhere:1" in kept_away.stderr
     assert "bizops unlock" in kept_away.stderr
-    assert real.call("plan", "--detailed-exitcode").returncode == 2
+    assert lease.take() == ""
     assert "somebody@elsewhere:1" in real.call("unlock").stdout
+    connected.close()
     assert real.call("apply", "-y", "--lock-timeout", "1").returncode == 0
 
 

@@ -49,6 +49,8 @@ _SHAPES: tuple[tuple[str, Shape], ...] = (
     ("/whoami", {"name": str, "tags?": (list, str)}),
     ("/global-parameters/[^/]+", {"value": ANY}),
     ("/deprecated-features", [{"name": str, "state?": str, "deprecation_phase?": str}]),
+    ("/vhosts", [{"name": str, "default_queue_type?": str}]),
+    ("/vhost-limits", [{"vhost": str, "value?": MAP}]),
     ("/nodes", [{"name": str, "running?": bool}]),
     ("/queues/[^/]+", [_QUEUE]),
     ("/queues/[^/]+/[^/]+", {"arguments?": MAP, "state?": str}),
