@@ -25,9 +25,7 @@ SECONDS = 30.0
 While a node hangs each renewal takes 10 s (4.0.5), so two of them have to fit.
 """
 REQUEST_SECONDS = 10.0
-"""How long we wait for taking it: 5.5 s while one of three nodes is dead (4.0.5)."""
-_RELEASE_SECONDS = 4.0
-"""How long we wait for giving it back. The broker ends a deletion without us: after 7 s while a node hangs (4.0.5)."""
+"""How long we wait for taking it, and for giving it back: 5.5 s while one of three nodes is dead (4.0.5)."""
 _PROBE_SECONDS = 3.0
 _PROOF_SECONDS = 2.0
 """How long a renewal waits for the declaration behind it."""
@@ -93,7 +91,7 @@ class QueueLease:
 
     def release(self) -> None:
         """Give it back, if it is ours at this moment: another's is never deleted knowingly. Raises ProviderError."""
-        deadline = time.monotonic() + _RELEASE_SECONDS
+        deadline = time.monotonic() + REQUEST_SECONDS
         if self._ask(self._declaration(), deadline).is_ok:
             self._ask(Request("DELETE", self._path), deadline)
 
