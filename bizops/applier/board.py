@@ -90,8 +90,15 @@ class Board:
             for key, step in self._graph.steps.items():
                 if key not in self._taken and step.action is not Action.NOOP:
                     self._taken.add(key)
-                    self._note(Outcome(step, Status.SKIPPED, "not started: the apply was stopped"))
+                    self._note(Outcome(step, Status.SKIPPED, self._unstarted(step)))
             return tuple(self._outcomes)
+
+    def _unstarted(self, step: Step) -> str:
+        """Say that a step was not started, and where a write without an address has changed it all the same."""
+        behind = self._graph.needs[step.key] & self._done
+        if any(self._graph.steps[key].write is not None for key in behind):
+            return "stopped before it was looked at: what it takes has been written"
+        return "not started: the apply was stopped"
 
     def _skip(self, outcome: Outcome) -> None:
         for key in sorted(graph.dependents(self._graph, outcome.step.key)):

@@ -222,7 +222,7 @@ def _carried_out(
         )
         _tell_result(result, planned.plan, text, console)
     if result.interrupted and not signals.code:
-        console.warning(f"stopped: {stop.reason}")
+        console.error_lines(f"error: stopped: {stop.reason}")
     code = signals.code or render.apply_verdict(result)
     if not code:
         _check_stuck(planned.plan)

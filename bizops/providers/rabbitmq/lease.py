@@ -34,9 +34,12 @@ _NOT_FOUND = 404
 _REFUSED_DECLARATION = 400
 _ASKED = {"count": 1, "ackmode": "ack_requeue_true", "encoding": "auto"}
 _HOLDER = re.compile(r"but current is (?:the value )?'(.*)'(?: of type .*)?$")
-_DEAD = ("minority", "down")
-_LEFT = ", and its queue does not run: nodes are down, or it is left from a time without a majority"
-"""4.3.6 keeps the declaration of a lock that was given up in a minority, without anything that could expire."""
+_LEFT = " (left behind: its queue does not run)"
+"""A declaration may stay without anything behind it that could expire: of a lock that was given up in a minority
+(4.3.6), or whose deletion was cut off while a node was dead (4.0.5 and 4.3.6)."""
+_NOTHING_RUNS = "noproc"
+_RIVAL_SECONDS = 3.0
+"""Within which somebody else who found the same lock dead has deleted what has its name."""
 _HOLDER_ARGUMENT = "x-dead-letter-routing-key"
 
 
@@ -50,7 +53,7 @@ class QueueLease:
         self._name = f"{LOCK_PREFIX}{topology}"
         self._path = f"/queues/{encode(vhost)}/{encode(self._name)}"
         self._holder = holder
-        self._refused_since: float | None = None
+        self._dead_since: float | None = None
 
     def take(self) -> str:
         """Take it: gives "" if it is ours now, else the holder's words. Raises ProviderError.
@@ -64,7 +67,8 @@ class QueueLease:
         if answer.is_ok:
             return ""
         if answer.status == _REFUSED_DECLARATION and "inequivalent arg" in answer.reason:
-            return self._holder_after(answer, deadline)
+            is_left = self._dead_seconds(deadline) > SECONDS
+            return self._taken_over() if is_left else self._holder_after(answer, deadline)
         raise self._failure(answer)
 
     def renew(self, within: float) -> None:
@@ -109,6 +113,42 @@ class QueueLease:
             raise errors.RejectedError(message)
         return found
 
+    def _dead_seconds(self, deadline: float) -> float:
+        """Give for how long nothing has run behind the lock of another, at every look; 0 where something may.
+
+        A purge tells: it needs the queue as a message or a renewal does, and does not restart its expiry (3.10.8, 4.0.5
+        and 4.3.6). For so long its holder could not renew it, and whoever cannot do that for a lease has stopped.
+        """
+        within = min(deadline, time.monotonic() + _PROBE_SECONDS)
+        answer = self._ask(Request("DELETE", f"{self._path}/contents"), within)
+        if _NOTHING_RUNS not in answer.reason:
+            self._dead_since = None
+            return 0.0
+        now = time.monotonic()
+        self._dead_since = now if self._dead_since is None else self._dead_since
+        return now - self._dead_since
+
+    def _taken_over(self) -> str:
+        """Take it in the place of one that nothing runs behind, as `take` does.
+
+        Two may do so at once, and the deletion of the one may hit the lock of the other. So it counts as taken once no
+        deletion can come any more and it is still ours.
+        """
+        self._dead_since = None
+        deadline = time.monotonic() + REQUEST_SECONDS
+        self._ask(Request("DELETE", self._path), deadline)
+        answer = self._ask(self._declaration(), deadline)
+        if answer.status == _REFUSED_DECLARATION:
+            return self._holder_after(answer, deadline)
+        if not answer.is_ok:
+            raise self._failure(answer)
+        time.sleep(_RIVAL_SECONDS)
+        try:
+            self.renew(REQUEST_SECONDS)
+        except errors.LockLostError:
+            return self._holder_now(time.monotonic() + _PROBE_SECONDS) or "somebody"
+        return ""
+
     def _declaration(self) -> Request:
         """Its dead-letter exchange is a name that the user has rights on anyway; none exists."""
         arguments = {
@@ -139,11 +179,8 @@ class QueueLease:
     def _holder_after(self, answer: Answer, deadline: float) -> str:
         """Give the holder out of a refusal, or out of the queue where another argument differs as well."""
         found = _HOLDER.search(answer.reason)
-        if self._refused_since is None:
-            self._refused_since = time.monotonic()
-        is_long = time.monotonic() - self._refused_since > SECONDS
-        if found and _HOLDER_ARGUMENT in answer.reason and not is_long:
-            return found[1]
+        if found and _HOLDER_ARGUMENT in answer.reason:
+            return self._described(found[1])
         return self._holder_now(deadline) or "somebody"
 
     def _holder_now(self, deadline: float) -> str:
@@ -154,8 +191,11 @@ class QueueLease:
             found: dict[str, Any] = client.read(f"{self._path}?disable_stats=true", timeout=left)
         except errors.RejectedError:
             return ""
-        holder = str(found.get("arguments", {}).get(_HOLDER_ARGUMENT, "another version of bizops"))
-        return f"{holder}{_LEFT}" if found.get("state") in _DEAD else holder
+        arguments = found.get("arguments") or {}
+        return self._described(str(arguments.get(_HOLDER_ARGUMENT, "another version of bizops")))
+
+    def _described(self, holder: str) -> str:
+        return holder if self._dead_since is None else f"{holder}{_LEFT}"
 
     def _failure(self, answer: Answer) -> errors.ProviderError:
         """Give the error for a lock that was neither taken nor held by another."""

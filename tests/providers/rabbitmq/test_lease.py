@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -82,6 +83,60 @@ def test_a_renewed_lease_outlives_its_seconds_and_another_one_does_not(broker: A
     with pytest.raises(errors.LockLostError, match="lost to it's you@there:2"):
         mine.renew(10)
     other.release()
+
+
+def leave_behind(broker: Any) -> None:
+    """End what runs behind the lock and keep its name, as a deletion does that is cut off while a node is dead."""
+    name = f'rabbit_misc:r(<<"{broker.vhost}">>, queue, <<"{NAME}">>)'
+    members = "{N, _} = amqqueue:get_pid(Q), [ra:force_delete_server(quorum_queues, {N, node()})]"
+    broker.ctl("eval", f"{{ok, Q}} = rabbit_amqqueue:lookup({name}), {members}.")
+
+
+def test_a_lock_that_was_left_behind_is_named_so_and_renewed_by_nobody(broker: Any) -> None:
+    """Nothing runs that could expire, so its holder, if there is one, stops."""
+    mine, other = leases(broker)
+    assert mine.take() == ""
+    leave_behind(broker)
+
+    assert other.take() == "me@here:1 (left behind: its queue does not run)"
+    with pytest.raises(errors.RejectedError):
+        mine.renew(1)
+    assert other.break_open() != ""
+    assert other.take() == ""
+    other.release()
+
+
+@pytest.mark.long
+@pytest.mark.slow
+def test_a_lock_that_was_left_behind_is_taken_over_after_a_lease(broker: Any) -> None:
+    """By one of two who wait for it, and not before its holder must have stopped."""
+    mine, other = leases(broker)
+    third = broker.live.lease("trial", "them@elsewhere:3")
+    assert mine.take() == ""
+    leave_behind(broker)
+    began = time.monotonic()
+    taken: dict[str, float] = {}
+
+    def wait(lease: Lease, who: str) -> None:
+        while lease.take():
+            if taken or time.monotonic() - began > 3 * mine.seconds:
+                return
+            time.sleep(0.5)
+        taken[who] = time.monotonic() - began
+
+    waiting = [
+        threading.Thread(target=wait, args=each) for each in ((other, "other"), (third, "third"))
+    ]
+    for each in waiting:
+        each.start()
+    for each in waiting:
+        each.join()
+
+    ((who, after),) = taken.items()
+    assert after > mine.seconds
+    (other if who == "other" else third).renew(10)
+    (other if who == "other" else third).release()
+    assert not broker.listing("queues")
 
 
 def test_a_lease_that_somebody_freed_is_lost(broker: Any) -> None:

@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import requests
 
 from bizops import errors
 from bizops.applier import Stop
@@ -97,6 +98,22 @@ def test_it_is_held_while_a_node_is_frozen(connect: Any, nodes: Any, frozen: int
                 assert other.take() == "me@here:1"
             time.sleep(1)
         assert not stop.level, stop.reason
+
+
+def test_a_lock_whose_deletion_was_cut_off_is_taken_over(connect: Any, nodes: Any) -> None:
+    """A process that ends while it gives its lock back, with a node dead that returns: an upgrade, node by node."""
+    mine, other = pair(connect, 1, 2, 3)
+    nodes.kill(3)
+    assert mine.take() == ""
+    path = "queues/%2F/bizops.lock.cluster"
+    with pytest.raises(requests.exceptions.ReadTimeout):
+        requests.delete(
+            f"http://127.0.0.1:{nodes.port(1)}/api/{path}", auth=("guest", "guest"), timeout=2
+        )
+    nodes.revive()
+
+    with held(other, Terms(timeout=60), Stop()):
+        pass
 
 
 def test_without_a_majority_it_is_not_taken_and_said_so_in_time(connect: Any, nodes: Any) -> None:
