@@ -49,11 +49,11 @@ def stays(change: Change | None, use: Use) -> bool:
 
 def of_others(observations: Mapping[str, Observations], names: Names) -> Iterator[tuple[Use, str]]:
     """Give what live objects of others name, and each as a sentence."""
-    if names:
-        for each in observations.values():
-            for bystander in each.bystanders:
-                for use in _among(bystander.texts, names):
-                    yield use, text(bystander.name, use)
+    for each in observations.values():
+        for bystander in each.bystanders:
+            named = _among(bystander.texts, names) if names else ()
+            for use in (*bystander.uses, *named):
+                yield use, text(bystander.name, use)
 
 
 def text(user: str, use: Use) -> str:

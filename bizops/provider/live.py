@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from bizops.change import Outcome, Readiness, Step, System
     from bizops.provider.scope import Scope
-    from bizops.resource import Address, Observation, Path, Resource
+    from bizops.resource import Address, Observation, Path, Resource, Use
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +25,14 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Bystander:
-    """A live object of others, in words (`service web of topology shop`), and its settings that may name ours."""
+    """A live object of others, in words (`service web of topology shop`).
+
+    `texts` are its settings that may name objects of ours, `uses` what it does name.
+    """
 
     name: str
-    texts: tuple[tuple[Path, str], ...]
+    texts: tuple[tuple[Path, str], ...] = ()
+    uses: tuple[Use, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

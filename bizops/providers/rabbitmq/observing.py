@@ -5,7 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from bizops.providers.rabbitmq import cluster, definitions, ends, fixed_settings, view
+from bizops.providers.rabbitmq import (
+    bystanders,
+    cluster,
+    definitions,
+    ends,
+    fixed_settings,
+    view,
+)
 from bizops.providers.rabbitmq.names import (
     exchange_address,
     is_derived,
@@ -136,6 +143,7 @@ class Observer:
             dependents=tuple(
                 ends.resource(binding, address.scope) for binding in bound if binding.is_to_queue
             ),
+            uses=bystanders.of_exchange(exchange.name, vhost, address.scope),
             raw=tuple(b for b in bound if not b.is_to_queue),
             identity=repr([(path, field.value) for path, field in fields]),
         )
@@ -259,5 +267,6 @@ def _policy(address: Address, vhost: Vhost, snapshot: Snapshot) -> Observation:
         address,
         Presence.PRESENT,
         tuple((path, Field(value, "policy")) for path, value in sorted(found.items())),
+        uses=bystanders.of_definition(policy.definition, address.scope),
         raw=(vhost, snapshot.version),
     )

@@ -12,6 +12,7 @@ from bizops.change import Readiness, System
 from bizops.provider import Observations, Scope, Stake
 from bizops.providers.rabbitmq import (
     amqp,
+    bystanders,
     cluster,
     counting,
     health,
@@ -89,9 +90,11 @@ class RabbitMQ:
             setting="connections.rabbitmq.url",
             cluster=cluster.state(snapshot.nodes, snapshot.places),
         )
-        return Observations(
-            system, Observer(snapshot, scope).observations(resources), context=snapshot
+        found = Observer(snapshot, scope).observations(resources)
+        others = bystanders.bystanders(
+            snapshot, frozenset(each.address for each in found), scope.topology
         )
+        return Observations(system, found, context=snapshot, bystanders=others)
 
     def weigh(self, addresses: Sequence[Address]) -> Sequence[Stake]:
         """Count the messages and consumers of queues; nothing else holds data. Raises ProviderError.

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bizops.change import EffectKind, Status
+from bizops.change import Action, EffectKind, Status
 from bizops.planner import Choice
 
 pytestmark = pytest.mark.integration
@@ -114,3 +114,30 @@ def test_deleting_a_policy_that_sheltered_nothing_asks_nobody(broker: Any) -> No
 
     assert not plan.refusals
     assert not [e for c in plan.changes for e in c.effects if e.kind is EffectKind.DATA_LOSS]
+
+
+def test_who_goes_on_naming_an_exchange_is_told_where_it_is_deleted(broker: Any) -> None:
+    """RabbitMQ deletes it all the same, and drops what is dead-lettered to it from then on."""
+    broker.converge({"exchanges": {"own_dlx": {}, "own_kept": {}}})
+    broker.put("queues", "others", {"arguments": {"x-dead-letter-exchange": "own_dlx"}})
+    policy = {"pattern": "^none$", "definition": {"dead-letter-exchange": "own_dlx"}}
+    broker.put("policies", "theirs", policy)
+
+    plan = broker.plan({"exchanges": {"own_kept": {}}}, Choice(prune=True))
+
+    (gone,) = [change for change in plan.changes if change.action is Action.DELETE]
+    assert [effect.text for effect in gone.effects] == [
+        "queue others names it in arguments.x-dead-letter-exchange",
+        "policy theirs names it in definition.dead-letter-exchange",
+    ]
+
+
+def test_exchanges_that_name_each_other_go_together(broker: Any) -> None:
+    broker.converge({"exchanges": {"own_kept": {}}})
+    for name, other in (("own_a", "own_b"), ("own_b", "own_a")):
+        broker.put("exchanges", name, {"arguments": {"alternate-exchange": other}})
+
+    result = broker.carry_out(broker.plan({"exchanges": {"own_kept": {}}}, Choice(prune=True)))
+
+    assert result.is_ok, result.outcomes
+    assert {"own_kept"} == {e["name"] for e in broker.listing("exchanges") if "own_" in e["name"]}
