@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bizops import topology
+from bizops.cli.road import Road
+from bizops.provider import Options
 from stack.addresses import Addresses, read_addresses
 from stack.names import own_name
 
@@ -120,6 +123,11 @@ class Shop:
         ran = self.run("apply", "--auto-approve", *args)
         assert ran.code == 0, ran.out + ran.err
         return ran
+
+    def road(self) -> Road:
+        """Give the road of all commands over the file, so that something can be done between two of its stretches."""
+        found = topology.load([str(self.file)], variables=self.environment(), directory=self.folder)
+        return Road(found, Options(timeout=40))
 
     def start(self, verb: str, *args: str) -> subprocess.Popen[str]:
         """Begin and do not wait."""

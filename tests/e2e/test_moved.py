@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from bizops import errors, topology
+from bizops import errors
 from bizops.applier import Listener, Pace, Stop
 from bizops.cli import lock
-from bizops.cli.road import Carriage, Question, Road
+from bizops.cli.road import Carriage, Question
 from bizops.guard import Limits
 from bizops.planner import Choice
-from bizops.provider import Options
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,10 +57,7 @@ kafka:
 
 def movement(shop: Any, act: Callable[[], object], question: Question | None = None) -> str:
     """Plan, let others act, apply what was agreed to, and give the words of the refusal."""
-    found = topology.load(
-        [str(shop.file)], variables=shop.environment(), directory=Path(shop.folder)
-    )
-    road = Road(found, Options(timeout=20))
+    road = shop.road()
     try:
         asked = question or Question()
         planned = road.plan(asked)
