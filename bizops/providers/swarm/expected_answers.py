@@ -17,6 +17,8 @@ _UPDATE = {"Parallelism?": NUMBER, "Delay?": NUMBER, "FailureAction?": str, "Mon
            "MaxFailureRatio?": NUMBER, "Order?": str}  # fmt: skip
 _RESOURCES = {"NanoCPUs?": NUMBER, "MemoryBytes?": NUMBER, "Pids?": NUMBER}
 _FILE = {"File?": {"Name?": str, "UID?": str, "GID?": str, "Mode?": NUMBER}}
+_ITERATION = {"Index?": NUMBER}
+"""The first one has no number."""
 _MOUNT = {
     "Type?": str,
     "Source?": str,
@@ -67,32 +69,34 @@ _MODE = {
     "ReplicatedJob?": {"MaxConcurrent?": NUMBER, "TotalCompletions?": NUMBER},
     "GlobalJob?": MAP,
 }
+_SPEC: Shape = {
+    "Name": str,
+    "Labels?": _TEXTS,
+    "TaskTemplate": _TEMPLATE,
+    "Mode?": _MODE,
+    "Networks?": _NETWORKS,
+    "UpdateConfig?": _UPDATE,
+    "RollbackConfig?": _UPDATE,
+    "EndpointSpec?": {
+        "Mode?": str,
+        "Ports?": [
+            {
+                "TargetPort": NUMBER,
+                "PublishedPort?": NUMBER,
+                "Protocol?": str,
+                "PublishMode?": str,
+            }
+        ],
+    },
+}
 _SERVICE: Shape = {
     "ID": str,
     "Version?": _VERSION,
-    "Spec": {
-        "Name": str,
-        "Labels?": _TEXTS,
-        "TaskTemplate": _TEMPLATE,
-        "Mode?": _MODE,
-        "Networks?": _NETWORKS,
-        "UpdateConfig?": _UPDATE,
-        "RollbackConfig?": _UPDATE,
-        "EndpointSpec?": {
-            "Mode?": str,
-            "Ports?": [
-                {
-                    "TargetPort": NUMBER,
-                    "PublishedPort?": NUMBER,
-                    "Protocol?": str,
-                    "PublishMode?": str,
-                }
-            ],
-        },
-    },
+    "Spec": _SPEC,
+    "PreviousSpec?": _SPEC,
     "ServiceStatus?": {"RunningTasks?": NUMBER, "DesiredTasks?": NUMBER},
     "UpdateStatus?": {"State?": str, "Message?": str, "StartedAt?": str, "CompletedAt?": str},
-    "JobStatus?": {"JobIteration?": _VERSION},
+    "JobStatus?": {"JobIteration?": _ITERATION},
 }
 _NETWORK: Shape = {
     "Id": str,
@@ -127,14 +131,21 @@ _TASK: Shape = {
     "Slot?": NUMBER,
     "DesiredState?": str,
     "CreatedAt?": str,
-    "Spec?": MAP,
-    "JobIteration?": _VERSION,
+    "UpdatedAt?": str,
+    "Spec?": _TEMPLATE,
+    "JobIteration?": _ITERATION,
     "Status?": {
         "State?": str,
         "Err?": str,
         "Timestamp?": str,
         "ContainerStatus?": {"ExitCode?": NUMBER},
     },
+}
+_JOINED: Shape = {
+    "Id": str,
+    "Names?": [str],
+    "Labels?": _TEXTS,
+    "NetworkSettings?": {"Networks?": {...: {"NetworkID": str}}},
 }
 _IMAGE: Shape = {
     "Descriptor?": {"digest?": str},
@@ -151,6 +162,7 @@ _SHAPES: tuple[tuple[str, Shape], ...] = (
     ("/(secrets|configs)/[^/]+", _NAMED),
     ("/nodes", [_NODE]),
     ("/tasks", [_TASK]),
+    ("/containers/json", [_JOINED]),
     ("/distribution/.+/json", _IMAGE),
 )
 

@@ -99,16 +99,16 @@ def with_containers(engine: Engine, found: Inventory, ours: Collection[str]) -> 
     It tells those of its own node alone, and the swarm tells of none.
     """
     joined = [
-        raw["Id"] for name, raw in found.networks.items() if name in ours and raw["Attachable"]
+        raw["Id"] for name, raw in found.networks.items() if name in ours and raw.get("Attachable")
     ]
     if not joined:
         return found
     answer = engine.ask("GET", "/containers/json", params={"filters": {"network": joined}})
-    containers: dict[str, list[str]] = {identity: [] for identity in joined}
-    for raw in answer.body if answer.is_ok else ():
+    containers: dict[str, list[str]] = {}
+    for raw in (answer.body or ()) if answer.is_ok else ():
         if _TASK not in (raw.get("Labels") or {}):
-            for network in raw["NetworkSettings"]["Networks"].values():
-                name = (raw.get("Names") or [raw["Id"]])[0].strip("/")
+            name = (raw.get("Names") or [raw["Id"]])[0].strip("/")
+            for network in ((raw.get("NetworkSettings") or {}).get("Networks") or {}).values():
                 containers.setdefault(network["NetworkID"], []).append(name)
     return replace(found, containers=containers)
 

@@ -60,11 +60,8 @@ def former_specs(raw: Raw, tasks: Sequence[Raw], *, is_settled: bool = True) -> 
     `tasks` are those that are to run. The spec of before does not count where the service has settled without it.
     """
     template = raw["Spec"].get("TaskTemplate") or {}
-    found = [
-        {"TaskTemplate": task["Spec"]}
-        for task in tasks
-        if not is_of(template, task.get("Spec") or {})
-    ]
+    templates = (task.get("Spec") or {} for task in tasks)
+    found = [{"TaskTemplate": each} for each in templates if not is_of(template, each)]
     state = (raw.get("UpdateStatus") or {}).get("State", "")
     if raw.get("PreviousSpec") and (state in UNSETTLED or not is_settled):
         found.append(raw["PreviousSpec"])
