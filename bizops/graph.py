@@ -63,9 +63,9 @@ def _add_order(change: Change, halves: Halves, needs: dict[Key, set[Key]]) -> No
             needs[need_before.key].add(before.key)
     for user in change.waits:
         user_before, user_after = halves.get(user, (None, None))
-        last = user_after or user_before
-        if before is not None and last is not None:
-            needs[before.key].add(last.key)
+        first, last = before or after, user_after or user_before
+        if first is not None and last is not None:
+            needs[first.key].add(last.key)
 
 
 def _halves(change: Change, consent: Sequence[str]) -> tuple[Step | None, Step | None]:

@@ -109,7 +109,8 @@ class Change:
     `reason` says with what. `unmanaged` are differences that `lifecycle.ignore_changes` hides.
     `adopts` is True where our ownership mark is put on an object that has none, or another's.
     `dies_with` is the address whose deletion takes this one along: it is not deleted, only created again.
-    `waits` are the users of what is deleted: it goes when they have settled without it, and stays where one did not.
+    `waits` are the users of what is deleted: it goes when they have settled without it, and stays where one did not. Of
+    what is not deleted they are those that give up what it takes, such as a published port.
     """
 
     address: Address

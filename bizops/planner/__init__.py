@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from bizops import provider
 from bizops.change import Action, Change, Plan, Refusal
-from bizops.planner import users
+from bizops.planner import exclusive, users
 from bizops.planner.comparison import compare, with_effects
 from bizops.planner.consequences import recreated
 from bizops.planner.needs import without_excluded_needs, without_unread_needs
@@ -58,6 +58,7 @@ def plan(desired: Desired, observations: Mapping[str, Observations], choice: Cho
         unmanaged = [each for each in unmanaged if users.claimed(each, choice)]
     changes = recreated(changes)
     changes, kept = users.with_users(changes, observations)
+    changes = exclusive.in_turn(changes)
     refusals += [*kept, *users.claimed_replacements(changes, choice)]
     changes, left_out = without_excluded_needs(changes, found, choice)
     derived = [_derived(name, changes, observations[name], desired) for name in observations]

@@ -93,6 +93,7 @@ class Kind:
     `restart(observed)` is the change that starts a live object's tasks anew; None where the kind has none.
     `passed_on` are settings that are maps in which a name alone takes the value of the shell's variable, `groups` maps
     in which it is a group of settings with the defaults; both as in a Compose file.
+    `exclusive(fields)` names what no two objects of the system may have at once, such as a published port.
     `is_list`: the section holds a list of entries, not a map. `is_external(spec)`: must exist, never written.
     """
 
@@ -115,6 +116,7 @@ class Kind:
     is_external: Callable[[Any], bool] = lambda _spec: False
     mentions: frozenset[str] = frozenset()
     restart: Callable[[Observation], FieldChange] | None = None
+    exclusive: Callable[[Mapping[Path, Any]], frozenset[str]] = lambda _fields: frozenset()
     passed_on: frozenset[str] = frozenset()
     groups: frozenset[str] = frozenset()
 

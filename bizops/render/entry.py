@@ -68,7 +68,7 @@ class Writer:
     ) -> tuple[str, ...]:
         """Give all lines beneath the address."""
         refused = {refusal.why for refusal in refusals}
-        lines = self._settings(change, refused)
+        lines = self._settings(change, refused) + self._waits(change)
         lines += self._effects(change, refused, is_refused=bool(refusals))
         if change.reason:
             lines += self.style.wrap(printable(change.reason), _BODY)
@@ -81,8 +81,7 @@ class Writer:
     def _settings(self, change: Change, refused: set[str]) -> list[str]:
         if change.action is Action.DELETE:
             counts = counts_text(change.observed)
-            lines = self.style.wrap(f"has {counts}", _BODY) if counts else []
-            return lines + self._waits(change)
+            return self.style.wrap(f"has {counts}", _BODY) if counts else []
         is_new = change.action is Action.CREATE or change.dies_with is not None
         if is_new and change.resource is not None and not self.verbose:
             kind = provider.definition(change.address.provider).kind(change.address.kind)
@@ -96,14 +95,15 @@ class Writer:
         return lines
 
     def _waits(self, change: Change) -> list[str]:
-        """Name the users that must settle first: where one fails, what is deleted here stays."""
+        """Name the users that must settle first, or who gives up what it takes: where one fails, this is not done."""
         if not change.waits:
             return []
         few = [printable(str(user)) for user in change.waits[:_USERS_NAMED]]
         more = len(change.waits) - len(few)
         listed = f"{', '.join(few)} and {more} more" if more else " and ".join(few)
         verb = "has" if len(change.waits) == 1 else "have"
-        return self.style.wrap(f"waits until {listed} {verb} settled without it", _BODY, _DEEPER)
+        what = "settled without it" if change.action is Action.DELETE else "given up what it takes"
+        return self.style.wrap(f"waits until {listed} {verb} {what}", _BODY, _DEEPER)
 
     def _field(
         self, change: Change, field: FieldChange, width: int, refused: set[str]

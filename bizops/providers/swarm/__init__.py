@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bizops.provider import Definition, Kind, Options
-from bizops.providers.swarm import derived, effects, rules
+from bizops.providers.swarm import derived, effects, ports, rules
 from bizops.providers.swarm.advice import NEAR_NAMES
 from bizops.providers.swarm.connection import Connection, Settings
 from bizops.providers.swarm.network import Network
@@ -96,6 +96,7 @@ DEFINITION = Definition(
             passed_on=frozenset({"environment"}),
             groups=frozenset({"networks"}),
             restart=rules.restart,
+            exclusive=lambda fields: ports.published(fields.get(("ports",)) or ()),
             references=rules.references,
             effects=effects.of_service,
             name_problem=rules.service_name_problem,

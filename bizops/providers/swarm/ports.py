@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from bizops.providers.swarm.values import Block, Entry, Whole
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 _SHORT = re.compile(
     r"(?:(?P<published>[0-9]{1,9}):)?(?P<target>[0-9]{1,9})(?:/(?P<protocol>tcp|udp|sctp))?\Z"
@@ -64,6 +64,16 @@ def observed(raw: Mapping[str, Any]) -> Entry:
     return Entry(f"{outside}{raw['TargetPort']}/{raw.get('Protocol', 'tcp')}{host}", dict(raw))
 
 
+def published(entries: Iterable[Entry]) -> frozenset[str]:
+    """Give the ports of the routing mesh, which one service of a swarm alone may have."""
+    raws = (entry.raw for entry in entries)
+    return frozenset(
+        f"port {raw['PublishedPort']}/{raw.get('Protocol', 'tcp')}"
+        for raw in raws
+        if raw.get("PublishedPort") and raw.get("PublishMode", "ingress") == "ingress"
+    )
+
+
 def _long_form(value: Any) -> Any:  # noqa: ANN401 - whatever YAML gives
     if isinstance(value, (int, str)) and not isinstance(value, bool):
         found = _SHORT.match(str(value))
@@ -104,6 +114,8 @@ def _range(found: re.Match[str]) -> list[str]:
 
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     Ports = tuple[Port, ...]
 else:
     Ports = Annotated[

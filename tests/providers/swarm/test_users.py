@@ -18,6 +18,8 @@ from bizops.resource import Address, Resource, Source
 from bizops.testing.driving import carry_out, converge, plan_for
 from stack.addresses import read_addresses
 
+from .ports import with_ports
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -221,3 +223,22 @@ def test_s9_a_refusal_of_the_engine_has_names_in_place_of_ids(
     (outcome,) = live.apply([Step(Action.DELETE, gone)])
 
     assert outcome.detail == f"network {name}-net is in use by service {name}-theirs"
+
+
+def test_a_service_of_another_name_takes_the_port_when_the_old_one_has_given_it_up(
+    live: Provider, scope: Scope, service: Make
+) -> None:
+    """The engine refuses a published port that a service has, and the old one was gone by then."""
+    port = with_ports("PORT_77:80")
+    old, new = service("-old", ports=[port]), service("-new", ports=[port])
+    converge(live, (old,), scope)
+
+    plan = plan_for(live, (new,), scope, PRUNE)
+
+    waits = {change.address: change.waits for change in plan.changes}
+    assert waits == {old.address: (), new.address: (old.address,)}
+    result = carry_out(live, plan)
+    assert result.is_ok, result.outcomes
+    moved = (service("-new", ports=[]), service("-other", ports=[port]))
+    converge(live, moved, scope)
+    assert plan_for(live, moved, scope).is_empty
