@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 _TEXTS = {...: str}
 _VERSION = {"Index": NUMBER}
+_ITERATION = {"Index?": NUMBER}
+"""Of a job: the engine leaves out the number of the first one, which is 0 (20.10)."""
 _TIMES = {"Delay?": NUMBER, "MaxAttempts?": NUMBER, "Window?": NUMBER, "Condition?": str}
 _UPDATE = {"Parallelism?": NUMBER, "Delay?": NUMBER, "FailureAction?": str, "Monitor?": NUMBER,
            "MaxFailureRatio?": NUMBER, "Order?": str}  # fmt: skip
@@ -92,7 +94,7 @@ _SERVICE: Shape = {
     },
     "ServiceStatus?": {"RunningTasks?": NUMBER, "DesiredTasks?": NUMBER},
     "UpdateStatus?": {"State?": str, "Message?": str, "StartedAt?": str, "CompletedAt?": str},
-    "JobStatus?": {"JobIteration?": _VERSION},
+    "JobStatus?": {"JobIteration?": _ITERATION},
 }
 _NETWORK: Shape = {
     "Id": str,
@@ -128,7 +130,7 @@ _TASK: Shape = {
     "DesiredState?": str,
     "CreatedAt?": str,
     "Spec?": MAP,
-    "JobIteration?": _VERSION,
+    "JobIteration?": _ITERATION,
     "Status?": {
         "State?": str,
         "Err?": str,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bizops.change import Action, Status
+from bizops.change import Action, Status, Step
 from bizops.planner import Choice
 from bizops.providers.swarm.network import Network
 from bizops.providers.swarm.secret import Secret
@@ -188,12 +188,12 @@ def test_a_secret_reaches_the_task_as_a_file(
 def test_a_value_that_swarm_would_refuse_is_told_before_it_is_sent(
     value: bytes, problem: str, live: Provider, scope: Scope, name: str, tmp_path: Path
 ) -> None:
-    """The message has the size, never the value."""
+    """The message has the size, never the value. The file was another one when it was planned."""
+    (tmp_path / "value").write_bytes(b"good")
+    (change,) = plan_for(live, (_secret(name, file=str(tmp_path / "value")),), scope).changes
     (tmp_path / "value").write_bytes(value)
 
-    (outcome,) = carry_out(
-        live, plan_for(live, (_secret(name, file=str(tmp_path / "value")),), scope)
-    ).outcomes
+    (outcome,) = live.apply([Step(Action.CREATE, change)])
 
     assert Status.FAILED is outcome.status
     assert problem in outcome.detail

@@ -184,3 +184,29 @@ def test_a1_names_are_refused_that_the_engine_refuses_and_no_others(
         made = docker("secret", "create", "--", wanted, "/etc/hostname", check=False)
 
     assert bool(judge(wanted)) is not bool(made)
+
+
+def test_c2_a_job_of_others_in_its_first_run_is_read_like_any_service(
+    live: Provider,
+    scope: Scope,
+    name: str,
+    service: Callable[..., Resource],
+    docker: Callable[..., str],
+) -> None:
+    """The engine leaves out the number of that run, which is 0."""
+    job = (
+        "service",
+        "create",
+        "--detach",
+        "--quiet",
+        "--mode",
+        "replicated-job",
+        "--replicas",
+        "0",
+    )
+    docker(*job, "--name", f"{name}-job", service().spec.image, "true")  # type: ignore[attr-defined]
+
+    plan = plan_for(live, [service()], scope)
+
+    assert not plan.unreadable
+    assert plan.is_complete
