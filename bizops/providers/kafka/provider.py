@@ -32,7 +32,7 @@ from bizops.providers.kafka.settling import (
     taken_away,
 )
 from bizops.providers.kafka.trial import tried
-from bizops.providers.kafka.view import View
+from bizops.providers.kafka.view import View, alike
 from bizops.resource import Presence
 
 if TYPE_CHECKING:
@@ -75,27 +75,30 @@ class KafkaProvider:
             if name not in declared and not is_protected(name) and scope.is_owned("topic", name)
         ]
         found = _identified(reading, declared, self._look(reading, declared, owned))
-        trial = tried(self._client, resources, {each.address: each for each in found})
+        collisions = alike(declared, reading.metadata.topics)
+        possible = [each for each in resources if each.address.name not in collisions]
+        trial = tried(self._client, possible, {each.address: each for each in found})
         found = tuple(
             unpinned(each) if each.address.name in trial.unpinned else each for each in found
         )
+        topics = reading.metadata.topics
+        there = [topics[each.address.name] for each in found if each.address.name in topics]
+        warnings = (*members.warnings(there, reading.members), *trial.warnings)
+        refused, alike_ones = sorted(trial.refused.items()), sorted(collisions.items())
+        view = View(reading.members, tuple(refused), tuple(alike_ones))
+        return Observations(self._system(reading), found, warnings, view)
+
+    def _system(self, reading: Reading) -> System:
         metadata = reading.metadata
-        system = System(
+        count = len(metadata.brokers)
+        return System(
             "kafka",
-            f"{self._servers}, {len(metadata.brokers)} broker{'' if len(metadata.brokers) == 1 else 's'}",
+            f"{self._servers}, {count} broker{'' if count == 1 else 's'}",
             identity=str(metadata.cluster_id or ""),
             expected=bool(self._expected),
             setting="connections.kafka.bootstrap.servers",
             cluster=members.cluster(metadata, reading.members),
         )
-        topics = [
-            metadata.topics[each.address.name]
-            for each in found
-            if each.address.name in metadata.topics
-        ]
-        warnings = (*members.warnings(topics, reading.members), *trial.warnings)
-        view = View(reading.members, tuple(sorted(trial.refused.items())))
-        return Observations(system, found, warnings, view)
 
     def weigh(self, addresses: Sequence[Address]) -> Sequence[Stake]:
         """Count records, and name the consumer groups that read them or have."""

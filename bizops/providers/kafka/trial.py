@@ -2,7 +2,7 @@
 
 The broker alone knows which configs exist, which values they take, and which policies its operator has set. Creating
 is tried once for each combination of settings, because the controller needs 0.7 ms a topic (Kafka 4.3); a name that
-it would refuse is found offline.
+it would refuse is found without it, and is not among those that are tried.
 """
 
 from __future__ import annotations

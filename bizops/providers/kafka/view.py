@@ -11,7 +11,7 @@ from bizops.providers.kafka import configs
 from bizops.providers.kafka.members import brokers, some
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from bizops.change import Change
     from bizops.provider import Observations, Scope
@@ -31,11 +31,13 @@ class Said:
 class View:
     """Which brokers answer, and what the cluster said to changes that it was asked to try.
 
-    `tried` gives by topic what was refused; nothing was written to get it.
+    `tried` gives by topic what was refused; nothing was written to get it. `alike` gives by name that is not there a
+    live topic whose name is the same to Kafka.
     """
 
     members: Members
     tried: tuple[tuple[str, Said], ...] = ()
+    alike: tuple[tuple[str, str], ...] = ()
 
 
 def derive(changes: Sequence[Change], observations: Observations, scope: Scope) -> Derived:
@@ -44,11 +46,13 @@ def derive(changes: Sequence[Change], observations: Observations, scope: Scope) 
     view = observations.context
     if not isinstance(view, View):
         return Derived()
-    tried = dict(view.tried)
+    tried, alike = dict(view.tried), dict(view.alike)
     refusals: list[Refusal] = []
     for change in changes:
         if change.action in {Action.CREATE, Action.UPDATE}:
             found = list(_too_few_replicas(change))
+            if change.action is Action.CREATE and change.address.name in alike:
+                found.append(_collision(change.address, alike[change.address.name]))
             if not found and change.address.name in tried:
                 found.append(_refused(change.address, tried[change.address.name], view.members))
             refusals.extend(found)
@@ -57,6 +61,21 @@ def derive(changes: Sequence[Change], observations: Observations, scope: Scope) 
     return Derived(
         refusals=tuple(refusals), warnings=tuple(_short_of_replicas(begun, view.members))
     )
+
+
+def _collision(address: Address, other: str) -> Refusal:
+    why = f"Kafka refuses it beside topic {other}: '.' and '_' are one character in metric names"
+    return Refusal(address, "", why, (f"write {other}", "choose another name"))
+
+
+def alike(names: Collection[str], live: Collection[str]) -> dict[str, str]:
+    """Give, for each of these names that a live topic has but for `.` and `_`, that topic."""
+    known = {each.replace(".", "_"): each for each in sorted(live)}
+    return {
+        name: known[name.replace(".", "_")]
+        for name in names
+        if name not in live and name.replace(".", "_") in known
+    }
 
 
 def _short_of_replicas(changes: Sequence[Change], members: Members) -> Iterator[str]:

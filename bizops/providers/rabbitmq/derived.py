@@ -18,6 +18,7 @@ from bizops.providers.rabbitmq import (
     effective,
     grouping,
     patterns,
+    precheck,
     queue_types,
     vhost_limits,
 )
@@ -44,10 +45,12 @@ def derive(changes: Sequence[Change], observations: Observations, scope: Scope) 
         for _, vhost in sorted(snapshot.vhosts.items())
         if not vhost.problem
     ]
+    writes = [write for part in parts for write in part.writes]
     parts += [
         deprecations.derived(changes, snapshot),
         queue_types.derived(changes, snapshot),
         vhost_limits.derived(changes, snapshot, scope.topology),
+        precheck.derived(changes, writes, snapshot),
     ]
     return Derived(
         tuple(write for part in parts for write in part.writes),

@@ -130,6 +130,7 @@ class Snapshot:
     """Every vhost that we read, the version that judges, and the nodes as far as we are told.
 
     `features` are the broker's deprecated features, `denied` or `permitted`; empty where it lists none.
+    `exchange_types` are those that it has, and `tags` those of our user; empty where they are not known.
     """
 
     version: Version
@@ -137,6 +138,8 @@ class Snapshot:
     vhosts: Mapping[str, Vhost]
     nodes: Nodes = field(default_factory=Nodes)
     features: Mapping[str, str] = field(default_factory=dict)
+    exchange_types: frozenset[str] = frozenset()
+    tags: frozenset[str] = frozenset()
 
     @property
     def places(self) -> tuple[Place, ...]:

@@ -36,15 +36,21 @@ HANGS = (
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """Who answers; `shows_nodes` is True where our user may list the nodes of the cluster.
+    """Who answers: `node` is the one that does. `tags` are those of our user, `exchange_types` those that it has.
 
-    `node` is the one that answers. A cluster that nobody named has another name on each: that of the node itself.
+    Both are empty where they are not known. A cluster that nobody named has the name of the node that answers.
     """
 
     version: str
     cluster_name: str
-    shows_nodes: bool = False
+    tags: frozenset[str] = frozenset()
     node: str = ""
+    exchange_types: frozenset[str] = frozenset()
+
+    @property
+    def shows_nodes(self) -> bool:
+        """True where our user may list the nodes of the cluster."""
+        return bool(self.tags & {"monitoring", "administrator"})
 
 
 def identity(client: Client, connection: Connection) -> Broker:
@@ -63,9 +69,10 @@ def identity(client: Client, connection: Connection) -> Broker:
     if isinstance(whoami, errors.WrongSystemError):
         raise whoami
     tags = whoami.get("tags") or () if isinstance(whoami, dict) else ()
-    shows_nodes = "monitoring" in tags or "administrator" in tags
     name, node = said.get("cluster_name", ""), said.get("node", "")
-    found = Broker(said["rabbitmq_version"], name, shows_nodes, node)
+    listed = tags.split(",") if isinstance(tags, str) else tags
+    types = frozenset(each["name"] for each in said.get("exchange_types") or ())
+    found = Broker(said["rabbitmq_version"], name, frozenset(listed), node, types)
     expected = connection.expect
     if expected is not None and expected.cluster_name != found.cluster_name:
         message = (
@@ -127,7 +134,14 @@ def snapshot(
     if failed and len(failed) == len(ordered):
         raise failed[0]
     features = deprecations.states(told.get(_FEATURES))
-    read = live.Snapshot(version, section_vhost, found, features=features)
+    read = live.Snapshot(
+        version,
+        section_vhost,
+        found,
+        features=features,
+        exchange_types=broker.exchange_types,
+        tags=broker.tags,
+    )
     return replace(read, nodes=nodes(told.get(NODES), read.places))
 
 

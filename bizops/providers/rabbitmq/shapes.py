@@ -45,12 +45,20 @@ _POLICY = {
     "definition?": MAP,
 }
 _SHAPES: tuple[tuple[str, Shape], ...] = (
-    ("/overview", {"rabbitmq_version": str, "cluster_name?": str, "node?": str}),
+    (
+        "/overview",
+        {
+            "rabbitmq_version": str,
+            "cluster_name?": str,
+            "node?": str,
+            "exchange_types?": [{"name": str}],
+        },
+    ),
     ("/whoami", {"name": str, "tags?": (list, str)}),
     ("/global-parameters/[^/]+", {"value": ANY}),
     ("/deprecated-features", [{"name": str, "state?": str, "deprecation_phase?": str}]),
     ("/vhosts", [{"name": str, "default_queue_type?": str}]),
-    ("/vhost-limits", [{"vhost": str, "value?": MAP}]),
+    ("/vhost-limits", [{"vhost": str, "value?": {"max-queues?": NUMBER}}]),
     ("/nodes", [{"name": str, "running?": bool}]),
     ("/queues/[^/]+", [_QUEUE]),
     ("/queues/[^/]+/[^/]+", {"arguments?": MAP, "state?": str}),

@@ -7,11 +7,13 @@ means classic.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bizops import errors
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 VHOSTS = "/vhosts?disable_stats=true&columns=name,default_queue_type"
 LIMITS = "/vhost-limits"
@@ -31,22 +33,18 @@ class VhostSettings:
     problem: str = ""
 
 
-def settings(vhost: str, listed: object, limits: object) -> VhostSettings:
-    """Give those of one vhost, out of what VHOSTS and LIMITS answered: a list, or the ProviderError."""
+def settings(vhost: str, listed: Any, limits: Any) -> VhostSettings:  # noqa: ANN401 - any JSON
+    """Give those of one vhost, out of what VHOSTS and LIMITS answered: a list, the ProviderError, None if not asked."""
     for answer in (listed, limits):
         if isinstance(answer, errors.ProviderError):
             return VhostSettings(problem=str(answer))
     default = _of(vhost, "name", listed).get("default_queue_type")
-    most = (_of(vhost, "vhost", limits).get("value") or {}).get("max-queues")
-    is_limit = isinstance(most, int) and most >= 0
+    most = (_of(vhost, "vhost", limits).get("value") or {}).get("max-queues", -1)
     return VhostSettings(
-        CLASSIC if default in {None, "", "undefined"} else str(default),
-        most if is_limit else None,
+        CLASSIC if default in {None, "", "undefined"} else str(default), most if most >= 0 else None
     )
 
 
-def _of(vhost: str, key: str, listing: object) -> Mapping[str, Any]:
+def _of(vhost: str, key: str, listing: Sequence[Mapping[str, Any]] | None) -> Mapping[str, Any]:
     """Give the entry of a vhost in a listing, empty where it has none."""
-    entries = listing if isinstance(listing, list) else ()
-    found = (each for each in entries if isinstance(each, Mapping) and each.get(key) == vhost)
-    return next(found, {})
+    return next((each for each in listing or () if each[key] == vhost), {})

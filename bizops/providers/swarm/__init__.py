@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bizops.provider import Definition, Kind, Options
-from bizops.providers.swarm import derived, effects, ports, rules
+from bizops.providers.swarm import derived, effects, names, ports, rules
 from bizops.providers.swarm.advice import NEAR_NAMES
 from bizops.providers.swarm.connection import Connection, Settings
 from bizops.providers.swarm.network import Network
@@ -68,7 +68,6 @@ DEFINITION = Definition(
             _address("network"),
             {"": rules.of_network},
             _network_summary,
-            name_problem=rules.network_name_problem,
             adoption_problem="the labels of a network cannot be changed",
             is_external=lambda spec: bool(spec.external),
         ),
@@ -80,7 +79,6 @@ DEFINITION = Definition(
             _address("secret"),
             {"": rules.in_place},
             _secret_summary,
-            name_problem=rules.secret_name_problem,
             is_external=lambda spec: bool(spec.external),
         ),
         Kind(
@@ -99,7 +97,7 @@ DEFINITION = Definition(
             exclusive=lambda fields: ports.published(fields.get(("ports",)) or ()),
             references=rules.references,
             effects=effects.of_service,
-            name_problem=rules.service_name_problem,
+            name_problem=names.service_problem,
         ),
     ),
     connection=Connection,

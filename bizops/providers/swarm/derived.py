@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from bizops.change import Action, Effect, EffectKind, Write
 from bizops.provider import Derived
-from bizops.providers.swarm import conflicts, last_declared
+from bizops.providers.swarm import conflicts, last_declared, precheck
+from bizops.providers.swarm.inventory import Inventory
 from bizops.providers.swarm.service import Service
 from bizops.providers.swarm.special import mode_of
 from bizops.providers.swarm.table import DECLARED
@@ -15,7 +16,7 @@ from bizops.resource import Presence
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bizops.change import Change, Refusal
+    from bizops.change import Change
     from bizops.provider import Observations, Scope
     from bizops.resource import Address, Path
 
@@ -24,9 +25,9 @@ _MOVING = frozenset({"updating", "paused", "rollback_started", "rollback_paused"
 
 def derive(changes: Sequence[Change], observations: Observations, scope: Scope) -> Derived:
     """Give what a service's label needs, notes on what left the file and stays, and what cannot be done."""
-    del observations
+    found = observations.context
     writes: list[Write] = []
-    refused: list[Refusal] = []
+    refused = list(precheck.refusals(changes, found)) if isinstance(found, Inventory) else []
     effects: list[tuple[Address, Effect]] = []
     for change in changes:
         if not _is_live_service(change):

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 _TEXTS = {...: str}
 _VERSION = {"Index": NUMBER}
+_ITERATION = {"Index?": NUMBER}
+"""Of a job: the engine leaves out the number of the first one, which is 0 (20.10)."""
 _TIMES = {"Delay?": NUMBER, "MaxAttempts?": NUMBER, "Window?": NUMBER, "Condition?": str}
 _UPDATE = {"Parallelism?": NUMBER, "Delay?": NUMBER, "FailureAction?": str, "Monitor?": NUMBER,
            "MaxFailureRatio?": NUMBER, "Order?": str}  # fmt: skip

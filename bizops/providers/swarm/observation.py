@@ -285,12 +285,9 @@ def warnings(
 def _service_warnings(resource: Resource, found: Inventory) -> Iterator[str]:
     spec = resource.spec
     assert isinstance(spec, Service)  # noqa: S101 - the caller looked
-    for reference in spec.configs or ():
-        if reference.source not in found.names.configs:
-            yield f"{resource.address}: configs: there is no config {reference.source} in the swarm"
     stands = found.standings.get(engine_name(resource))
     if not (stands and stands.degraded):
-        for why in placement.warnings(spec.deploy, found.nodes):
+        for why in placement.warnings(spec, found.nodes):
             yield f"{resource.address}: {why}"
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from bizops.providers.swarm.deploy import Deploy, Placement
     from bizops.providers.swarm.nodes import Node, Nodes
+    from bizops.providers.swarm.service import Service
 
 _NODE_LABEL, _ENGINE_LABEL = "node.labels.", "engine.labels."
 
@@ -25,8 +26,9 @@ def allows(constraints: Sequence[str], node: Node) -> bool:
     return all(_meets(constraint, node) for constraint in constraints)
 
 
-def warnings(deploy: Deploy | None, nodes: Nodes) -> Iterator[str]:
+def warnings(spec: Service, nodes: Nodes) -> Iterator[str]:
     """Say which declared placement cannot be had on the nodes that take tasks now, and who would have it."""
+    deploy = spec.deploy
     if deploy is None or deploy.replicas == 0:
         return
     placement = deploy.placement
@@ -38,6 +40,7 @@ def warnings(deploy: Deploy | None, nodes: Nodes) -> Iterator[str]:
     if placement and (short := _too_many(deploy, placement, fitting)):
         yield f"deploy.placement.max_replicas_per_node: {short}"
     yield from _reservations(deploy, fitting)
+    yield from _host_ports(spec, deploy, fitting)
 
 
 def _unmet(constraints: Sequence[str], nodes: Nodes) -> str:
@@ -72,6 +75,23 @@ def _reservations(deploy: Deploy, fitting: Sequence[Node]) -> Iterator[str]:
     most = max(node.nano_cpus for node in fitting)
     if wanted.cpus is not None and nano_cpus(wanted.cpus) > most:
         yield f"deploy.resources.reservations.cpus: no node that may run it has {wanted.cpus}"
+
+
+def _host_ports(spec: Service, deploy: Deploy, fitting: Sequence[Node]) -> Iterator[str]:
+    """With `start-first` a new task waits for a node where the old one does not hold the port."""
+    ports = [port for port in spec.ports or () if port.mode == "host" and port.published]
+    mode, replicas = deploy.mode or "replicated", deploy.replicas or 1
+    has_room = mode == "replicated" and replicas < len(fitting)
+    config = deploy.update_config
+    if not ports or has_room or mode.endswith("-job") or config is None:
+        return
+    if config.order == "start-first":
+        tasks = "a task" if mode == "global" else f"one of {replicas} tasks"
+        yield (
+            f"deploy.update_config.order: start-first can never be had: each of {len(fitting)} nodes that may run it "
+            f"has {tasks} that holds port {ports[0].published} of its host, so an update waits for ever; "
+            "write order: stop-first, or publish with mode: ingress"
+        )
 
 
 def _meets(constraint: str, node: Node) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from itertools import combinations
 from pathlib import Path
@@ -10,25 +9,25 @@ from typing import TYPE_CHECKING, Any
 
 from bizops.change import FieldChange
 from bizops.provider import IN_PLACE, Finding, Mutability, Reference, Transition, Verdict
-from bizops.providers.swarm import allocation, environment, secret
+from bizops.providers.swarm import allocation, environment, names, secret
+from bizops.providers.swarm.deploy import cpus, nano_cpus
 from bizops.providers.swarm.network import Network
 from bizops.providers.swarm.secret import Secret
 from bizops.providers.swarm.service import Service
 from bizops.providers.swarm.table import FORCE_UPDATE
+from bizops.quantity import Size
 from bizops.resource import Address, Resource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from bizops.providers.swarm.deploy import Deploy
     from bizops.resource import Observation
 
-_LONGEST_SERVICE = 63
-_LONGEST_SECRET = 64
-_SERVICE = re.compile(r"[a-zA-Z0-9](?:[-_]*[A-Za-z0-9]+)*\Z")
-_SECRET = re.compile(r"[a-zA-Z0-9]+(?:[a-zA-Z0-9-_.]*[a-zA-Z0-9])?\Z")
-_PREDEFINED = frozenset({"bridge", "host", "none", "default", "ingress", "docker_gwbridge"})
-"""Every engine has these, or takes the name for one of them (moby `runconfig.IsPreDefinedNetwork`)."""
-_NETWORK = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*\Z")
+
+_LEAST_MEMORY = Size(4 * 1024 * 1024)
+_LEAST_CPUS = 1_000_000
+"""In billionths of a processor."""
 
 
 def in_place(transition: Transition) -> Verdict:
@@ -61,35 +60,6 @@ def of_network(transition: Transition) -> Verdict:
 def _listed(names: Sequence[str]) -> str:
     few = ", ".join(names[:3])
     return few if len(names) <= 3 else f"{few} and {len(names) - 3} more"  # noqa: PLR2004
-
-
-def service_name_problem(name: str) -> str:
-    """Say why Swarm would refuse a service's name, or "": it becomes a host name (swarmkit `controlapi/common.go`)."""
-    if len(name) > _LONGEST_SERVICE:
-        return (
-            f"a service's name has at most {_LONGEST_SERVICE} characters, and this has {len(name)}"
-        )
-    if not _SERVICE.match(name):
-        return "a service's name is letters and digits, with - and _ between them"
-    return ""
-
-
-def secret_name_problem(name: str) -> str:
-    """Say why Swarm would refuse a secret's name, or "" (swarmkit `controlapi/common.go`)."""
-    if len(name) > _LONGEST_SECRET:
-        return f"a secret's name has at most {_LONGEST_SECRET} characters, and this has {len(name)}"
-    if not _SECRET.match(name):
-        return "a secret's name is letters and digits, with - _ and . between them"
-    return ""
-
-
-def network_name_problem(name: str) -> str:
-    """Say why the engine would refuse to make a network of this name, or ""."""
-    if name in _PREDEFINED:
-        return "the engine's own network, which cannot be made: declare it external: true"
-    if not _NETWORK.match(name):
-        return "a network's name begins with a letter or digit, and goes on with those, - _ and ."
-    return ""
 
 
 def references(resource: Resource, settings: Any) -> Iterator[Reference]:  # noqa: ANN401 - the contract's signature
@@ -129,16 +99,17 @@ def check(resources: Sequence[Resource], settings: Any) -> Iterator[Finding]:  #
             yield from _service(resource.address, spec)
         elif isinstance(spec, Secret):
             yield from _secret(resource.address, spec)
-        if isinstance(spec, (Secret, Network)) and spec.name and not resource.external:
-            problem = (
-                secret_name_problem(spec.name)
-                if isinstance(spec, Secret)
-                else network_name_problem(spec.name)
-            )
-            if problem:
-                yield Finding(resource.address, ("name",), problem)
+        if isinstance(spec, (Secret, Network)) and not resource.external:
+            yield from _name(resource.address, spec)
     yield from _published_twice(resources)
     yield from _overlapping(resources)
+
+
+def _name(address: Address, spec: Secret | Network) -> Iterator[Finding]:
+    """Judge what the engine would call it: its `name`, or its key."""
+    judge = names.secret_problem if isinstance(spec, Secret) else names.network_problem
+    if problem := judge(spec.name or address.name):
+        yield Finding(address, ("name",) if spec.name else (), problem)
 
 
 def _service(address: Address, spec: Service) -> Iterator[Finding]:
@@ -173,6 +144,7 @@ def _deploy(address: Address, spec: Service) -> Iterator[Finding]:
     deploy = spec.deploy
     if deploy is None:
         return
+    yield from _resources(address, deploy)
     for name in ("update_config", "rollback_config"):
         if (deploy.mode or "").endswith("-job") and getattr(deploy, name) is not None:
             problem = f"a job is run again, not updated: leave {name} out"
@@ -180,6 +152,21 @@ def _deploy(address: Address, spec: Service) -> Iterator[Finding]:
     if deploy.endpoint_mode == "dnsrr" and any(p.mode == "ingress" for p in spec.ports or ()):
         problem = "a service without a virtual address has no ports in the routing mesh: write mode: host, or vip"
         yield Finding(address, ("deploy", "endpoint_mode"), problem)
+
+
+def _resources(address: Address, deploy: Deploy) -> Iterator[Finding]:
+    """Swarm takes no less than this (swarmkit `controlapi/service.go`, `validateResources`); 0 is no limit."""
+    for name in ("limits", "reservations"):
+        wanted = getattr(deploy.resources, name, None)
+        if wanted is None:
+            continue
+        path = ("deploy", "resources", name)
+        if wanted.memory and wanted.memory < _LEAST_MEMORY:
+            problem = f"{wanted.memory} is too little: Swarm takes {_LEAST_MEMORY} at least"
+            yield Finding(address, (*path, "memory"), problem)
+        if wanted.cpus and 0 < nano_cpus(wanted.cpus) < _LEAST_CPUS:
+            problem = f"{wanted.cpus} is too little: Swarm takes {cpus(_LEAST_CPUS)} at least"
+            yield Finding(address, (*path, "cpus"), problem)
 
 
 def _secret(address: Address, spec: Secret) -> Iterator[Finding]:
@@ -198,15 +185,19 @@ def _secret(address: Address, spec: Secret) -> Iterator[Finding]:
 
 
 def _published_twice(resources: Sequence[Resource]) -> Iterator[Finding]:
-    """Swarm refuses a port of the routing mesh that another service publishes (swarmkit `checkPortConflicts`)."""
-    first: dict[tuple[int, str], Address] = {}
+    """Swarm refuses a port of the routing mesh that another service publishes (swarmkit `checkPortConflicts`).
+
+    On the nodes themselves several services may publish the same one; the scheduler keeps them apart.
+    """
+    first: dict[tuple[int, str], tuple[Address, str]] = {}
     for resource in resources:
         spec = resource.spec
         for port in (spec.ports or ()) if isinstance(spec, Service) else ():
-            if not port.published or port.mode != "ingress":
+            if not port.published:
                 continue
-            other = first.setdefault((port.published, port.protocol), resource.address)
-            if other != resource.address:
+            key = (port.published, port.protocol)
+            other, mode = first.setdefault(key, (resource.address, port.mode))
+            if other != resource.address and "ingress" in {mode, port.mode}:
                 problem = f"{port.published}/{port.protocol} is published by {other} already"
                 yield Finding(resource.address, ("ports",), problem)
 

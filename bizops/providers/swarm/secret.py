@@ -77,8 +77,8 @@ class Secret(Block):
         """Give the value where it can be read; a task may print it, as a whole or line by line."""
         text = self._value.reveal() if self._value else ""
         if self.file:
-            with contextlib.suppress(OSError):
-                text = FilePath(self.file).read_bytes()[:LARGEST].decode(errors="replace")
+            with contextlib.suppress(ValueError):
+                text = _contents(FilePath(self.file)).decode(errors="replace")
         lines = {text.strip(), *(line.strip() for line in text.splitlines())}
         return tuple(resource.Secret(line) for line in sorted(lines) if line)
 
@@ -102,14 +102,21 @@ def value_of(spec: Secret) -> bytes:
         message = "its value is empty, and Swarm stores no empty secret"
         raise ValueError(message)
     if len(value) >= LARGEST:
-        message = f"its value has {len(value)} bytes, and Swarm stores less than {LARGEST}"
+        more = "more than " if len(value) > LARGEST else ""
+        size = min(len(value), LARGEST)
+        message = f"its value has {more}{size} bytes, and Swarm stores less than {LARGEST}"
         raise ValueError(message)
     return value
 
 
 def _contents(path: FilePath) -> bytes:
+    """Read no more than is needed to see that it is too much; a pipe would be empty at the next look."""
     try:
-        return path.read_bytes()
+        if path.exists() and not path.is_file():
+            message = f"{path} is {'a directory' if path.is_dir() else 'no regular file'}"
+            raise ValueError(message)
+        with path.open("rb") as file:
+            return file.read(LARGEST + 1)
     except OSError as error:
         message = f"cannot read {path}: {error.strerror}"
         raise ValueError(message) from None

@@ -48,7 +48,7 @@ def users(found: Inventory, shown: Collection[str]) -> Users:
         for used in {used: None for s in specs for used in (*networks_of(s), *secrets_of(s))}:
             every.setdefault(used, []).append(name)
             if name not in shown:
-                others.setdefault(used, []).append(_words(name, raw))
+                others.setdefault(used, []).append(described(name, raw))
     for network, containers in found.containers.items():
         others.setdefault(network, []).extend(f"container {name}" for name in sorted(containers))
     return Users(_frozen(every), _frozen(others))
@@ -100,7 +100,7 @@ def former_uses(
 def bystanders(found: Inventory, shown: Collection[str]) -> tuple[Bystander, ...]:
     """Give the services that the run does not show, with their variables."""
     return tuple(
-        Bystander(_words(name, raw), tuple(variables(raw["Spec"])))
+        Bystander(described(name, raw), tuple(variables(raw["Spec"])))
         for name, raw in sorted(found.services.items())
         if name not in shown
     )
@@ -129,7 +129,8 @@ def secrets_of(spec: RawSpec) -> dict[str, str]:
     }
 
 
-def _words(name: str, raw: Raw) -> str:
+def described(name: str, raw: Raw) -> str:
+    """Name a live service and whose it is: `service web of topology shop`."""
     owner = inventory.owner(raw["Spec"].get("Labels"))
     return f"service {name} of topology {owner}" if owner else f"service {name}"
 

@@ -184,6 +184,26 @@ def test_what_the_cluster_would_refuse_is_refused_in_the_plan(
     assert not [o for o in live.observe([], scope).found if o.address.name.endswith("absent")]
 
 
+def test_a1_a_name_that_kafka_refuses_beside_a_live_one_is_refused_in_the_plan(
+    live: Provider, scope: Scope, topic: Declare
+) -> None:
+    # Given a live topic with a dot in its name
+    theirs = topic("a.b", partitions=1)
+    converge(live, [theirs], scope)
+
+    # When several are planned that differ from it in nothing but dots, beside one that does not
+    wanted = [topic(name, partitions=1) for name in ("a_b", "other")]
+    plan = plan_for(live, wanted, scope)
+
+    # Then the plan says what Kafka does
+    (refusal,) = plan.refusals
+    assert refusal.address == wanted[0].address
+    assert f"Kafka refuses it beside topic {theirs.address.name}" in refusal.why
+    outcomes = live.apply([Step(change.action, change) for change in plan.changes])
+    assert [Status.FAILED, Status.APPLIED] == [outcome.status for outcome in outcomes]
+    assert "collides with existing topic" in outcomes[0].detail
+
+
 def test_hundreds_of_topics_are_known_everywhere_once_applied(
     connect: Callable[..., Provider],
     live: Provider,

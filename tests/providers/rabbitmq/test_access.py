@@ -272,3 +272,36 @@ def test_r3_the_tag_management_alone_sees_the_default_type_and_the_limits(
     (refusal,) = plan.refusals
     assert "takes 2 queues" in refusal.why
     assert not [text for text in plan.warnings if "was not read" in text]
+
+
+def test_a1_a_user_who_may_not_write_policies_is_warned_in_the_plan(broker: Any, user: Any) -> None:
+    """Who may look and no more still gets the plan, and apply would find out after other writes."""
+    resources = broker.resources({"queues": {"own_a": {"message_ttl": "1h"}, "own_b": {}}})
+    looking, writing = user("management").connect(), user("policymaker").connect()
+
+    warned = plan_for(looking, resources, broker.scope)
+    fine = plan_for(writing, resources, broker.scope)
+    looking.close()
+    writing.close()
+
+    said = [text for text in warned.warnings if "policymaker" in text]
+    assert ["rabbitmq: apply would fail: policies are to be written"] == [
+        text.partition(", and")[0] for text in said
+    ]
+    assert not warned.refusals
+    assert not [text for text in fine.warnings if "policymaker" in text]
+
+
+def test_a1_an_exchange_of_a_type_that_the_broker_lacks_is_refused_in_the_plan(broker: Any) -> None:
+    # Given an exchange of a plugin that is not there, beside one that any broker has
+    declared = {"exchanges": {"own_late": {"type": "x-delayed-message"}, "own_plain": {}}}
+
+    # When it is planned
+    plan = broker.plan(declared)
+
+    # Then the plan says what the broker does
+    (refusal,) = plan.refusals
+    assert (refusal.address.name, refusal.field) == ("own_late", "type")
+    assert refusal.why == "the broker has no exchange type x-delayed-message"
+    url, body = broker.url("exchanges", broker.vhost, "own_late"), {"type": "x-delayed-message"}
+    assert not broker.admin.put(url, json=body, timeout=20).ok

@@ -42,7 +42,8 @@ def planned(vhost: Vhost, *names: str, prune: bool = False, **spec: Any) -> Plan
         ([{"name": "/", "default_queue_type": "undefined"}], "classic"),
         ([{"name": "/"}], "classic"),
         ([{"name": "other", "default_queue_type": "quorum"}], "classic"),
-        ([None, [], {"name": "/", "default_queue_type": "stream"}], "stream"),
+        ([{"name": "x"}, {"name": "/", "default_queue_type": "stream"}], "stream"),
+        (None, "classic"),
     ],
 )
 def test_r3_the_default_type_of_a_vhost(listed: Any, expected: str) -> None:

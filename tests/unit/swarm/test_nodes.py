@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from bizops.providers.swarm import nodes, placement, standing
-from bizops.providers.swarm.deploy import Deploy
+from bizops.providers.swarm.service import Service
 
 RECORDED = json.loads((Path(__file__).parent / "node_down.json").read_text(encoding="utf-8"))
 
@@ -269,6 +269,29 @@ def test_what_no_ready_node_can_give_is_told_before_anything_is_written(
     deploy: dict[str, Any], warning: str
 ) -> None:
     """A constraint is named, and the node that is down and would meet it."""
-    found = placement.warnings(Deploy.model_validate(deploy), _nodes())
+    found = placement.warnings(Service.model_validate({"deploy": deploy}), _nodes())
 
     assert warning == "\n".join(found)
+
+
+@pytest.mark.parametrize(
+    ("settings", "is_warned"),
+    [
+        ({"replicas": 2, "update_config": {"order": "start-first"}}, True),
+        ({"replicas": 1, "update_config": {"order": "start-first"}}, False),
+        ({"mode": "global", "update_config": {"order": "start-first"}}, True),
+        ({"mode": "global", "update_config": {"order": "stop-first"}}, False),
+        ({"mode": "global", "update_config": {"delay": "1s"}}, False),
+    ],
+)
+@pytest.mark.parametrize("mode", ["host", "ingress"])
+def test_a1_start_first_waits_for_ever_where_each_node_holds_the_port(
+    settings: dict[str, Any], mode: str, *, is_warned: bool
+) -> None:
+    """Two of these nodes take tasks. Where one is free the new task starts there."""
+    port = {"target": 80, "published": 8080, "mode": mode}
+    spec = Service.model_validate({"deploy": settings, "ports": [port]})
+
+    found = "".join(placement.warnings(spec, _nodes()))
+
+    assert ("start-first can never be had" in found) is (is_warned and mode == "host")

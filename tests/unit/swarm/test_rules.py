@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from bizops.change import Action, Change, FieldChange
-from bizops.providers.swarm import DEFINITION, effects, rules
+from bizops.providers.swarm import effects, names, rules
 from bizops.providers.swarm.network import Network
 from bizops.providers.swarm.secret import Secret
 from bizops.providers.swarm.service import Service
@@ -160,12 +160,55 @@ def test_what_swarm_would_refuse_is_found_early(tmp_path: Path) -> None:
         ("service", "a" * 63, True), ("service", "a" * 64, False), ("service", "agent-orders_1", True),
         ("service", "-a", False), ("service", "a.b", False), ("service", "a b", False), ("service", "", False),
         ("secret", "a.b-c_d", True), ("secret", "a" * 65, False), ("secret", "a/b", False),
-        ("network", "dokploy-network", True), ("network", "a b", False),
+        ("network", "dokploy-network", True), ("network", "a b", False), ("network", "a.b", False),
+        ("network", "a-", False), ("network", "a" * 64, False), ("network", "a" * 62 + "!", False),
     ],
 )  # fmt: skip
 def test_names_that_the_engine_refuses_are_told(kind: str, name: str, *, is_fine: bool) -> None:
-    """The rules are swarmkit's."""
-    assert is_fine is (DEFINITION.kind(kind).name_problem(name) == "")
+    """The rules are swarmkit's; no name takes long to judge."""
+    judge = getattr(names, f"{kind}_problem")
+
+    assert is_fine is (judge(name) == "")
+
+
+def test_a1_the_name_in_the_engine_is_judged_and_not_the_key() -> None:
+    called = Resource(Address("swarm", "network", ("a.b",)), Network.model_validate({"name": "a"}))
+    plain = Resource(Address("swarm", "network", ("a.b",)), Network())
+    badly = Resource(Address("swarm", "network", ("a",)), Network.model_validate({"name": "a.b"}))
+
+    assert not _findings(called)
+    assert [""] == [path for path, _, _ in _findings(plain)]
+    assert ["name"] == [path for path, _, _ in _findings(badly)]
+
+
+@pytest.mark.parametrize(
+    ("resources", "paths"),
+    [
+        ({"limits": {"memory": "1m", "cpus": "0.0001"}}, ["limits.memory", "limits.cpus"]),
+        ({"reservations": {"memory": "4095k"}}, ["reservations.memory"]),
+        ({"limits": {"memory": "4m", "cpus": "0.001"}}, []),
+        ({"limits": {"memory": 0, "cpus": 0}}, []),
+    ],
+)
+def test_a1_less_than_swarm_takes_is_found_early(
+    resources: dict[str, Any], paths: list[str]
+) -> None:
+    found = _findings(_service(deploy={"resources": resources}))
+
+    assert [f"deploy.resources.{path}" for path in paths] == [path for path, _, _ in found]
+
+
+def test_a1_a_port_of_the_mesh_and_of_a_node_is_published_twice() -> None:
+    """Two services may publish the same one on their nodes."""
+    host = {"target": 1, "published": 80, "mode": "host"}
+    mesh, node, other = (
+        _service("a", ports=["80:1"]),
+        _service("b", ports=[host]),
+        _service("c", ports=[host]),
+    )
+
+    assert ["ports", "ports"] == [path for path, _, _ in _findings(mesh, node, other)]
+    assert not _findings(node, other)
 
 
 def test_a_service_refers_to_its_secrets_its_networks_and_its_queue() -> None:
