@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from bizops.provider.expected import Shape
 
 _TEXTS = {...: str}
-_VERSION = {"Index": NUMBER}
+_VERSION = {"Index?": NUMBER}
 _TIMES = {"Delay?": NUMBER, "MaxAttempts?": NUMBER, "Window?": NUMBER, "Condition?": str}
 _UPDATE = {"Parallelism?": NUMBER, "Delay?": NUMBER, "FailureAction?": str, "Monitor?": NUMBER,
            "MaxFailureRatio?": NUMBER, "Order?": str}  # fmt: skip
@@ -122,7 +122,7 @@ _NODE: Shape = {
 }
 _TASK: Shape = {
     "ID?": str,
-    "ServiceID": str,
+    "ServiceID?": str,
     "NodeID?": str,
     "Slot?": NUMBER,
     "DesiredState?": str,
