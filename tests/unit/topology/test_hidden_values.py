@@ -135,10 +135,10 @@ def _said(folder: Path, text: str, secret: str) -> tuple[str, bool]:
     except errors.TopologyError as error:
         told = [render.error_text(error, STYLE), json.dumps(render.error_json(error))]
         return "\n".join(told), False
-    return "\n".join([*loaded.warnings, *_outputs(loaded, secret)]), True
+    return "\n".join([*loaded.warnings, *outputs(loaded, secret)]), True
 
 
-def _outputs(loaded: Topology, secret: str) -> Iterator[str]:
+def outputs(loaded: Topology, secret: str) -> Iterator[str]:
     names = set(loaded.names)
     heading = Heading("shop", "", loaded.files, (), ())
     for plan in (_plan(loaded, None), _plan(loaded, secret)):
@@ -150,8 +150,9 @@ def _outputs(loaded: Topology, secret: str) -> Iterator[str]:
         yield redaction.text(render.drift_text(shown, STYLE, heading=heading))
         yield json.dumps(redaction.document(render.plan_json(shown, heading=heading)))
         yield json.dumps(redaction.document(render.drift_json(shown, heading=heading)))
-        for change in plan.changes:
-            echo = f"refused: {secret} and {quote(secret)}; was {change.fields}"
+        for change in plan.changes[-1:]:
+            known = f"{secret} and {quote(secret)}" if secret in loaded.secrets else "it"
+            echo = f"refused: {known}; was {change.fields}"
             outcome = Outcome(Step(change.action, change), Status.FAILED, echo, (echo,))
             outcome = render.veiled_outcome(outcome, redaction.text)
             yield redaction.text(render.outcome_text(outcome, STYLE))
