@@ -140,6 +140,12 @@ _IMAGE: Shape = {
     "Descriptor?": {"digest?": str},
     "Platforms?": [{"os?": str, "architecture?": str}],
 }
+_ON_CONTAINER: Shape = {
+    "Id": str,
+    "Names?": [str],
+    "Labels?": _TEXTS,
+    "NetworkSettings": {"Networks": {...: {"NetworkID": str}}},
+}
 _SHAPES: tuple[tuple[str, Shape], ...] = (
     ("/version", {"ApiVersion": str, "Version?": str}),
     ("/swarm", {"ID": str}),
@@ -151,6 +157,7 @@ _SHAPES: tuple[tuple[str, Shape], ...] = (
     ("/(secrets|configs)/[^/]+", _NAMED),
     ("/nodes", [_NODE]),
     ("/tasks", [_TASK]),
+    ("/containers/json", [_ON_CONTAINER]),
     ("/distribution/.+/json", _IMAGE),
 )
 
