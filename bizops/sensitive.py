@@ -6,6 +6,7 @@ its place alone; what is known to be secret, by its variable, is taken out of ev
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -47,17 +48,18 @@ _USER_INFO = re.compile(
 )
 """A password may have a raw `/` or `@` in it; a port and a path with `@` are none, and a name alone is none for ssh."""
 _WITHOUT_SCHEME = re.compile(
-    r"(?:^|(?<=[\s\"'=,;(]))(?!(?:mailto|sips?|xmpp|acct):)[^\s:/@\"'=,;()\[\]{}]+:(?!\d+/|//)[^\s\"']+"
+    r"(?:^|(?<=[\s\"'=,;(]))(?!(?:mailto|sips?|xmpp|acct):)[^\s:/@\"'=,;()\[\]{}]{1,200}:(?!\d+/|//)[^\s\"']{1,500}"
     r"(?=@(?!sha\d)[\w\[])",
     re.IGNORECASE,
 )
 """`user:password@host`; the digest of an image is none."""
-_ASSIGNED = re.compile(r"([A-Za-z_][\w.-]*)=[\"']?([^\s\"'=$/,;&][^\s\"',;&]*)")
+_ASSIGNED = re.compile(r"(?<![\w.])([A-Za-z_][\w.-]{0,200})=[\"']?([^\s\"'=$/,;&][^\s\"',;&]*)")
 _FLAG = re.compile(r"--?([A-Za-z][\w-]*)\Z")
 _FLAGGED = re.compile(r"(?<![\w-])--?([A-Za-z][\w-]*)\s+[\"']?([^\s\"'$/-][^\s\"']*)")
 _REDIS = re.compile(r"\bredis")
 
 
+@functools.lru_cache(maxsize=4096)
 def is_telltale(name: str) -> bool:
     """True where what stands under a name must not be shown: a whole word of it says so, or its end does.
 

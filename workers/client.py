@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import pika
 
+from workers import interrupts
 from workers.agents import AGENTS, load_agent
 from workers.amqp.publisher import NAME, Publisher
 from workers.errors import REMEDY, InvalidTaskError, PublishError, UnroutableError
@@ -118,7 +119,7 @@ class TaskClient:
             except PublishError:
                 if left <= PAUSE:
                     raise
-                time.sleep(PAUSE)
+                interrupts.pause(PAUSE)
 
 
 MAX_SHORT = 255

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 import pika
 from pika.exceptions import AMQPError, ChannelClosedByBroker
 
+from workers import interrupts
 from workers.amqp.consumer import NOT_FOUND, Delivery
 from workers.amqp.link import parameters, say
 from workers.errors import REMEDY, QueueReadError, StoreAwayError
@@ -163,6 +164,7 @@ class DeadLetters:
             with self._explained():
                 left = _count(self._channel, queue)
             while left and (letter := self._take(queue)):
+                interrupts.check()
                 yield letter
                 left -= 1
         finally:

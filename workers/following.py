@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
+from workers import interrupts
 from workers.errors import REMEDY, EventsAwayError
 from workers.events import COMPLETIONS, ERRORS
 from workers.kafka import connection, say, silent
@@ -74,6 +75,7 @@ class EventFollower:
         deadline = time.monotonic() + timeout
         while (left := deadline - time.monotonic()) > 0:
             record = self._consumer.poll(min(left, GLANCE))
+            interrupts.check()
             # An error of the connection mends itself; what was missed meanwhile comes after it.
             if record is None or record.error() or record.key() != task_id.encode():
                 continue
@@ -104,12 +106,13 @@ def find_ends(consumer: Consumer, topics: Sequence[str]) -> list[TopicPartition]
 
 def _find_end(consumer: Consumer, partition: TopicPartition, deadline: float) -> int:
     while True:
+        interrupts.check()
         try:
             _, end = consumer.get_watermark_offsets(partition, timeout=ANSWER_TIMEOUT)
         except KafkaException as error:
             if not _is_moved(error) or time.monotonic() > deadline:
                 raise
-            time.sleep(LEADER_PAUSE)
+            interrupts.pause(LEADER_PAUSE)
         else:
             return int(end)
 

@@ -35,7 +35,8 @@ def apply(
     """Carry out the steps of a plan and give what became of each.
 
     Raises nothing for a step that fails; a defect in a provider (an exception that is not ours) ends the steps of
-    that batch as failed and is told in their detail.
+    that batch as failed and is told in their detail. Raises KeyboardInterrupt where `stop` says so; what is being
+    written then goes on without us.
     """
     board = Board(steps, listener or Listener(), Users(steps, providers))
     stop = stop or Stop()
@@ -51,4 +52,5 @@ def apply(
     for thread in threads:
         while thread.is_alive():
             thread.join(0.2)
+            stop.check()
     return ApplyResult(board.finish(), interrupted=stop.level > 0)

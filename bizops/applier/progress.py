@@ -25,7 +25,10 @@ class Listener:
 
 
 class Stop:
-    """How far an apply is told to stop: level 1 starts nothing more, level 2 no longer waits for what was written."""
+    """How far an apply is told to stop, looked at by every wait.
+
+    Level 1 starts nothing more, level 2 no longer waits for what was written, level 3 does not wait for anything.
+    """
 
     def __init__(self) -> None:
         self.level = 0
@@ -37,6 +40,11 @@ class Stop:
         if level > self.level:
             self.level, self.reason = level, reason
             self.changed.set()
+
+    def check(self) -> None:
+        """Raise KeyboardInterrupt at level 3."""
+        if self.level > 2:  # noqa: PLR2004 - see above
+            raise KeyboardInterrupt(self.reason)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ import bizops
 from bizops.cli import options
 from bizops.cli.console import Console, UnwritableError
 from bizops.cli.help import Command, Group
+from bizops.cli.signals import CODES, exit_at_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -113,13 +114,18 @@ def main() -> NoReturn:
     sys.stderr = sys.stderr or _nowhere()
     sys.stdin = sys.stdin or _nothing()
     try:
-        code = _called(completed(sys.argv[1:]))
+        with exit_at_once():
+            code = _called(completed(sys.argv[1:]))
         sys.stdout.flush()
         sys.stderr.flush()
     except UnwritableError as lost:
         code = _unheard(lost)
     except OSError as error:  # from help texts, which typer prints
         code = _unheard(UnwritableError(error))
+    if (
+        isinstance(code, int) and code in CODES.values()
+    ):  # threads that wait for a system would hold up an exit in order
+        os._exit(code)
     sys.exit(code if isinstance(code, int) else 0)
 
 

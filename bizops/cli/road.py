@@ -6,6 +6,8 @@ plan, apply, drift and destroy cut it at different places. Nothing here prints o
 from __future__ import annotations
 
 import re
+import threading
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -24,6 +26,10 @@ if TYPE_CHECKING:
     from bizops.observer import Reading
     from bizops.provider import Health, Lease, Provider
     from bizops.topology import Topology
+
+
+_GLANCE = 0.1
+"""Seconds between two looks whether to stop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +93,9 @@ class Road:
         with lock.held(self._lease(), carriage.lock, carriage.stop):
             if carriage.stop.level:
                 return ApplyResult(interrupted=True)
-            again = self.plan(question).plan
+            again = _waited(lambda: self.plan(question).plan, carriage.stop)
+            if again is None:
+                return ApplyResult(interrupted=True)
             if again.is_complete and (moved := planned.plan.moved(again)):
                 raise errors.StalePlanError(_stale(moved))
             _check(again)
@@ -174,6 +182,27 @@ class Road:
             if lease is not None:
                 return lease
         return None
+
+
+def _waited(work: Callable[[], Plan], stop: Stop) -> Plan | None:
+    """Give what the work gives, or None as soon as `stop` is asked for: nothing is written yet. Raises what it raises.
+
+    It then goes on in a thread of its own, which does not keep the process.
+    """
+    done: Future[Plan] = Future()
+
+    def carry_out() -> None:
+        try:
+            done.set_result(work())
+        except BaseException as error:  # noqa: BLE001 - raised again by who waits
+            done.set_exception(error)
+
+    threading.Thread(target=carry_out, name="plan", daemon=True).start()
+    while not stop.level:
+        wait([done], _GLANCE)
+        if done.done():
+            return done.result()
+    return None
 
 
 def _may_mean(choice: Choice, name: str) -> bool:

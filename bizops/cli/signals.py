@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
     from bizops.applier import Stop
 
-_ABORTED = "Aborted: what was being written may have taken effect. The same command again finishes the job."
-_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
+ABORTED = "Aborted: what was being written may have taken effect. The same command again finishes the job."
+CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 
 
 @contextlib.contextmanager
@@ -28,7 +28,7 @@ def exit_at_once() -> Iterator[None]:
             OSError
         ):  # past Python's streams: the signal may have come amid a write
             os.write(2, b"\nInterrupted: nothing was written.\n")
-        os._exit(_CODES[signal.Signals(number)])
+        os._exit(CODES[signal.Signals(number)])
 
     with _handling(leave):
         yield
@@ -44,39 +44,41 @@ class Listener(Protocol):
 class Signals:
     """Inside the block, signals stop an apply in good order. `code` is the exit code once there was one.
 
-    SIGINT: start nothing more, finish what is in flight; a second one raises KeyboardInterrupt, so that the lock is
-    freed on the way out. SIGTERM: no longer wait for what is settling.
+    SIGINT: start nothing more, finish what is in flight; a second one aborts, so that the lock is freed on the way out.
+    SIGTERM: no longer wait for what is settling. Nothing is raised here, for an exception in a callback or a destructor
+    is lost: each wait looks at `stop`. What comes behind the block changes nothing any more.
     """
 
     def __init__(self, stop: Stop) -> None:
         self._stop = stop
-        self._handlers = contextlib.ExitStack()
         self.listeners: list[Listener] = []
         self.code = 0
 
     def __enter__(self) -> Self:
-        self._handlers.enter_context(_handling(self._heard))
+        for number in CODES:
+            signal.signal(number, self._heard)
         return self
 
     def __exit__(self, *_ignored: object) -> None:
-        self._handlers.close()
+        self.listeners.clear()
 
     def _heard(self, number: int, _frame: object) -> None:
         again = self.code != 0
-        self.code = self.code or _CODES[signal.Signals(number)]
-        if number == signal.SIGTERM:
+        self.code = self.code or CODES[signal.Signals(number)]
+        if again and number == signal.SIGINT:
+            self._stop.ask(3, ABORTED)
+        elif number == signal.SIGTERM:
             self._stop.ask(2, "SIGTERM")
-        elif again:
-            raise KeyboardInterrupt(_ABORTED)
         else:
             self._stop.ask(1, "SIGINT")
         for listener in self.listeners:
-            listener(waits=self._stop.level == 1)
+            with contextlib.suppress(RuntimeError):  # it came amid a write to the same stream
+                listener(waits=self._stop.level == 1)
 
 
 @contextlib.contextmanager
 def _handling(handler: Callable[[int, Any], None]) -> Iterator[None]:
-    before = {number: signal.signal(number, handler) for number in _CODES}
+    before = {number: signal.signal(number, handler) for number in CODES}
     try:
         yield
     finally:

@@ -143,7 +143,7 @@ def liar(system: str) -> Iterator[Liar]:
 
 def _ask(system: str, liar: Liar, timeout: float = 10.0) -> tuple[dict[str, Reading], Any]:
     """Read the system behind the liar beside Kafka, and ask for its health."""
-    options = Options(timeout=timeout)
+    options = {system: Options(timeout=timeout), "kafka": Options(timeout=60)}
     settings: dict[str, Any] = {
         "rabbitmq": {"url": f"http://127.0.0.1:{liar.port}"},
         "swarm": {"host": f"tcp://127.0.0.1:{liar.port}"},
@@ -154,7 +154,7 @@ def _ask(system: str, liar: Liar, timeout: float = 10.0) -> tuple[dict[str, Read
         found = provider.definition(name)
         section = found.settings()
         connection = found.connection.model_validate(settings[name])
-        lives[name] = found.connect(connection, section, options)
+        lives[name] = found.connect(connection, section, options[name])
         scopes[name] = Scope(own_name(), (), section)
     connects = {name: lambda live=live: live for name, live in lives.items()}
     readings = observer.observe(connects, (), scopes)
@@ -166,7 +166,7 @@ def _ask(system: str, liar: Liar, timeout: float = 10.0) -> tuple[dict[str, Read
 
 PATHS = {
     "rabbitmq": {
-        *("overview", "whoami", "nodes", "deprecated-features"),
+        *("overview", "whoami", "nodes", "deprecated-features", "vhosts", "vhost-limits"),
         *(f"{part}/%2F" for part in ("queues", "exchanges", "bindings", "policies")),
         "operator-policies/%2F",
     },

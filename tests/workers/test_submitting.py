@@ -10,6 +10,7 @@ import threading
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jsonschema
@@ -155,6 +156,31 @@ def test_an_interrupt_ends_the_waiting_and_not_the_task(site: Site, task_id: str
     assert process.returncode == 130
     assert words.splitlines() == [f"no longer waiting: {task_id} goes on", "interrupted"]
     assert len(site.drain("auto_orders")) == 1
+
+
+def test_a3_an_interrupt_at_any_moment_ends_the_waiting(site: Site) -> None:
+    """Also where its exception is raised amid a callback or a destructor, which swallow it."""
+    command = [sys.executable, "-m", "workers", "submit", "order", *GOOD, "--wait"]
+    for number in range(12):
+        process = subprocess.Popen(
+            command,
+            env=site.environment(),
+            cwd=site.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        maps = Path(f"/proc/{process.pid}/maps")
+        while process.poll() is None and "confluent_kafka" not in maps.read_text():
+            time.sleep(0.01)
+        time.sleep(0.1 * number)
+        process.send_signal(signal.SIGINT)
+        _, words = process.communicate(timeout=60)
+
+        assert process.returncode == 130, (number, words)
+        assert words.splitlines()[-1] == "interrupted"
+        assert "Traceback" not in words
+    site.drain("auto_orders")
 
 
 def test_what_is_away_is_said_in_one_line(site: Site) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pika import exceptions
 from pika.exceptions import AMQPError
 
+from workers import interrupts
 from workers.amqp.link import Link
 from workers.errors import PublishError, UnroutableError
 
@@ -58,7 +59,7 @@ class Publisher:
         while not self.is_open:
             if self._reach.why(NAME) or time.monotonic() > deadline:
                 raise PublishError(self._away())
-            time.sleep(0.01)
+            interrupts.pause(0.01)
 
     @property
     def is_open(self) -> bool:
@@ -104,6 +105,7 @@ class Publisher:
             raise PublishError(self._away())
         deadline = time.monotonic() + timeout
         while (left := deadline - time.monotonic()) > 0:
+            interrupts.check()
             try:
                 return done.result(min(left, GLANCE))
             except FutureTimeoutError:

@@ -13,6 +13,7 @@ import sys
 import traceback
 from typing import NoReturn
 
+from workers import interrupts
 from workers.cli import console
 from workers.cli.parsing import make_parser
 from workers.errors import InvalidTaskError, SettingsError, WorkersError
@@ -20,6 +21,7 @@ from workers.errors import InvalidTaskError, SettingsError, WorkersError
 
 def main() -> NoReturn:
     """Run the command of this process, and end it: also where an agent's thread would hold it."""
+    interrupts.listen()
     if isinstance(sys.stdout, io.TextIOWrapper):
         # What a model or a publisher wrote may be more than a terminal's encoding has, or half a character.
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -36,8 +38,9 @@ def main() -> NoReturn:
 def run(arguments: list[str]) -> int:
     """Run a command; gives its exit code. No error leaves it as a traceback."""
     try:
-        chosen = make_parser().parse(arguments)
-        code: int = chosen.carry_out(chosen)
+        with interrupts.raised():
+            chosen = make_parser().parse(arguments)
+            code: int = chosen.carry_out(chosen)
     except (SettingsError, InvalidTaskError) as error:
         for fault in error.faults:
             console.error(fault)

@@ -115,8 +115,9 @@ def snapshot(
     beside = [*_BESIDE, *([NODES] if broker.shows_nodes else [])] if is_whole else []
     answers = client.read_all([*paths, *beside])
     told = dict(zip(beside, answers[len(paths) :], strict=True))
-    if isinstance(told.get(_FEATURES), errors.WrongSystemError):
-        raise told[_FEATURES]
+    for answer in told.values():
+        if isinstance(answer, errors.WrongSystemError):
+            raise answer
     found: dict[str, live.Vhost] = {}
     failed: list[errors.ProviderError] = []
     for position, name in enumerate(ordered):

@@ -19,8 +19,6 @@ _UPDATE = {"Parallelism?": NUMBER, "Delay?": NUMBER, "FailureAction?": str, "Mon
            "MaxFailureRatio?": NUMBER, "Order?": str}  # fmt: skip
 _RESOURCES = {"NanoCPUs?": NUMBER, "MemoryBytes?": NUMBER, "Pids?": NUMBER}
 _FILE = {"File?": {"Name?": str, "UID?": str, "GID?": str, "Mode?": NUMBER}}
-_ITERATION = {"Index?": NUMBER}
-"""The first one has no number."""
 _MOUNT = {
     "Type?": str,
     "Source?": str,
@@ -128,7 +126,7 @@ _NODE: Shape = {
 }
 _TASK: Shape = {
     "ID?": str,
-    "ServiceID": str,
+    "ServiceID?": str,
     "NodeID?": str,
     "Slot?": NUMBER,
     "DesiredState?": str,

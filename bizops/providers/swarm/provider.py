@@ -154,7 +154,7 @@ class Swarm:
         ):
             found = self._engine.get("/tasks", filters=filters) if filters else ()
             for task in off_nodes(found, left_out):
-                tasks.setdefault(task["ServiceID"], []).append(dict(task))
+                tasks.setdefault(task.get("ServiceID", ""), []).append(dict(task))
         return Look(named, tasks)
 
     def _judged(self, step: Step, look: Look, networks: Sequence[Raw]) -> Readiness:

@@ -93,3 +93,9 @@ def test_s4_where_one_side_is_hidden_so_is_the_other() -> None:
 
 def test_s4_a_value_that_is_new_has_nothing_before_it() -> None:
     assert pair(("user",), None, "new", lambda _: True) == (None, Secret("new"))
+
+
+@pytest.mark.parametrize("piece", ["x", "x-", "a:", "a:b,", "://", "a=", "-a ", "u:p@", " "])
+def test_c1_a_long_value_takes_no_longer_than_its_length(piece: str) -> None:
+    """A value may have 65,536 characters; what grows with their square would take minutes."""
+    hide(("command",), (piece * (200_000 // len(piece)),))
