@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bizops.change import Refusal
+from bizops.change import Action, Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from bizops.change import Change
     from bizops.providers.swarm.values import Entry
@@ -77,6 +77,42 @@ def _mounts(after: Mapping[Path, Any], declared: Collection[Path]) -> Iterator[_
             if _target(item) in staying:
                 why = f"{other} {staying[_target(item)]} {_LIVE}, and is mounted at {_target(item)}, too"
                 yield key, why, (f"declare {other}: []", "choose another target")
+
+
+def taken_ports(
+    changes: Sequence[Change], published: Mapping[str, Sequence[Mapping[str, Any]]]
+) -> Iterator[Refusal]:
+    """Refuse ports that another live service publishes and keeps; `published` are those of all live services, by name.
+
+    Two services may publish one port on the nodes themselves (swarmkit `checkPortConflicts`).
+    """
+    kept = dict(published)
+    for change in changes:
+        after = {field.path: field.after for field in change.fields}
+        if change.action in {Action.DELETE, Action.REPLACE}:
+            kept.pop(change.address.name, None)
+        elif ("ports",) in after and change.action is Action.UPDATE:
+            kept[change.address.name] = [port.raw for port in after["ports",] or ()]
+    for change in changes:
+        wanted = next((f.after for f in change.fields if f.path == ("ports",)), None) or ()
+        for port in wanted if change.action is not Action.DELETE else ():
+            for name, others in sorted(kept.items()):
+                if name != change.address.name and any(_clash(port.raw, o) for o in others):
+                    why = f"service {name} publishes {port.raw['PublishedPort']}/{_protocol(port.raw)} already"
+                    remedies = ("choose another port", f"take it from {name} first")
+                    yield Refusal(change.address, "ports", why, remedies)
+
+
+def _clash(mine: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    number = mine.get("PublishedPort")
+    same = bool(number) and number == other.get("PublishedPort")
+    return (
+        same and _protocol(mine) == _protocol(other) and (_is_ingress(mine) or _is_ingress(other))
+    )
+
+
+def _protocol(port: Mapping[str, Any]) -> str:
+    return str(port.get("Protocol", "tcp"))
 
 
 def _target(mount: Entry) -> str:

@@ -24,7 +24,6 @@ _MOVING = frozenset({"updating", "paused", "rollback_started", "rollback_paused"
 
 def derive(changes: Sequence[Change], observations: Observations, scope: Scope) -> Derived:
     """Give what a service's label needs, notes on what left the file and stays, and what cannot be done."""
-    del observations
     writes: list[Write] = []
     refused: list[Refusal] = []
     effects: list[tuple[Address, Effect]] = []
@@ -37,6 +36,8 @@ def derive(changes: Sequence[Change], observations: Observations, scope: Scope) 
             refused += conflicts.refusals(change, _wanted(change))
         elif change.action is Action.NOOP and _may_be_labelled(change, scope.topology):
             writes.append(_labelling(change, said))
+    services = [change for change in changes if change.address.kind == "service"]
+    refused += conflicts.taken_ports(services, observations.context or {})
     return Derived(tuple(writes), tuple(refused), effects=tuple(effects))
 
 

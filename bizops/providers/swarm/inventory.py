@@ -209,6 +209,15 @@ def _by_name(networks: Sequence[Raw]) -> dict[str, Raw]:
     return {raw["Name"]: raw for raw in ranked}
 
 
+def published(found: Inventory) -> dict[str, Sequence[Raw]]:
+    """Give the ports that live services publish, by name; also those that the swarm chose."""
+    return {
+        name: ports
+        for name, raw in found.services.items()
+        if (ports := (raw.get("Endpoint") or {}).get("Ports") or ())
+    }
+
+
 def owner(labels: Mapping[str, str] | None) -> str:
     """Give the topology that an object's labels name, or ""."""
     return (labels or {}).get(OWNER, "")

@@ -76,6 +76,7 @@ class Swarm:
             system,
             tuple(observation.observations(declared, found, scope, resolved)),
             (*self._engine.detour, *observation.warnings(declared, found, resolved)),
+            context=inventory.published(found),
             bystanders=usage.bystanders(found, declared.shown_services(found, scope)),
         )
 

@@ -198,15 +198,25 @@ def _secret(address: Address, spec: Secret) -> Iterator[Finding]:
 
 
 def _published_twice(resources: Sequence[Resource]) -> Iterator[Finding]:
-    """Swarm refuses a port of the routing mesh that another service publishes (swarmkit `checkPortConflicts`)."""
-    first: dict[tuple[int, str], Address] = {}
+    """Swarm refuses a port that is published twice, unless by two services on the nodes themselves.
+
+    Source: swarmkit `validateEndpointSpec` and `checkPortConflicts`.
+    """
+    first: dict[tuple[int, str], tuple[Address, str]] = {}
     for resource in resources:
         spec = resource.spec
+        mine: set[tuple[int, str]] = set()
         for port in (spec.ports or ()) if isinstance(spec, Service) else ():
-            if not port.published or port.mode != "ingress":
+            key = (port.published or 0, port.protocol)
+            if not port.published:
                 continue
-            other = first.setdefault((port.published, port.protocol), resource.address)
-            if other != resource.address:
+            if key in mine:
+                problem = f"{port.published}/{port.protocol} is published twice"
+                yield Finding(resource.address, ("ports",), problem)
+                continue
+            mine.add(key)
+            other, mode = first.setdefault(key, (resource.address, port.mode))
+            if other != resource.address and "ingress" in {mode, port.mode}:
                 problem = f"{port.published}/{port.protocol} is published by {other} already"
                 yield Finding(resource.address, ("ports",), problem)
 
