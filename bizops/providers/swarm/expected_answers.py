@@ -67,6 +67,7 @@ _MODE = {
     "ReplicatedJob?": {"MaxConcurrent?": NUMBER, "TotalCompletions?": NUMBER},
     "GlobalJob?": MAP,
 }
+_PORT = {"TargetPort": NUMBER, "PublishedPort?": NUMBER, "Protocol?": str, "PublishMode?": str}
 _SERVICE: Shape = {
     "ID": str,
     "Version?": _VERSION,
@@ -80,16 +81,10 @@ _SERVICE: Shape = {
         "RollbackConfig?": _UPDATE,
         "EndpointSpec?": {
             "Mode?": str,
-            "Ports?": [
-                {
-                    "TargetPort": NUMBER,
-                    "PublishedPort?": NUMBER,
-                    "Protocol?": str,
-                    "PublishMode?": str,
-                }
-            ],
+            "Ports?": [_PORT],
         },
     },
+    "Endpoint?": {"Ports?": [_PORT]},
     "ServiceStatus?": {"RunningTasks?": NUMBER, "DesiredTasks?": NUMBER},
     "UpdateStatus?": {"State?": str, "Message?": str, "StartedAt?": str, "CompletedAt?": str},
     "JobStatus?": {"JobIteration?": _VERSION},

@@ -67,9 +67,9 @@ def recorded(spec: RawSpec, topology: str) -> Recorded | None:
         return None
     try:
         tree = json.loads(labels[DECLARED])
-    except ValueError:
+        return dict(_leaves(tree, ())) if isinstance(tree, dict) else None
+    except (ValueError, RecursionError):
         return None
-    return dict(_leaves(tree, ())) if isinstance(tree, dict) else None
 
 
 def marked(

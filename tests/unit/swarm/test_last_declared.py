@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from bizops.providers.swarm import last_declared, live
 from bizops.providers.swarm.service import Service
 from bizops.providers.swarm.shapes import Names
@@ -118,3 +120,19 @@ def test_s8_a_value_that_was_listed_as_sensitive_stays_hidden() -> None:
     fields = dict(observed(written(hidden), service(image="w:1")))
     assert "s3cret" not in repr(fields["environment", "HARMLESS"])
     assert fields["environment", "HARMLESS"].ours
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "5", '{"user":5}', '{"user":{"x":{}}}', '{"a":' * 3000, "[" * 3000]
+)
+def test_s8_a_label_that_nobody_can_read_says_nothing(text: str) -> None:
+    spec = written(service(image="w:1", user="1000"))
+    spec["Labels"][DECLARED] = text
+    assert ours(spec, service(image="w:1")) == set()
+    assert notes(spec, service(image="w:1")) == []
+
+
+def test_s8_a_label_that_is_very_deep_says_nothing() -> None:
+    spec = written(service(image="w:1", user="1000"))
+    spec["Labels"][DECLARED] = '{"a":' * 900 + '"x"' + "}" * 900
+    assert ours(spec, service(image="w:1")) == set()
