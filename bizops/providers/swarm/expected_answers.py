@@ -37,6 +37,13 @@ _CONTAINER: Shape = {
     "Labels?": _TEXTS,
     "Init?": bool,
     "ReadOnly?": bool,
+    "TTY?": bool,
+    "OpenStdin?": bool,
+    "Isolation?": str,
+    "Sysctls?": _TEXTS,
+    "Ulimits?": [{"Name": str, "Soft?": NUMBER, "Hard?": NUMBER}],
+    "DNSConfig?": {"Nameservers?": [str], "Search?": [str], "Options?": [str]},
+    "Privileges?": {"CredentialSpec?": {"File?": str, "Registry?": str}},
     "StopGracePeriod?": NUMBER,
     "Mounts?": [_MOUNT],
     "Healthcheck?": {
@@ -49,7 +56,10 @@ _CONTAINER: Shape = {
 _NETWORKS = [{"Target?": str, "Aliases?": [str]}]
 _TEMPLATE = {
     "ContainerSpec?": _CONTAINER,
-    "Resources?": {"Limits?": _RESOURCES, "Reservations?": _RESOURCES},
+    "Resources?": {
+        "Limits?": _RESOURCES,
+        "Reservations?": {**_RESOURCES, "GenericResources?": [MAP]},
+    },
     "RestartPolicy?": _TIMES,
     "Placement?": {
         "Constraints?": [str],

@@ -29,7 +29,7 @@ _DIGITS = 8
 """Of the digest: 32 bits tell two values of one setting apart, and are of little use to guess one."""
 _HIDDEN = "*"
 """Before the digest of a value that must not be shown, as the file may have been all that said so."""
-_MAPS = frozenset({"labels", "environment"})
+_MAPS = frozenset({"labels", "environment", "sysctls", "ulimits"})
 """Settings whose keys have no default: they are there or not."""
 
 Recorded = dict["Path", str]

@@ -48,6 +48,14 @@ REMOVED: dict[str, dict[str, Any]] = {
     "read_only": {"read_only": True},
     "extra_hosts": {"extra_hosts": ["db:10.0.0.1"]},
     "healthcheck": {"healthcheck": HEALTH},
+    "ulimits": {"ulimits": {"nofile": 100, "nproc": {"soft": 1, "hard": 2}}},
+    "sysctls": {"sysctls": {"net.core.somaxconn": "1024"}},
+    "dns": {"dns": ["10.0.0.9"], "dns_search": ["a.example"], "dns_opt": ["ndots:1"]},
+    "group_add": {"group_add": ["mail"]},
+    "tty": {"tty": True},
+    "stdin_open": {"stdin_open": True},
+    "isolation": {"isolation": "process"},
+    "credential_spec": {"credential_spec": {"file": "a.json"}},
     "labels": {"labels": {"a": "1", "b": "2"}},
     "environment": {"environment": {"A": "1", "API_KEY": "s3cret"}},
     "volumes": {"volumes": ["/etc:/host", "/cache"]},
@@ -59,7 +67,11 @@ REMOVED: dict[str, dict[str, Any]] = {
         "deploy": {
             "resources": {
                 "limits": {"cpus": "0.5", "memory": "64m", "pids": 9},
-                "reservations": {"cpus": "0.1", "memory": "16m"},
+                "reservations": {
+                    "cpus": "0.1",
+                    "memory": "16m",
+                    "generic_resources": [{"discrete_resource_spec": {"kind": "gpu", "value": 2}}],
+                },
             }
         }
     },
