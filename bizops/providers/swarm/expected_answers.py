@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 _TEXTS = {...: str}
 _VERSION = {"Index": NUMBER}
+_ITERATION = {"Index?": NUMBER}  # the first one of a job has no number
 _TIMES = {"Delay?": NUMBER, "MaxAttempts?": NUMBER, "Window?": NUMBER, "Condition?": str}
 _UPDATE = {"Parallelism?": NUMBER, "Delay?": NUMBER, "FailureAction?": str, "Monitor?": NUMBER,
            "MaxFailureRatio?": NUMBER, "Order?": str}  # fmt: skip
@@ -97,7 +98,7 @@ _SERVICE: Shape = {
     "Endpoint?": {"Ports?": [_PORT]},
     "ServiceStatus?": {"RunningTasks?": NUMBER, "DesiredTasks?": NUMBER},
     "UpdateStatus?": {"State?": str, "Message?": str, "StartedAt?": str, "CompletedAt?": str},
-    "JobStatus?": {"JobIteration?": _VERSION},
+    "JobStatus?": {"JobIteration?": _ITERATION},
 }
 _NETWORK: Shape = {
     "Id": str,
@@ -133,7 +134,7 @@ _TASK: Shape = {
     "DesiredState?": str,
     "CreatedAt?": str,
     "Spec?": MAP,
-    "JobIteration?": _VERSION,
+    "JobIteration?": _ITERATION,
     "Status?": {
         "State?": str,
         "Err?": str,
