@@ -35,7 +35,7 @@ def service(*ignored: str, **settings: Any) -> Resource:
 
 
 def label(resource: Resource) -> str:
-    return last_declared.label(resource, {})
+    return last_declared.label(resource, {}, TOPOLOGY)
 
 
 def written(resource: Resource) -> dict[str, Any]:
@@ -47,7 +47,7 @@ def written(resource: Resource) -> dict[str, Any]:
 def observed(spec: dict[str, Any], resource: Resource) -> tuple[tuple[Path, Field], ...]:
     record = last_declared.recorded(spec, TOPOLOGY) or {}
     found = live.fields(spec, NAMES, None)
-    return last_declared.marked(found, record, resource.spec.fields())
+    return last_declared.marked(found, record, resource.spec.fields(), TOPOLOGY)
 
 
 def ours(spec: dict[str, Any], resource: Resource) -> set[str]:
@@ -100,6 +100,16 @@ def test_s8_the_label_of_another_topology_says_nothing() -> None:
     spec = written(service(**FULL))
     spec["Labels"][OWNER] = "other"
     assert last_declared.recorded(spec, TOPOLOGY) is None
+
+
+def test_s8_what_another_topology_declared_is_not_reset_by_who_adopts_it_with_an_older_version() -> (
+    None
+):
+    """That leaves the label of the topology before, and writes the name of its own."""
+    theirs = service(image="worker:1", user="1000")
+    spec = changed(blank("worker"), theirs.spec.fields(), NAMES)
+    spec = owned(spec, TOPOLOGY, last_declared.label(theirs, {}, "other"))
+    assert ours(spec, service(image="worker:1")) == set()
 
 
 def test_s8_a_map_that_is_owned_whole_needs_no_note() -> None:
