@@ -210,12 +210,15 @@ def _by_name(networks: Sequence[Raw]) -> dict[str, Raw]:
 
 
 def published(found: Inventory) -> dict[str, Sequence[Raw]]:
-    """Give the ports that live services publish, by name; also those that the swarm chose."""
+    """Give the ports that live services publish, by name: those they ask for, and those that the swarm chose."""
     return {
-        name: ports
+        name: (*_ports(raw["Spec"], "EndpointSpec"), *_ports(raw, "Endpoint"))
         for name, raw in found.services.items()
-        if (ports := (raw.get("Endpoint") or {}).get("Ports") or ())
     }
+
+
+def _ports(raw: Raw, key: str) -> Sequence[Raw]:
+    return (raw.get(key) or {}).get("Ports") or ()
 
 
 def owner(labels: Mapping[str, str] | None) -> str:
