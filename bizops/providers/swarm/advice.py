@@ -36,22 +36,7 @@ NEAR_NAMES: Mapping[str, str] = {
     "blkio_config": "Swarm does not limit block devices for tasks",
     "mac_address": "Swarm gives tasks their addresses",
     "domainname": "a domain is a part of hostname",
-    **dict.fromkeys(
-        (
-            "ulimits",
-            "sysctls",
-            "dns",
-            "dns_opt",
-            "dns_search",
-            "group_add",
-            "tty",
-            "stdin_open",
-            "oom_score_adj",
-            "credential_spec",
-            "isolation",
-        ),
-        "bizops does not manage it: what a live service has of it stays",
-    ),
+    "oom_score_adj": "bizops does not manage it: what a live service has of it stays",
     # Other words for what is there.
     "env": "environment",
     "envs": "environment",

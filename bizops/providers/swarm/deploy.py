@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from bizops.providers.swarm.generic_resources import GenericResource  # noqa: TC001 - pydantic reads the annotations
 from bizops.providers.swarm.values import (
     Block,
     Bytes,
@@ -18,6 +19,9 @@ from bizops.providers.swarm.values import (
     Whole,
     text_of,
 )
+
+if TYPE_CHECKING:
+    from bizops.resource import Path
 
 _CONSTRAINT = re.compile(r"\s*([\w.-]+(?:\.[\w./-]+)*)\s*(==|!=)\s*(.+?)\s*\Z")
 _NANO = 1_000_000_000
@@ -188,6 +192,17 @@ class Reservations(Block):
 
     cpus: Processors | None = Field(default=None, description="Processors, such as '0.25'.")
     memory: Bytes | None = Field(default=None, description="Memory, such as 256MiB.")
+    generic_resources: tuple[GenericResource, ...] | None = Field(
+        default=None, description="What a node counts besides, such as GPUs."
+    )
+
+    def fields(self) -> dict[Path, Any]:
+        """Give the generic resources as one set of items."""
+        found = super().fields()
+        if self.generic_resources is not None:
+            items = sorted(each.entry() for each in self.generic_resources)
+            found["generic_resources",] = tuple(items)
+        return found
 
 
 class Resources(Block):

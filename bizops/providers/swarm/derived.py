@@ -69,7 +69,7 @@ def _may_be_labelled(change: Change, topology: str) -> bool:
     if (raw.get("UpdateStatus") or {}).get("State", "") in _MOVING:
         return False
     assert change.resource is not None  # noqa: S101 - the caller looked
-    wanted = last_declared.label(change.resource, dict(change.observed.refined))
+    wanted = last_declared.label(change.resource, dict(change.observed.refined), topology)
     return bool((raw["Spec"].get("Labels") or {}).get(DECLARED) != wanted)
 
 

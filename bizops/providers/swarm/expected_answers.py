@@ -39,6 +39,13 @@ _CONTAINER: Shape = {
     "Labels?": _TEXTS,
     "Init?": bool,
     "ReadOnly?": bool,
+    "TTY?": bool,
+    "OpenStdin?": bool,
+    "Isolation?": str,
+    "Sysctls?": _TEXTS,
+    "Ulimits?": [{"Name": str, "Soft?": NUMBER, "Hard?": NUMBER}],
+    "DNSConfig?": {"Nameservers?": [str], "Search?": [str], "Options?": [str]},
+    "Privileges?": {"CredentialSpec?": {"File?": str, "Registry?": str}},
     "StopGracePeriod?": NUMBER,
     "Mounts?": [_MOUNT],
     "Healthcheck?": {
@@ -51,7 +58,10 @@ _CONTAINER: Shape = {
 _NETWORKS = [{"Target?": str, "Aliases?": [str]}]
 _TEMPLATE = {
     "ContainerSpec?": _CONTAINER,
-    "Resources?": {"Limits?": _RESOURCES, "Reservations?": _RESOURCES},
+    "Resources?": {
+        "Limits?": _RESOURCES,
+        "Reservations?": {**_RESOURCES, "GenericResources?": [MAP]},
+    },
     "RestartPolicy?": _TIMES,
     "Placement?": {
         "Constraints?": [str],
@@ -69,6 +79,7 @@ _MODE = {
     "ReplicatedJob?": {"MaxConcurrent?": NUMBER, "TotalCompletions?": NUMBER},
     "GlobalJob?": MAP,
 }
+_PORT = {"TargetPort": NUMBER, "PublishedPort?": NUMBER, "Protocol?": str, "PublishMode?": str}
 _SPEC: Shape = {
     "Name": str,
     "Labels?": _TEXTS,
@@ -77,23 +88,14 @@ _SPEC: Shape = {
     "Networks?": _NETWORKS,
     "UpdateConfig?": _UPDATE,
     "RollbackConfig?": _UPDATE,
-    "EndpointSpec?": {
-        "Mode?": str,
-        "Ports?": [
-            {
-                "TargetPort": NUMBER,
-                "PublishedPort?": NUMBER,
-                "Protocol?": str,
-                "PublishMode?": str,
-            }
-        ],
-    },
+    "EndpointSpec?": {"Mode?": str, "Ports?": [_PORT]},
 }
 _SERVICE: Shape = {
     "ID": str,
     "Version?": _VERSION,
     "Spec": _SPEC,
     "PreviousSpec?": _SPEC,
+    "Endpoint?": {"Ports?": [_PORT]},
     "ServiceStatus?": {"RunningTasks?": NUMBER, "DesiredTasks?": NUMBER},
     "UpdateStatus?": {"State?": str, "Message?": str, "StartedAt?": str, "CompletedAt?": str},
     "JobStatus?": {"JobIteration?": _ITERATION},

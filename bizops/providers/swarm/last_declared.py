@@ -29,13 +29,13 @@ _DIGITS = 8
 """Of the digest: 32 bits tell two values of one setting apart, and are of little use to guess one."""
 _HIDDEN = "*"
 """Before the digest of a value that must not be shown, as the file may have been all that said so."""
-_MAPS = frozenset({"labels", "environment"})
+_MAPS = frozenset({"labels", "environment", "sysctls", "ulimits"})
 """Settings whose keys have no default: they are there or not."""
 
 Recorded = dict["Path", str]
 
 
-def label(resource: Resource, refined: Mapping[Path, Any]) -> str:
+def label(resource: Resource, refined: Mapping[Path, Any], topology: str) -> str:
     """Give the text of the label for what a service declares. What is ignored is not ours once it is created."""
     tree: dict[str, Any] = {}
     wanted = {**resource.spec.fields(), **refined}
@@ -45,7 +45,7 @@ def label(resource: Resource, refined: Mapping[Path, Any]) -> str:
             and path[-1]
             and not resource.lifecycle.ignores(path)
         ):
-            _put(tree, path, "" if path in HANDED_OVER else _digest(path, wanted[path]))
+            _put(tree, path, "" if path in HANDED_OVER else _digest(path, wanted[path], topology))
     return json.dumps(tree, separators=(",", ":"))
 
 
@@ -67,19 +67,27 @@ def recorded(spec: RawSpec, topology: str) -> Recorded | None:
         return None
     try:
         tree = json.loads(labels[DECLARED])
-    except ValueError:
+        return dict(_leaves(tree, ())) if isinstance(tree, dict) else None
+    except (ValueError, RecursionError):
         return None
-    return dict(_leaves(tree, ())) if isinstance(tree, dict) else None
 
 
 def marked(
-    found: tuple[tuple[Path, Field], ...], record: Recorded, wanted: Mapping[Path, Any]
+    found: tuple[tuple[Path, Field], ...],
+    record: Recorded,
+    wanted: Mapping[Path, Any],
+    topology: str,
 ) -> tuple[tuple[Path, Field], ...]:
     """Give the live settings, with those as ours that have left the file and are still as bizops wrote them."""
     if record.keys() <= wanted.keys():
         return found
     return tuple(
-        (path, _left(path, field, record[path]) if path in record and path not in wanted else field)
+        (
+            path,
+            field
+            if path in wanted or path not in record
+            else _left(path, field, record[path], topology),
+        )
         for path, field in found
     )
 
@@ -100,11 +108,12 @@ def notes(
             yield f"{name} left the file and was changed by others since: it stays"
 
 
-def _left(path: Path, field: Field, digest: str) -> Field:
+def _left(path: Path, field: Field, digest: str, topology: str) -> Field:
     hidden = digest.startswith(_HIDDEN)
     value = Secret(field.value) if hidden and isinstance(field.value, str) else field.value
     default = _defaults().get(path)
-    is_as_written = digest.removeprefix(_HIDDEN) == _digest(path, field.value).removeprefix(_HIDDEN)
+    live_digest = _digest(path, field.value, topology)
+    is_as_written = digest.removeprefix(_HIDDEN) == live_digest.removeprefix(_HIDDEN)
     if field.value == default or not is_as_written:
         return Field(value, field.origin)
     whose = "" if _MAPS.intersection(path[:-1]) else _ENGINE
@@ -117,9 +126,12 @@ def _defaults() -> dict[Path, Any]:
     return live.settings(blank(""), Names())
 
 
-def _digest(path: Path, value: Any) -> str:  # noqa: ANN401 - any setting
-    """Give a digest that equal values of two settings do not share."""
-    text = json.dumps((path, value), default=Secret.reveal, separators=(",", ":"))
+def _digest(path: Path, value: Any, topology: str) -> str:  # noqa: ANN401 - any setting
+    """Give a digest that equal values of two settings do not share, nor the same setting of two topologies.
+
+    An older bizops that adopts a service leaves the label of the topology before.
+    """
+    text = json.dumps((topology, path, value), default=Secret.reveal, separators=(",", ":"))
     digest = hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
     return f"{_HIDDEN}{digest}" if isinstance(value, Secret) else digest
 

@@ -178,7 +178,9 @@ def _service(  # noqa: PLR0913, PLR0917 - everything that one service's picture 
     observed = _live_service(resource.address, raw, declared, found, spec, refined)
     record = last_declared.recorded(raw["Spec"], scope.topology) or {}
     wanted = {**spec.fields(), **dict(observed.refined)}
-    return replace(observed, fields=last_declared.marked(observed.fields, record, wanted))
+    return replace(
+        observed, fields=last_declared.marked(observed.fields, record, wanted, scope.topology)
+    )
 
 
 def _live_service(  # noqa: PLR0913, PLR0917 - everything that one service's picture is made of

@@ -185,17 +185,23 @@ def _secret(address: Address, spec: Secret) -> Iterator[Finding]:
 
 
 def _published_twice(resources: Sequence[Resource]) -> Iterator[Finding]:
-    """Swarm refuses a port of the routing mesh that another service publishes (swarmkit `checkPortConflicts`).
+    """Swarm refuses a port that is published twice, unless by two services on the nodes themselves.
 
-    On the nodes themselves several services may publish the same one; the scheduler keeps them apart.
+    Source: swarmkit `validateEndpointSpec` and `checkPortConflicts`.
     """
     first: dict[tuple[int, str], tuple[Address, str]] = {}
     for resource in resources:
         spec = resource.spec
+        mine: set[tuple[int, str]] = set()
         for port in (spec.ports or ()) if isinstance(spec, Service) else ():
+            key = (port.published or 0, port.protocol)
             if not port.published:
                 continue
-            key = (port.published, port.protocol)
+            if key in mine:
+                problem = f"{port.published}/{port.protocol} is published twice"
+                yield Finding(resource.address, ("ports",), problem)
+                continue
+            mine.add(key)
             other, mode = first.setdefault(key, (resource.address, port.mode))
             if other != resource.address and "ingress" in {mode, port.mode}:
                 problem = f"{port.published}/{port.protocol} is published by {other} already"

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
+from pydantic import Field
 
-from bizops.providers.swarm import environment, images, local
+from bizops.providers.swarm import environment
 from bizops.providers.swarm.deploy import Deploy, Labels  # noqa: TC001 - pydantic reads the annotations
 from bizops.providers.swarm.files import FileReferences  # noqa: TC001 - pydantic reads the annotations
 from bizops.providers.swarm.healthcheck import Healthcheck  # noqa: TC001 - pydantic reads the annotations
 from bizops.providers.swarm.mounts import TmpfsMounts, Volumes  # noqa: TC001 - pydantic reads the annotations
 from bizops.providers.swarm.networks import Attachments  # noqa: TC001 - pydantic reads the annotations
 from bizops.providers.swarm.ports import Ports  # noqa: TC001 - pydantic reads the annotations
+from bizops.providers.swarm.service_values import (  # noqa: TC001 - pydantic reads the annotations
+    Capabilities,
+    CredentialSpec,
+    EnvironmentFiles,
+    Hosts,
+    Listed,
+    Nameservers,
+    Reference,
+    Ulimits,
+)
 from bizops.providers.swarm.values import (
     Block,
     Entry,
@@ -23,7 +32,6 @@ from bizops.providers.swarm.values import (
     Texts,
     Truth,
     Words,
-    list_of,
 )
 from bizops.resource import Secret
 
@@ -31,66 +39,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from bizops.resource import Path
-
-_HOST = re.compile(r"([^\s=:]+)\s*[=:]\s*\[?([0-9A-Fa-f.:]+)\]?\Z")
-
-
-def capability(name: str) -> str:
-    """Give a capability as the engine stores it: `net_admin` is `CAP_NET_ADMIN`, `all` is `ALL`."""
-    upper = name.upper()
-    return upper if upper == "ALL" or upper.startswith("CAP_") else f"CAP_{upper}"
-
-
-def _capabilities(names: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(sorted({capability(name) for name in names}))
-
-
-def _hosts_of(value: Any) -> Any:  # noqa: ANN401 - whatever YAML gives
-    """Give `NAME:ADDRESS` texts, also from a map; raises ValueError for anything else."""
-    if isinstance(value, dict):
-        value = [f"{name}:{address}" for name, address in value.items()]
-    if not isinstance(value, (list, tuple)):
-        return value
-    hosts = []
-    for item in value:
-        found = _HOST.match(str(item))
-        if not found:
-            message = f"{str(item)!r} is not a host: write NAME:ADDRESS"
-            raise ValueError(message)
-        hosts.append(f"{found[1]}:{found[2]}")
-    return tuple(sorted(set(hosts)))
-
-
-def _files_of(value: Any, info: ValidationInfo) -> Any:  # noqa: ANN401 - whatever YAML gives
-    """Read the files, the later over the earlier; relative to the topology file where validation knows it."""
-    names = list_of(value)
-    if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
-        message = "env_file is a path or a list of paths"
-        raise ValueError(message)
-    pairs: dict[str, str] = {}
-    for name in names:
-        pairs.update(environment.file_pairs(local.beside(name, info.context)))
-    return tuple(sorted(pairs.items()))
-
-
-if TYPE_CHECKING:
-    Reference = str
-    Capabilities = tuple[str, ...]
-    Hosts = tuple[str, ...]
-    EnvironmentFiles = tuple[tuple[str, str], ...]
-else:
-    Reference = Annotated[
-        Text, AfterValidator(images.familiar), AfterValidator(lambda text: str(images.parse(text)))
-    ]
-    Capabilities = Annotated[Texts, AfterValidator(_capabilities)]
-    Hosts = Annotated[
-        tuple[str, ...],
-        BeforeValidator(_hosts_of, json_schema_input_type=list[str] | dict[str, str]),
-    ]
-    EnvironmentFiles = Annotated[
-        tuple[tuple[str, str], ...],
-        BeforeValidator(_files_of, json_schema_input_type=str | list[str]),
-    ]
 
 
 class Logging(Block):
@@ -176,7 +124,37 @@ class Service(Block):
         default=None, description="Linux capabilities to drop.", examples=[["ALL"]]
     )
     extra_hosts: Hosts | None = Field(
-        default=None, description="Lines of /etc/hosts, NAME:ADDRESS."
+        default=None, description="Lines of /etc/hosts, NAME:ADDRESS or NAME:host-gateway."
+    )
+    dns: Nameservers | None = Field(
+        default=None, description="Name servers, in place of the node's.", examples=[["10.0.0.2"]]
+    )
+    dns_search: Listed | None = Field(
+        default=None, description="Domains in which short names are looked up."
+    )
+    dns_opt: Listed | None = Field(
+        default=None, description="Options of the resolver.", examples=[["ndots:1"]]
+    )
+    group_add: Texts | None = Field(
+        default=None, description="Further groups of the user, by name or number."
+    )
+    ulimits: Ulimits | None = Field(
+        default=None,
+        description="Limits of a process: a number, or {soft: 1024, hard: 2048}; -1 is none.",
+        examples=[{"nofile": 1024}],
+    )
+    sysctls: TextMap | None = Field(
+        default=None,
+        description="Kernel parameters of the container.",
+        examples=[{"net.core.somaxconn": 1024}],
+    )
+    tty: Truth | None = Field(default=None, description="Give it a terminal.")
+    stdin_open: Truth | None = Field(default=None, description="Keep its standard input open.")
+    isolation: Literal["default", "process", "hyperv"] | None = Field(
+        default=None, description="How Windows isolates the containers."
+    )
+    credential_spec: CredentialSpec | None = Field(
+        default=None, description="Account of the containers on Windows."
     )
     deploy: Deploy | None = Field(
         default=None, description="Number of tasks, placement, updates, resources."

@@ -71,7 +71,7 @@ def create(engine: Engine, step: Step, topology: str, lookup: Lookup) -> Outcome
     """Create a service with our label. One that a killed run created already is as good."""
     name = engine_name(_resource(step))
     spec, image = _spec(engine, write.blank(name), step, lookup)
-    body = write.owned(spec, topology, _declared(_change(step)))
+    body = write.owned(spec, topology, _declared(_change(step), topology))
     answer = engine.ask("POST", "/services/create", body=body, headers=_credentials(image))
     if answer.status == _CONFLICT and _is_there_already(engine, step, topology, lookup):
         return Outcome(step, Status.APPLIED, "it was there already")
@@ -83,7 +83,7 @@ def update(engine: Engine, step: Step, topology: str, lookup: Lookup) -> Outcome
     change = _change(step)
     raw = change.observed.raw
     spec, image = _spec(engine, raw["Spec"], step, lookup)
-    spec = write.owned(spec, topology, _declared(change))
+    spec = write.owned(spec, topology, _declared(change, topology))
     answer = _written(engine, raw, spec, _credentials(image))
     return _moved(step) if answer is None else answers.outcome(step, answer, _told(image))
 
@@ -93,7 +93,7 @@ def record(engine: Engine, step: Step, topology: str) -> Outcome:
     assert step.write is not None  # noqa: S101 - the caller looked
     change: Change = step.write.payload
     raw = change.observed.raw
-    answer = _written(engine, raw, write.owned(raw["Spec"], topology, _declared(change)))
+    answer = _written(engine, raw, write.owned(raw["Spec"], topology, _declared(change, topology)))
     return _moved(step) if answer is None else answers.outcome(step, answer)
 
 
@@ -126,9 +126,9 @@ def _moved(step: Step) -> Outcome:
     return Outcome(step, Status.FAILED, _MEANWHILE)
 
 
-def _declared(change: Change) -> str:
+def _declared(change: Change, topology: str) -> str:
     assert change.resource is not None  # noqa: S101 - only what is declared is written
-    return last_declared.label(change.resource, dict(change.observed.refined))
+    return last_declared.label(change.resource, dict(change.observed.refined), topology)
 
 
 def _change(step: Step) -> Change:

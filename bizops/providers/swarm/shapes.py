@@ -85,8 +85,10 @@ def prune(spec: RawSpec, path: Path) -> None:
 
 
 _ALWAYS_THERE = frozenset({(), ("TaskTemplate",), ("TaskTemplate", "ContainerSpec")})
-_FILLED_IN = frozenset({"MaxAttempts", "MaxFailureRatio"})
-"""Zero in what the engine gives back, where nobody said anything: it is the default."""
+_FILLED_IN = frozenset(
+    {"Config", "File", "MaxAttempts", "MaxFailureRatio", "Registry", "SELinuxContext"}
+)
+"""Empty or zero in what the engine gives back, where nobody said anything: it is the default."""
 
 # An update config that is there means unlimited parallelism where it does not say; one that is not there means 1.
 _BEGUN: Mapping[str, Mapping[str, Any]] = {

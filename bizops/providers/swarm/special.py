@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bizops.providers.swarm import environment
+from bizops.providers.swarm.service_values import limit_text
 from bizops.providers.swarm.shapes import Names, Pairs, RawSpec, group, held, take
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 TEMPLATE = ("TaskTemplate",)
 CONTAINER = ("TaskTemplate", "ContainerSpec")
+_ULIMITS = (*CONTAINER, "Ulimits")
 MODES = {
     "replicated": "Replicated",
     "global": "Global",
@@ -44,6 +46,33 @@ class Environment(NamedTuple):
             container["Env"] = lines
         else:
             take(spec, (*CONTAINER, "Env"))
+
+
+class Ulimits(NamedTuple):
+    """The list of `{Name, Soft, Hard}`, by name."""
+
+    path: Path = ("ulimits",)
+    restarts: bool = True
+
+    def observed(self, spec: RawSpec, names: Names) -> Pairs:
+        """Give one path for each limit, as `1024` or `1024:2048`."""
+        del names
+        for item in held(spec, _ULIMITS) or ():
+            yield ("ulimits", item["Name"]), limit_text(item.get("Soft", 0), item.get("Hard", 0))
+
+    def put(self, spec: RawSpec, changes: Mapping[Path, Any], names: Names) -> None:
+        """Set and remove single limits; sorted by name."""
+        del names
+        kept = {item["Name"]: item for item in held(spec, _ULIMITS) or ()}
+        for path, value in changes.items():
+            kept.pop(path[-1], None)
+            if value is not None:
+                soft, _, hard = value.partition(":")
+                kept[path[-1]] = {"Name": path[-1], "Soft": int(soft), "Hard": int(hard or soft)}
+        if kept:
+            group(spec, CONTAINER)["Ulimits"] = [kept[name] for name in sorted(kept)]
+        else:
+            take(spec, _ULIMITS)
 
 
 class Networks(NamedTuple):

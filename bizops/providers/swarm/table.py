@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bizops.providers.swarm import deploy, files, images, mounts, ports
-from bizops.providers.swarm.service import capability
+from bizops.providers.swarm import deploy, files, generic_resources, images, mounts, ports
+from bizops.providers.swarm.service_values import capability
 from bizops.providers.swarm.shapes import SAME, Codec, Entries, Names, Scalar, Shape, TextMapping
-from bizops.providers.swarm.special import Environment, Mode, Networks
+from bizops.providers.swarm.special import Environment, Mode, Networks, Ulimits
 from bizops.quantity import Duration, Size
 
 if TYPE_CHECKING:
@@ -72,6 +72,7 @@ def _identity(kind: str, name: str, known: Mapping[str, str]) -> str:
 
 
 _WORDS = Codec(tuple, list)
+_SORTED = Codec(lambda raw: tuple(sorted(raw)), list)
 _IMAGE = Codec(images.familiar, str)
 _DURATION = Codec(
     lambda raw: Duration(raw // _NANOSECONDS), lambda value: int(value) * _NANOSECONDS
@@ -127,6 +128,17 @@ SHAPES: tuple[Shape, ...] = (
     _at("cap_add", f"{_C}.CapabilityAdd", (), _CAPABILITIES),
     _at("cap_drop", f"{_C}.CapabilityDrop", (), _CAPABILITIES),
     _at("extra_hosts", f"{_C}.Hosts", (), _HOSTS),
+    _at("dns", f"{_C}.DNSConfig.Nameservers", (), _WORDS),
+    _at("dns_search", f"{_C}.DNSConfig.Search", (), _WORDS),
+    _at("dns_opt", f"{_C}.DNSConfig.Options", (), _WORDS),
+    _at("group_add", f"{_C}.Groups", (), _SORTED),
+    _at("tty", f"{_C}.TTY", default=False),
+    _at("stdin_open", f"{_C}.OpenStdin", default=False),
+    _at("isolation", f"{_C}.Isolation", "default"),
+    _at("credential_spec.file", f"{_C}.Privileges.CredentialSpec.File", ""),
+    _at("credential_spec.registry", f"{_C}.Privileges.CredentialSpec.Registry", ""),
+    TextMapping(("sysctls",), ("TaskTemplate", "ContainerSpec", "Sysctls")),
+    Ulimits(),
     _at("healthcheck.test", f"{_C}.Healthcheck.Test", (), _WORDS),
     _at("healthcheck.interval", f"{_C}.Healthcheck.Interval", Duration(0), _DURATION),
     _at("healthcheck.timeout", f"{_C}.Healthcheck.Timeout", Duration(0), _DURATION),
@@ -185,6 +197,11 @@ SHAPES: tuple[Shape, ...] = (
         f"{_T}.Resources.Reservations.MemoryBytes",
         Size(0),
         _SIZE,
+    ),
+    Entries(
+        ("deploy", "resources", "reservations", "generic_resources"),
+        ("TaskTemplate", "Resources", "Reservations", "GenericResources"),
+        generic_resources.observed,
     ),
     Mode(),
     TextMapping(("deploy", "labels"), ("Labels",), restarts=False, hidden_prefix="bizops."),

@@ -109,3 +109,27 @@ def test_s7_what_is_taken_away_in_the_same_run_contradicts_nothing(
     wanted = service("-s", ports=[with_ports("PORT_93:80")])
     converge(live, (wanted,), scope)
     assert plan_for(live, (wanted,), scope).is_empty
+
+
+@pytest.mark.parametrize("mode", ["ingress", "host"])
+def test_s7_a_port_that_a_service_of_others_publishes_is_refused_by_name(
+    live: Provider, scope: Scope, service: Make, docker: Callable[..., str], mode: str
+) -> None:
+    """Also where one of both publishes it on the nodes themselves."""
+    port = int(with_ports("PORT_94"))
+    other = service("-other")
+    docker(
+        "service", "create", "--detach", "--quiet", "--name", other.address.name, "--replicas", "0",
+        "--publish", f"{port}:80", other.spec.image,
+    )  # fmt: skip
+    wanted = service("-s", ports=[{"target": 81, "published": port, "mode": mode}])
+
+    (refusal,) = plan_for(live, (wanted,), scope).refusals
+
+    assert refusal.why == f"service {other.address.name} publishes {port}/tcp already"
+    converge(live, (service("-s"),), scope)
+    (again,) = plan_for(live, (wanted,), scope).refusals
+    assert again.why == refusal.why
+    docker("service", "rm", other.address.name)
+    converge(live, (wanted,), scope)
+    assert plan_for(live, (wanted,), scope).is_empty

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from bizops.providers.swarm import last_declared, live
 from bizops.providers.swarm.service import Service
 from bizops.providers.swarm.shapes import Names
@@ -33,7 +35,7 @@ def service(*ignored: str, **settings: Any) -> Resource:
 
 
 def label(resource: Resource) -> str:
-    return last_declared.label(resource, {})
+    return last_declared.label(resource, {}, TOPOLOGY)
 
 
 def written(resource: Resource) -> dict[str, Any]:
@@ -45,7 +47,7 @@ def written(resource: Resource) -> dict[str, Any]:
 def observed(spec: dict[str, Any], resource: Resource) -> tuple[tuple[Path, Field], ...]:
     record = last_declared.recorded(spec, TOPOLOGY) or {}
     found = live.fields(spec, NAMES, None)
-    return last_declared.marked(found, record, resource.spec.fields())
+    return last_declared.marked(found, record, resource.spec.fields(), TOPOLOGY)
 
 
 def ours(spec: dict[str, Any], resource: Resource) -> set[str]:
@@ -100,6 +102,16 @@ def test_s8_the_label_of_another_topology_says_nothing() -> None:
     assert last_declared.recorded(spec, TOPOLOGY) is None
 
 
+def test_s8_what_another_topology_declared_is_not_reset_by_who_adopts_it_with_an_older_version() -> (
+    None
+):
+    """That leaves the label of the topology before, and writes the name of its own."""
+    theirs = service(image="worker:1", user="1000")
+    spec = changed(blank("worker"), theirs.spec.fields(), NAMES)
+    spec = owned(spec, TOPOLOGY, last_declared.label(theirs, {}, "other"))
+    assert ours(spec, service(image="worker:1")) == set()
+
+
 def test_s8_a_map_that_is_owned_whole_needs_no_note() -> None:
     """Its keys go anyhow, whoever wrote them."""
     spec = written(service(image="worker:1", environment={"A": "1", "B": "2"}))
@@ -118,3 +130,19 @@ def test_s8_a_value_that_was_listed_as_sensitive_stays_hidden() -> None:
     fields = dict(observed(written(hidden), service(image="w:1")))
     assert "s3cret" not in repr(fields["environment", "HARMLESS"])
     assert fields["environment", "HARMLESS"].ours
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "5", '{"user":5}', '{"user":{"x":{}}}', '{"a":' * 3000, "[" * 3000]
+)
+def test_s8_a_label_that_nobody_can_read_says_nothing(text: str) -> None:
+    spec = written(service(image="w:1", user="1000"))
+    spec["Labels"][DECLARED] = text
+    assert ours(spec, service(image="w:1")) == set()
+    assert notes(spec, service(image="w:1")) == []
+
+
+def test_s8_a_label_that_is_very_deep_says_nothing() -> None:
+    spec = written(service(image="w:1", user="1000"))
+    spec["Labels"][DECLARED] = '{"a":' * 900 + '"x"' + "}" * 900
+    assert ours(spec, service(image="w:1")) == set()

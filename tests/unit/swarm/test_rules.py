@@ -154,6 +154,18 @@ def test_what_swarm_would_refuse_is_found_early(tmp_path: Path) -> None:
     assert "swarm.service/one" in found[-1][1]
 
 
+def test_s7_a_port_is_published_once_but_by_two_services_on_the_nodes() -> None:
+    """Of one service the engine counts both ways as one (tried on 20.10)."""
+    node = {"target": 80, "published": 8080, "mode": "host"}
+    mesh = {**node, "mode": "ingress"}
+    one, two = _service("one", ports=[node]), _service("two", ports=[node])
+    assert _findings(one, two) == []
+    assert [path for path, _, _ in _findings(one, _service("two", ports=[mesh]))] == ["ports"]
+    both = _findings(_service("one", ports=[node, {**mesh, "target": 81}]))
+    assert [problem for _, problem, _ in both] == ["8080/tcp is published twice"]
+    assert _findings(_service("one", ports=["53:53/udp", "53:53/tcp"])) == []
+
+
 @pytest.mark.parametrize(
     ("kind", "name", "is_fine"),
     [

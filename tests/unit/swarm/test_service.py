@@ -11,11 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as some
 from pydantic import ValidationError
 
-from bizops.providers.swarm import live, write
+from bizops import diff
+from bizops.providers.swarm import last_declared, live, write
 from bizops.providers.swarm.service import Service
 from bizops.providers.swarm.shapes import Names
+from bizops.providers.swarm.table import WHOLE
 from bizops.quantity import Duration
-from bizops.resource import Secret
+from bizops.resource import Address, Resource, Secret
 
 CASES = Path(__file__).parent / "cases"
 NORMAL = [
@@ -117,6 +119,11 @@ SETTINGS = some.fixed_dictionaries(
         "tmpfs": some.lists(NAMES.map(lambda name: f"/{name}:size=1m"), max_size=2, unique=True),
         "ports": some.lists(some.integers(1, 65535), max_size=3, unique=True),
         "stop_grace_period": SPANS,
+        "ulimits": some.dictionaries(NAMES, some.integers(-1, 9), max_size=3),
+        "sysctls": some.dictionaries(NAMES, some.text(max_size=4), max_size=2),
+        "dns_search": some.lists(NAMES, max_size=2),
+        "group_add": some.lists(NAMES, max_size=2, unique=True),
+        "tty": some.booleans(),
         "healthcheck": some.fixed_dictionaries(
             {},
             optional={
@@ -158,6 +165,30 @@ def test_reading_undoes_writing_and_a_change_leaves_nothing_over(
     again = write.changed(raw, two.fields(), ANY)
 
     assert _unequal(two, again) == {}
+
+
+@given(SETTINGS)
+def test_s8_what_left_the_file_is_as_if_it_had_never_been_there(first: dict[str, Any]) -> None:
+    """But for the replicas, which are handed over."""
+    full, bare = _resource(first), _resource({"image": "a/b:1"})
+    raw = write.changed(write.blank("x"), full.spec.fields(), ANY)
+    raw = write.owned(raw, "shop", last_declared.label(full, {}, "shop"))
+    networks = Names({name: f"id-of-{name}" for name, _ in full.spec.networks or ()})
+    record = last_declared.recorded(raw, "shop") or {}
+    wanted = bare.spec.fields()
+    found = last_declared.marked(live.fields(raw, networks, None), record, wanted, "shop")
+
+    changes = diff.diff(wanted, dict(found), WHOLE)
+
+    after = write.changed(raw, write.after(changes), networks)
+    expected = live.settings(write.changed(write.blank("x"), wanted, ANY), networks)
+    replicas = ("deploy", "replicas")
+    left = {**live.settings(after, networks), replicas: expected[replicas]}
+    assert left == expected
+
+
+def _resource(settings: dict[str, Any]) -> Any:
+    return Resource(Address("swarm", "service", ("x",)), Service.model_validate(settings))
 
 
 def _unequal(spec: Service, raw: dict[str, Any]) -> dict[Any, Any]:
