@@ -277,6 +277,7 @@ def test_s8_the_first_plan_after_an_upgrade_resets_nothing(
     assert user_of(shop, witness) == "3000"
 
 
+@pytest.mark.long
 def test_s8_two_versions_do_not_fight_over_what_left_the_file(
     shop: Any, older: Path, witness: Any
 ) -> None:
