@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import html
 import json
 import re
 from typing import TYPE_CHECKING, Any
@@ -29,6 +28,7 @@ _OUR_WORDS = (
     "create update delete replace managed applied failed skipped running missing changed"
 )
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]*={0,2}")
+_HTML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;"})
 _SPACE = re.compile(r"\\?\s+")
 _ESCAPE = re.compile(r"%[0-9A-F]{2}")
 
@@ -126,7 +126,7 @@ def _forms(value: str) -> Iterator[str]:
     if len(value) > _LONGEST_ENCODED:
         return
     yield from (json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1])
-    yield from (repr(value)[1:-1], ascii(value)[1:-1], html.escape(value))
+    yield from (repr(value)[1:-1], ascii(value)[1:-1], value.translate(_HTML))
     with_bytes = value.encode(errors="surrogatepass")
     for encoded in (quote(with_bytes, safe=""), quote(with_bytes), quote_plus(with_bytes)):
         yield encoded
