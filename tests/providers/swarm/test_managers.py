@@ -154,7 +154,7 @@ def test_every_request_speaks_the_version_that_the_engine_has() -> None:
 
     assert "/version" == paths[0]
     assert all(path.startswith("/v1.52/") for path in paths[1:]), paths
-    assert len(paths) == 6
+    assert len(paths) == 7
     assert "newer than the versions" in DEFINITION.versions.unknown(found.system.version)
 
 
