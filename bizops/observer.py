@@ -69,7 +69,8 @@ def _understood() -> Iterator[None]:
     except Exception as error:
         words = " ".join(f"{type(error).__name__}: {error}".split())
         message = f"what it answers cannot be read: {words}"
-        raise errors.WrongSystemError(message) from error
+        remedy = "the same command with --debug shows where"
+        raise errors.WrongSystemError(message, remedy=remedy) from error
 
 
 def weigh(providers: Mapping[str, Connect], addresses: Sequence[Address]) -> dict[Address, Stake]:

@@ -37,9 +37,14 @@ def raised() -> Iterator[None]:
         _state["raises"] = False
 
 
+def is_heard() -> bool:
+    """True where there was a SIGINT."""
+    return bool(_heard)
+
+
 def check() -> None:
     """Raise KeyboardInterrupt where there was a SIGINT, also one whose exception was lost."""
-    if _heard:
+    if is_heard():
         raise KeyboardInterrupt
 
 

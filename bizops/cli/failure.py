@@ -16,13 +16,18 @@ INTERRUPTED = 130
 
 def told(error: BaseException, console: Console) -> int:
     """Tell an error and give its exit code. A traceback is shown with --debug only."""
-    if console.output.debug:
-        console.error_lines("".join(traceback.format_exception(error)).rstrip())
+    debugged(error, console)
     if isinstance(error, KeyboardInterrupt):
         console.error_lines(str(error) or "Interrupted.")
         return INTERRUPTED
     console.error(error if isinstance(error, errors.BizopsError) else _defect(error))
     return INCOMPLETE if isinstance(error, errors.IncompletePlanError) else ERROR
+
+
+def debugged(error: BaseException, console: Console) -> None:
+    """Show where an error comes from, with --debug only."""
+    if console.output.debug:
+        console.error_lines("".join(traceback.format_exception(error)).rstrip())
 
 
 def _defect(error: BaseException) -> errors.BizopsError:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bizops import errors, render, topology
+from bizops.cli.failure import debugged
 from bizops.cli.options import Loss, Online, Prune, Take, Where
 from bizops.cli.road import Question, Road
 from bizops.cli.signals import exit_at_once
@@ -52,7 +53,10 @@ class Session:
         return planned
 
     def shown(self, planned: Planned) -> Plan:
-        """Give the plan for people and programs, without what must not be shown."""
+        """Give the plan for people and programs, without what must not be shown; with --debug tell of defects."""
+        for reading in planned.readings.values():
+            if reading.error is not None and reading.error.__cause__ is not None:
+                debugged(reading.error, self.console)
         return render.veiled(planned.plan, self.console.redacted)
 
     @property

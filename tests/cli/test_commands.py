@@ -385,11 +385,12 @@ def test_an_ascii_stream_gets_ascii(bench: Bench) -> None:
 
 
 def test_a_defect_gives_no_traceback_unless_debug(bench: Bench) -> None:
-    """What nobody foresaw is still one line, and --debug shows where."""
+    """What nobody foresaw amid a reading is a system that was not read (C2), and --debug shows where."""
     bench.state.write_text(json.dumps({"things": {}, "read_seconds": "soon"}))
     plain = bench.call("plan")
-    assert plain.returncode == 1
+    assert plain.returncode == 3
     assert "Traceback" not in plain.stderr
+    assert "TypeError" in plain.stderr
     assert "--debug" in plain.stderr
     assert "Traceback" in bench.call("plan", "--debug").stderr
 

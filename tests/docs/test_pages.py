@@ -86,8 +86,12 @@ def test_every_topology_is_loaded_without_a_warning(block: Block, tmp_path: Path
 
 @pytest.mark.integration
 @pytest.mark.parametrize("block", TOPOLOGIES, ids=named)
-def test_every_topology_is_planned_against_the_real_servers(block: Block, tmp_path: Path) -> None:
+def test_every_topology_is_planned_against_the_real_servers(
+    block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An example that a reader copies can be planned on the stack: complete, and nothing refused."""
+    for name, value in VARIABLES.items():
+        monkeypatch.setenv(name, value)
     written(block, tmp_path)
     plan = Block(block.place, "console", "run", "", "$ bizops plan\n")
 

@@ -54,11 +54,14 @@ def run(arguments: list[str]) -> int:
         console.tell("interrupted")
         return console.INTERRUPTED
     except Exception as error:  # noqa: BLE001 - told in one line
-        return _defect(error)
+        return _unforeseen(error)
     return code
 
 
-def _defect(error: Exception) -> int:
+def _unforeseen(error: Exception) -> int:
+    if interrupts.is_heard():  # amid an import, a C extension makes another error of the interrupt
+        console.tell("interrupted")
+        return console.INTERRUPTED
     if os.environ.get("LOG_LEVEL", "").lower() == "debug":
         traceback.print_exception(error)
     words = console.plain(f"{type(error).__name__}: {error}")

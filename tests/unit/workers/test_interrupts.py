@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from workers import interrupts
+from workers import cli, interrupts
 
 
 def test_a3_an_interrupt_whose_exception_is_lost_is_found_by_the_next_wait(
@@ -35,3 +35,26 @@ def test_a3_an_interrupt_whose_exception_is_lost_is_found_by_the_next_wait(
     finally:
         interrupts.listen()
         signal.signal(signal.SIGINT, before)
+
+
+def test_a3_an_interrupt_that_becomes_another_error_is_an_interrupt(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The binding of librdkafka makes an ImportError of one that comes while it is imported."""
+    before = signal.getsignal(signal.SIGINT)
+
+    def parser() -> None:
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            message = "Module not found when looking up confluent_kafka.admin.ClusterMetadata"
+            raise ImportError(message) from None
+
+    monkeypatch.setattr(cli, "make_parser", parser)
+    try:
+        interrupts.listen()
+        assert cli.run([]) == 130
+    finally:
+        interrupts.listen()
+        signal.signal(signal.SIGINT, before)
+    assert capsys.readouterr().err == "interrupted\n"
