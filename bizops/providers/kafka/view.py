@@ -54,7 +54,7 @@ def derive(changes: Sequence[Change], observations: Observations, scope: Scope) 
             if change.action is Action.CREATE and change.address.name in alike:
                 found.append(_collision(change.address, alike[change.address.name]))
             if not found and change.address.name in tried:
-                found.append(_refused(change.address, tried[change.address.name], view.members))
+                found.append(_refused(change, tried[change.address.name], view.members))
             refusals.extend(found)
     refused = {refusal.address for refusal in refusals}
     begun = [change for change in changes if change.address not in refused]
@@ -123,16 +123,17 @@ def _too_few_replicas(change: Change) -> Iterator[Refusal]:
             )
 
 
-def _refused(address: Address, said: Said, members: Members) -> Refusal:
+def _refused(change: Change, said: Said, members: Members) -> Refusal:
     """Give Kafka's words, and what to do: the nearest key where it does not know one, how many brokers there are."""
     remedies: tuple[str, ...]
+    address = change.address
     if said.about == "replication_factor":
         alive = len(members.answering)
         remedies = (
             f"write replication_factor: {members.total} or less",
             "add brokers, and plan again",
         )
-        if members.down:
+        if members.down and (_factor(change) or 0) <= members.total:
             remedies = (f"wait for {brokers(members.down)}, and plan again", *remedies)
         why = (
             f"Kafka would refuse it: {said.words}; {alive} broker{'' if alive == 1 else 's'} alive"

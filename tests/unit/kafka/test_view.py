@@ -28,20 +28,23 @@ def _creation(**spec: Any) -> Change:
 
 
 @pytest.mark.parametrize(
-    ("members", "alive", "first"),
+    ("members", "factor", "alive", "first"),
     [
-        (ALL, "3 brokers alive", "write replication_factor: 3 or less"),
-        (ONE_DOWN, "2 brokers alive", "wait for broker 3, and plan again"),
+        (ALL, 5, "3 brokers alive", "write replication_factor: 3 or less"),
+        (ONE_DOWN, 3, "2 brokers alive", "wait for broker 3, and plan again"),
+        (ONE_DOWN, 4, "2 brokers alive", "write replication_factor: 3 or less"),
     ],
-    ids=["all", "one down"],
+    ids=["all", "one down", "one down of too few"],
 )
 def test_too_few_brokers_are_refused_in_kafkas_words(
-    members: Members, alive: str, first: str
+    members: Members, factor: int, alive: str, first: str
 ) -> None:
     """The controller decides; its words come with the number of brokers that live, and with what to do."""
     said = Said("only 3 broker(s) are registered", "replication_factor")
 
-    refusals = _derived(_creation(replication_factor=5), View(members, (("t", said),))).refusals
+    refusals = _derived(
+        _creation(replication_factor=factor), View(members, (("t", said),))
+    ).refusals
 
     assert ["replication_factor"] == [refusal.field for refusal in refusals]
     assert refusals[0].why == f"Kafka would refuse it: {said.words}; {alive}"
