@@ -74,16 +74,19 @@ def _table(
     gap = " " * max(style.width - len(head) - len(verdict), 3)
     lines = [f"{style.paint(head, 'bold')}{gap}{style.paint(verdict, colour)}"]
     for cells, (_, _, problem) in zip(rows, shown, strict=True):
-        lines += _row(_line(cells, widths, right), cells[-1], problem, style)
+        last = "" if right[-1] else cells[-1]
+        lines += _row(_line(cells, widths, right), last, problem, style)
     return lines
 
 
 def _row(line: str, last: str, problem: str, style: Style) -> list[str]:
-    """Print one row, its problem at the end; a last cell that does not fit goes beneath."""
+    """Print one row, its problem at the end; a `last` cell of text that does not fit goes beneath, else the problem."""
     said = f"! {printable(problem)}" if problem else ""
     painted = style.paint(said, "red")
     if len(f"{line}  {said}".rstrip()) <= style.width or not line.endswith(last):
         return [f"{line}  {painted}".rstrip()]
+    if not last:
+        return [line, *(style.paint(each, "red") for each in style.wrap(said, "    "))]
     short = line.removesuffix(last).rstrip()
     return [f"{short}  {painted}".rstrip(), *style.wrap(last, "    ")]
 

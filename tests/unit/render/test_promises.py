@@ -347,3 +347,25 @@ def test_a_long_error_stands_beneath_its_row_and_leaves_the_columns_alone() -> N
         f"    {said}",
         "b          0/1  exit 1  ! 1 of 1 tasks do not run",
     ]
+
+
+def test_a_long_problem_stands_beneath_its_row_and_takes_no_number_along() -> None:
+    """The last column of queues and topics is a number: it stays in its column."""
+    why = "on rabbit@node-1.messaging.example.org, which is down: what it holds is not known"
+    rows = (
+        (Address("rabbitmq", "queue", ("a",)), ("a", "?", "3"), why),
+        (Address("rabbitmq", "queue", ("b",)), ("b", "10", "-"), "no consumer"),
+    )
+    health = Health(("QUEUE", "READY", "DLQ"), rows, "DEGRADED")
+
+    lines = render.health_text(
+        {"rabbitmq": health}, render.Style(colour=False, width=60, unicode=True), all_rows=False
+    ).splitlines()
+
+    assert max(map(len, lines)) <= 60
+    assert lines[1:] == [
+        "a          ?    3",
+        "    ! on rabbit@node-1.messaging.example.org, which is down:",
+        "    what it holds is not known",
+        "b         10    -  ! no consumer",
+    ]
