@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +24,7 @@ _state = {"raises": False}
 def listen() -> None:
     """Note SIGINT from now on; for the main thread of a command."""
     _heard.clear()
+    sys.unraisablehook = _tell_others
     signal.signal(signal.SIGINT, _hear)
 
 
@@ -55,6 +57,12 @@ def pause(seconds: float) -> None:
     while (left := deadline - time.monotonic()) > 0:
         time.sleep(min(left, GLANCE))
         check()
+
+
+def _tell_others(unraisable: Any) -> None:  # noqa: ANN401 - sys.UnraisableHookArgs is for type checkers alone
+    """Print what is raised where nobody can catch it, as Python does; an interrupt is noted, and is no defect."""
+    if not issubclass(unraisable.exc_type, KeyboardInterrupt):
+        sys.__unraisablehook__(unraisable)
 
 
 def _hear(number: int, _frame: FrameType | None) -> None:

@@ -67,6 +67,7 @@ def test_a_missing_image_fails_with_the_engines_words(
     assert "no-such-image" in outcome.lines[0]
 
 
+@pytest.mark.long
 def test_a_failing_health_check_is_named(
     live: Provider, scope: Scope, service: Callable[..., Resource]
 ) -> None:
@@ -182,6 +183,7 @@ def test_a_constraint_that_no_node_meets_is_told_before_anything_is_written(
     assert not after.warnings
 
 
+@pytest.mark.long
 def test_a_rollback_is_a_failure_and_says_what_runs_now(
     live: Provider, scope: Scope, service: Callable[..., Resource]
 ) -> None:

@@ -74,6 +74,7 @@ def test_a_service_of_the_docker_cli_compares_equal_and_undeclared_settings_stay
     assert plan.is_in_force, [change.fields for change in plan.changes]
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_exactly_those_tasks_restart_that_the_plan_names(
     live: Provider, scope: Scope, service: Callable[..., Resource], docker: Callable[..., str]
