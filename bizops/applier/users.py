@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bizops import errors
-from bizops.change import Action, Readiness
+from bizops.applier.readiness import ask
+from bizops.change import Action
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from bizops.change import Step
     from bizops.graph import Graph
@@ -38,13 +38,7 @@ class Users:
         users = [self._steps[user] for user in step.change.waits if user in self._steps]
         for name in sorted({user.provider for user in users}):
             mine = [user for user in users if user.provider == name]
-            for user, readiness in zip(mine, self._readiness(name, mine), strict=True):
-                if not readiness.settled:
-                    return f"{user.key[0]} used it, and has not stayed settled: {readiness.detail}"
+            for user, seen in zip(mine, ask(self._providers[name], mine), strict=True):
+                if not seen.settled:
+                    return f"{user.key[0]} used it, and has not stayed settled: {seen.detail}"
         return ""
-
-    def _readiness(self, name: str, steps: Sequence[Step]) -> Sequence[Readiness]:
-        try:
-            return self._providers[name].readiness(steps)
-        except errors.ProviderError as error:
-            return [Readiness(unread=True, detail=str(error)) for _ in steps]

@@ -7,13 +7,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bizops import errors
-from bizops.change import Outcome, Readiness, Status, Step
+from bizops.applier.readiness import ask
+from bizops.change import Outcome, Status, Step
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bizops.applier.board import Board
     from bizops.applier.progress import Pace, Stop
+    from bizops.change import Readiness
     from bizops.provider import Provider
 
 
@@ -116,7 +118,8 @@ class Worker:
             return
         self._pending = [item for item in self._pending if item.due is not None]
         asked = time.monotonic()
-        for item, readiness in zip(written, self._readiness(written), strict=True):
+        found = ask(self._provider, [item.step for item in written])
+        for item, readiness in zip(written, found, strict=True):
             item.silent = (item.silent or asked) if readiness.unread else None
             ended = self._ended(item, readiness)
             if ended is not None:
@@ -143,18 +146,6 @@ class Worker:
 
     def _is_too_long(self, since: float) -> bool:
         return time.monotonic() - since >= self._pace.silence
-
-    def _readiness(self, items: Sequence[_Pending]) -> Sequence[Readiness]:
-        steps = [item.step for item in items]
-        try:
-            return self._provider.readiness(steps)
-        except errors.WrongSystemError as error:  # asking again finds no other system
-            return [Readiness(failed=True, detail=str(error)) for _ in steps]
-        except errors.ProviderError as error:
-            return [Readiness(unread=True, detail=str(error)) for _ in steps]
-        except Exception as error:  # noqa: BLE001 - as above
-            detail = f"a defect in bizops, please report it: {type(error).__name__}: {error}"
-            return [Readiness(failed=True, detail=detail) for _ in steps]
 
     def _give_up(self) -> None:
         for item in self._pending:

@@ -9,7 +9,7 @@ from bizops import provider
 from bizops.change import Action
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from bizops.change import Change
     from bizops.resource import Address
@@ -18,8 +18,29 @@ if TYPE_CHECKING:
 def in_turn(changes: Sequence[Change]) -> list[Change]:
     """Give the changes, of which those that take something wait for those that give it up.
 
-    Two that swap something wait for neither: no order of them would do.
+    Where the one that gives it up comes behind the one that takes it anyway, nobody waits: by what it needs, or as they
+    pass things round, such as two that swap their ports. No order would do.
     """
+    waits = _waits(changes)
+    after = {
+        change.address: {*change.needs, *change.waits, *waits.get(change.address, ())}
+        for change in changes
+        if change.action is not Action.DELETE
+    }
+    kept = {
+        taker: {giver for giver in givers if not _comes_after(giver, taker, after)}
+        for taker, givers in waits.items()
+    }
+    return [
+        replace(change, waits=tuple(sorted({*change.waits, *kept[change.address]})))
+        if kept.get(change.address)
+        else change
+        for change in changes
+    ]
+
+
+def _waits(changes: Sequence[Change]) -> dict[Address, set[Address]]:
+    """Give those that give up what one takes, by the one that takes it."""
     has = {change.address: _holds(change) for change in changes if change.action is not Action.NOOP}
     given_up = {
         (address.provider, each): address
@@ -29,19 +50,25 @@ def in_turn(changes: Sequence[Change]) -> list[Change]:
     waits: dict[Address, set[Address]] = {}
     for address, (before, after) in has.items():
         for each in after - before:
-            other = given_up.get((address.provider, each), address)
-            if other != address:
-                waits.setdefault(address, set()).add(other)
-    return [_waiting(change, waits) for change in changes]
+            if giver := given_up.get((address.provider, each)):
+                waits.setdefault(address, set()).add(giver)
+    return waits
 
 
-def _waiting(change: Change, waits: dict[Address, set[Address]]) -> Change:
-    others = {
-        other
-        for other in waits.get(change.address, ())
-        if change.address not in waits.get(other, ())
-    }
-    return replace(change, waits=tuple(sorted({*change.waits, *others}))) if others else change
+def _comes_after(
+    address: Address, other: Address, after: Mapping[Address, Collection[Address]]
+) -> bool:
+    """True where one is carried out after another; `after` gives what each comes right after."""
+    seen: set[Address] = set()
+    todo = [address]
+    while todo:
+        for each in after.get(todo.pop(), ()):
+            if each == other:
+                return True
+            if each not in seen:
+                seen.add(each)
+                todo.append(each)
+    return False
 
 
 def _holds(change: Change) -> tuple[frozenset[str], frozenset[str]]:

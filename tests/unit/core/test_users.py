@@ -76,6 +76,27 @@ def test_s1_a_deletion_does_not_happen_where_a_user_that_had_settled_has_failed_
     assert "old" in live.things
 
 
+def test_a_defect_in_the_last_look_at_a_user_ends_the_deletion_and_hangs_nothing(
+    thing: Make, planned: Make
+) -> None:
+    class Broken(FakeProvider):
+        def readiness(self, steps: Any) -> Any:
+            if "settled" in self.settles:
+                raise KeyError("oops")
+            ended = super().readiness(steps)
+            if all(each.settled for each in ended):
+                self.settles["settled"] = 0
+            return ended
+
+    live = Broken({"old": {}, "user": {("size",): 1}}, uses={"user": [("old", ("size",))]})
+
+    ended = carried(live, planned(live, thing("user", size=2), owns=("old",), prune=True))
+
+    assert ended["old"][0] is Status.FAILED
+    assert "a defect in bizops" in ended["old"][1]
+    assert "old" in live.things
+
+
 def test_s1_what_a_user_has_not_settled_without_is_not_deleted(thing: Make, planned: Make) -> None:
     """Its settings name it no more; part of it may run with those of before, or be set back to them."""
     live = FakeProvider({"old": {}, "user": {("size",): 1}}, former={"user": ["old"]})
