@@ -1,8 +1,8 @@
 """`bizops` with one more system: things in a JSON file. Carried out as a process of its own by the tests beside it.
 
 IN_MEMORY holds the path of a JSON file: `things` (name to settings), `fails` (name to words), `problem`, `settles`
-(name to looks), `weights` (name to what would go), `degraded` (name to why), `stuck` (names), `read_seconds`. The file
-is written back at the end.
+(name to looks), `weights` (name to what would go), `degraded` (name to why), `stuck` (names), `read_seconds`,
+`loses_lock` (true where the lock is lost at its first renewal). The file is written back at the end.
 """
 
 from __future__ import annotations
@@ -14,15 +14,38 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bizops.cli import main
-from bizops.errors import UnreachableError
+from bizops.errors import LockLostError, UnreachableError
 from bizops.testing.fake import FakeProvider, fake_definition, installed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bizops.change import Outcome, Step
-    from bizops.provider import Health, Observations, Scope
+    from bizops.provider import Health, Lease, Observations, Scope
     from bizops.resource import Resource
+
+
+class Lost:
+    """A lock that somebody else has at the first renewal."""
+
+    seconds = 1.0
+
+    def take(self) -> str:
+        """Take it."""
+        return ""
+
+    def renew(self, within: float) -> None:
+        """Find that it is lost."""
+        del within
+        message = "the lock was lost to somebody@elsewhere:1"
+        raise LockLostError(message)
+
+    def release(self) -> None:
+        """Have nothing to give back."""
+
+    def break_open(self) -> str:
+        """Name who has it."""
+        return "somebody@elsewhere:1"
 
 
 class Kept(FakeProvider):
@@ -55,6 +78,11 @@ class Kept(FakeProvider):
         if self.problem:
             raise UnreachableError(self.problem)
         return super().status(resources, scope)
+
+    def lease(self, topology: str, holder: str) -> Lease | None:  # type: ignore[override] - the base offers none
+        """Offer a lock where it is to be lost."""
+        del topology, holder
+        return Lost() if self._state.get("loses_lock") else None
 
     def apply(self, steps: Sequence[Step]) -> Sequence[Outcome]:
         """Apply, and keep what came of it."""

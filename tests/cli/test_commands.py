@@ -405,3 +405,16 @@ def test_what_nobody_tries_again_is_an_error_with_its_way_out(
     assert "0 of 1 runs: exit 3" in found.stdout
     assert "fake.thing/own_a does not run as declared" in found.stderr
     assert "bizops apply --restart fake.thing/own_a" in found.stderr
+
+
+def test_a_lock_that_is_lost_is_an_error_that_quiet_does_not_hide(
+    bench: Bench, equal: dict[str, Any]
+) -> None:
+    """Whoever reads a log of CI has nothing else to tell why the apply ended."""
+    equal["own_a"]["size"] = 0
+    bench.live(equal, loses_lock=True, settles={"own_a": 4})
+
+    found = bench.call("apply", "-y", "-q")
+
+    assert "error: stopped: the lock was lost to somebody@elsewhere:1" in found.stderr
+    assert found.returncode == 1

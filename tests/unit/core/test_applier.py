@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from unittest.mock import Mock
 
@@ -8,8 +9,11 @@ import pytest
 
 from bizops import applier, errors, graph
 from bizops.applier import Listener, Pace, Stop
-from bizops.change import ApplyResult, Outcome, Readiness, Status, Step
-from bizops.testing import FakeProvider
+from bizops.applier.board import Board
+from bizops.applier.users import Users
+from bizops.change import Action, ApplyResult, Outcome, Readiness, Status, Step, Write
+from bizops.graph import Graph
+from bizops.testing import FakeProvider, fake_address
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -261,3 +265,19 @@ def test_another_system_is_not_asked_until_the_time_is_over(thing: Make, planned
     assert [Status.FAILED] == [outcome.status for outcome in result.outcomes]
     assert "this is another cluster" in result.outcomes[0].detail
     assert result.outcomes[0].seconds < QUICK.settle_timeout
+
+
+def test_what_a_write_has_changed_is_not_said_to_be_untouched(thing: Make, planned: Make) -> None:
+    """Derived policies change a queue before its own turn comes, and an apply may be stopped between."""
+    live = FakeProvider()
+    plan = planned(live, thing("a"), thing("b"))
+    write = Write("fake", "policy", Action.CREATE, "+ policy", serves=(fake_address("a"),))
+    board = Board(graph.steps(replace(plan, writes=(write,))), Listener(), Users(Graph({}, {}), {}))
+    (first,) = (step for step in board.take("fake") if step.write is not None)
+    board.end(Outcome(first, Status.APPLIED))
+
+    said = {o.step.key[0]: o.detail for o in board.finish() if o.status is Status.SKIPPED}
+
+    assert said == {
+        "fake.thing/a": "stopped before it was looked at: what it takes has been written"
+    }
