@@ -113,13 +113,18 @@ def test_a_hidden_value_that_others_changed_has_moved(
     assert f"(swarm.service/{tag}-s)" in movement(shop, act)
 
 
-def test_a_secret_that_others_made_anew_under_its_name_has_moved(
-    shop: Any, tag: str, witness: Callable[..., str]
-) -> None:
+def rename_a_secret(shop: Any) -> None:
+    """Leave the shop with a secret that its file calls otherwise by now."""
     shop.env = {"VALUE": "made-up"}
     shop.declare(SECRETS % "TAG-old: {environment: VALUE}")
     shop.apply()
     shop.declare(SECRETS % "TAG-new: {environment: VALUE}")
+
+
+def test_a_secret_that_others_made_anew_under_its_name_has_moved(
+    shop: Any, tag: str, witness: Callable[..., str]
+) -> None:
+    rename_a_secret(shop)
 
     def act() -> None:
         witness("docker", "secret", "rm", f"{tag}-old")
@@ -149,10 +154,7 @@ def test_a_network_that_others_made_anew_under_its_name_has_moved(
 def test_a_secret_that_a_service_of_others_begins_to_use_has_moved(
     shop: Any, tag: str, witness: Callable[..., str]
 ) -> None:
-    shop.env = {"VALUE": "made-up"}
-    shop.declare(SECRETS % "TAG-old: {environment: VALUE}")
-    shop.apply()
-    shop.declare(SECRETS % "TAG-new: {environment: VALUE}")
+    rename_a_secret(shop)
 
     def act() -> None:
         words = ("--name", f"{tag}-theirs", "--replicas", "0", "--secret", f"{tag}-old", "--detach")

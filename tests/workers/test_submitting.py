@@ -138,16 +138,20 @@ def test_without_an_outcome_in_time_it_says_that_the_task_goes_on(site: Site, ta
     assert len(site.drain("auto_orders")) == 1
 
 
-def test_an_interrupt_ends_the_waiting_and_not_the_task(site: Site, task_id: str) -> None:
-    command = [sys.executable, "-m", "workers", "submit", "order", *GOOD, "--id", task_id, "--wait"]
-    process = subprocess.Popen(
-        command,
+def waiting(site: Site, *words: str) -> subprocess.Popen[str]:
+    """Start a command that submits a task and waits for its end."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "workers", "submit", "order", *GOOD, *words, "--wait"],
         env=site.environment(),
         cwd=site.folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+def test_an_interrupt_ends_the_waiting_and_not_the_task(site: Site, task_id: str) -> None:
+    process = waiting(site, "--id", task_id)
     assert process.stdout is not None
     assert process.stdout.readline() == f"{task_id}\n"
     process.send_signal(signal.SIGINT)
@@ -160,16 +164,8 @@ def test_an_interrupt_ends_the_waiting_and_not_the_task(site: Site, task_id: str
 
 def test_a3_an_interrupt_at_any_moment_ends_the_waiting(site: Site) -> None:
     """Also where its exception is raised amid a callback or a destructor, which swallow it."""
-    command = [sys.executable, "-m", "workers", "submit", "order", *GOOD, "--wait"]
     for number in range(12):
-        process = subprocess.Popen(
-            command,
-            env=site.environment(),
-            cwd=site.folder,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        process = waiting(site)
         maps = Path(f"/proc/{process.pid}/maps")
         while process.poll() is None and "confluent_kafka" not in maps.read_text():
             time.sleep(0.01)

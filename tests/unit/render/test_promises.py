@@ -328,6 +328,14 @@ def _present(address: Address) -> Observation:
     return Observation(address, Presence.PRESENT)
 
 
+def _table(healths: dict[str, Health], width: int) -> list[str]:
+    """Give the lines of a status beneath its head; none is wider than the terminal."""
+    style = render.Style(colour=False, width=width, unicode=True)
+    lines = render.health_text(healths, style, all_rows=False).splitlines()
+    assert max(map(len, lines)) <= width
+    return lines[1:]
+
+
 def test_a_long_error_stands_beneath_its_row_and_leaves_the_columns_alone() -> None:
     """A status table stays a table, whatever one task says."""
     said = "No such image: registry.corp/agents/workers@sha256:0123456789abcdef"
@@ -337,12 +345,7 @@ def test_a_long_error_stands_beneath_its_row_and_leaves_the_columns_alone() -> N
     )
     health = Health(("SERVICE", "TASKS", "LAST ERROR"), rows, "DEGRADED")
 
-    lines = render.health_text(
-        {"swarm": health}, render.Style(colour=False, width=80, unicode=True), all_rows=False
-    ).splitlines()
-
-    assert max(map(len, lines)) <= 80
-    assert lines[1:] == [
+    assert _table({"swarm": health}, width=80) == [
         "a          0/1  ! 1 of 1 tasks do not run",
         f"    {said}",
         "b          0/1  exit 1  ! 1 of 1 tasks do not run",
@@ -358,12 +361,7 @@ def test_a_long_problem_stands_beneath_its_row_and_takes_no_number_along() -> No
     )
     health = Health(("QUEUE", "READY", "DLQ"), rows, "DEGRADED")
 
-    lines = render.health_text(
-        {"rabbitmq": health}, render.Style(colour=False, width=60, unicode=True), all_rows=False
-    ).splitlines()
-
-    assert max(map(len, lines)) <= 60
-    assert lines[1:] == [
+    assert _table({"rabbitmq": health}, width=60) == [
         "a          ?    3",
         "    ! on rabbit@node-1.messaging.example.org, which is down:",
         "    what it holds is not known",
