@@ -6,8 +6,7 @@ plan, apply, drift and destroy cut it at different places. Nothing here prints o
 from __future__ import annotations
 
 import re
-import threading
-from concurrent.futures import Future, wait
+from concurrent.futures import wait
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ from bizops.change import ApplyResult
 from bizops.cli import lock
 from bizops.planner import Choice, Desired
 from bizops.provider import Options, Scope
+from bizops.provider.background import started
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -185,19 +185,8 @@ class Road:
 
 
 def _waited(work: Callable[[], Plan], stop: Stop) -> Plan | None:
-    """Give what the work gives, or None as soon as `stop` is asked for: nothing is written yet. Raises what it raises.
-
-    It then goes on in a thread of its own, which does not keep the process.
-    """
-    done: Future[Plan] = Future()
-
-    def carry_out() -> None:
-        try:
-            done.set_result(work())
-        except BaseException as error:  # noqa: BLE001 - raised again by who waits
-            done.set_exception(error)
-
-    threading.Thread(target=carry_out, name="plan", daemon=True).start()
+    """Give what the work gives, or None as soon as `stop` is asked for: nothing is written yet. Raises what it does."""
+    done = started(work)
     while not stop.level:
         wait([done], _GLANCE)
         if done.done():

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from bizops import errors
-from bizops.providers.rabbitmq import deadline
+from bizops.provider.background import started
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,7 +60,7 @@ def count(
         parameters = _parameters(connection, url, left, vhost)
         try:
             # Only from outside: pika has no time-out for an answer, and none for its goodbye.
-            return deadline.within(left, lambda: _counted(parameters, queues))  # noqa: B023 - used at once
+            return started(lambda: _counted(parameters, queues)).result(left)  # noqa: B023 - used at once
         except (exceptions.AMQPError, AMQPConnectorException, OSError) as error:
             said.append(f"AMQP at {_shown(url)}: {_words(error)}")
     raise errors.UnreachableError("; ".join(said))
