@@ -55,6 +55,11 @@ class Board:
                         batch.append(step)
             return batch
 
+    def put_back(self, step: Step) -> None:
+        """Take back that a step was taken: nothing of it was written, because the apply was stopped."""
+        with self._moved:
+            self._taken.discard(step.key)
+
     def has_more(self, provider: str) -> bool:
         """True where a step of that provider may still become ready."""
         with self._moved:

@@ -87,7 +87,8 @@ class Worker:
 
     def _write(self, items: list[_Pending]) -> None:
         for item, outcome in zip(items, self._outcomes(items), strict=True):
-            item.detail = outcome.detail
+            is_unsent = outcome.status is Status.SKIPPED
+            item.detail = _untried(item) if is_unsent else outcome.detail
             if outcome.status is Status.RETRY and self._may_try_again(item):
                 item.due = time.monotonic() + self._pace.delay(item.tried)
                 item.tried += 1
@@ -95,8 +96,11 @@ class Worker:
             elif outcome.status is Status.APPLIED:
                 item.due = None
                 self._pending.append(item)
+            elif is_unsent and not item.tried:
+                self._board.put_back(item.step)
             else:
-                self._board.end(replace(outcome, status=Status.FAILED, seconds=item.seconds()))
+                ended = replace(outcome, status=Status.FAILED, detail=item.detail)
+                self._board.end(replace(ended, seconds=item.seconds()))
 
     def _may_try_again(self, item: _Pending) -> bool:
         return item.tried + 1 < self._pace.tries and not self._is_too_long(item.started)
@@ -104,7 +108,7 @@ class Worker:
     def _outcomes(self, items: Sequence[_Pending]) -> Sequence[Outcome]:
         steps = [item.step for item in items]
         try:
-            return self._provider.apply(steps)
+            return self._provider.apply(steps, lambda: self._stop.level > 0)
         except errors.ProviderError as error:
             return [Outcome(step, Status.RETRY, str(error)) for step in steps]
         except Exception as error:  # noqa: BLE001 - a defect in one provider must not hang the others
@@ -151,7 +155,12 @@ class Worker:
         for item in self._pending:
             detail = f"written, still settling when we stopped: {item.said}"
             if item.due is not None:
-                detail = f"not written: {item.detail}"
+                detail = _untried(item)
             status = Status.FAILED if item.due is not None else Status.RUNNING
             self._board.end(Outcome(item.step, status, detail, seconds=item.seconds()))
         self._pending = []
+
+
+def _untried(item: _Pending) -> str:
+    """Say of a step that was written in vain, and may have been carried out all the same, that it was left so."""
+    return f"stopped before it was tried again: {item.detail}"

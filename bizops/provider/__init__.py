@@ -23,6 +23,7 @@ from bizops.provider.live import (
     Options,
     Provider,
     Stake,
+    never,
 )
 from bizops.provider.offline import Definition, Derived, definition, names, no_derivation
 from bizops.provider.scope import Scope, is_match
@@ -54,5 +55,6 @@ __all__ = [
     "fixed",
     "is_match",
     "names",
+    "never",
     "no_derivation",
 ]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from bizops.change import Cluster
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from bizops.change import Outcome, Readiness, Step, System
     from bizops.provider.scope import Scope
@@ -101,6 +101,11 @@ class Health:
     cluster: Cluster = field(default_factory=Cluster)
 
 
+def never() -> bool:
+    """Say that nobody stops us."""
+    return False
+
+
 class Provider(Protocol):
     """The live side. Raises ProviderError from `observe`, `weigh`, `status`; `apply` raises nothing for an item."""
 
@@ -110,8 +115,14 @@ class Provider(Protocol):
     def weigh(self, addresses: Sequence[Address]) -> Sequence[Stake]:
         """Say what goes with each address."""
 
-    def apply(self, steps: Sequence[Step]) -> Sequence[Outcome]:
-        """Write steps that need nothing of each other; one outcome for each, APPLIED, FAILED or RETRY."""
+    def apply(
+        self, steps: Sequence[Step], is_stopped: Callable[[], bool] = never
+    ) -> Sequence[Outcome]:
+        """Write steps that need nothing of each other; one outcome for each, APPLIED, FAILED or RETRY.
+
+        `is_stopped` is asked before each request: from True on nothing more is sent, and what was not sent at all is
+        SKIPPED. A batch may be thousands of requests, and the lock may be lost, or somebody interrupt, in its middle.
+        """
 
     def readiness(self, steps: Sequence[Step]) -> Sequence[Readiness]:
         """Say for each step, in order, whether what was written has taken effect.

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
 
-from bizops import errors
-from bizops.change import Action
+from bizops import errors, graph
+from bizops.change import Action, Status
 from bizops.planner import Choice
 from bizops.resource import Presence, Resource
 from bizops.testing.driving import converge, destroy, plan_for
@@ -122,6 +123,35 @@ class ProviderContract:
 
         assert before
         assert before == witness()
+
+    def test_a_stopped_apply_sends_nothing_more_and_says_what_it_did_not_send(
+        self,
+        live: Provider,
+        samples: Sequence[Sample],
+        scope: Scope,
+        witness: Callable[[], str],
+    ) -> None:
+        """What is SKIPPED is not there, what is APPLIED is, and the next run does the rest."""
+        for sample in samples:
+            if sample.support:
+                converge(live, sample.support, scope)
+        wanted = [resource for sample in samples for resource in (*sample.support, sample.resource)]
+        plan = plan_for(live, wanted, scope)
+        steps = [
+            step for step in graph.steps(plan).steps.values() if step.action is not Action.NOOP
+        ]
+        before = witness()
+
+        unsent = live.apply(steps, lambda: True)
+
+        assert {Status.SKIPPED} == {outcome.status for outcome in unsent}
+        assert before == witness()
+
+        asked = itertools.count()
+        live.apply(steps, lambda: next(asked) > 0)
+
+        converge(live, wanted, scope)
+        assert plan_for(live, wanted, scope).is_empty
 
     def test_errors_are_ours(self, dead: Provider, samples: Sequence[Sample], scope: Scope) -> None:
         """A system that does not answer is a ProviderError with words, or says so for each address."""

@@ -23,6 +23,7 @@ from bizops.provider import (
     Stake,
     Transition,
     Verdict,
+    never,
 )
 from bizops.resource import (
     Address,
@@ -188,10 +189,14 @@ class FakeProvider:
             for address in addresses
         ]
 
-    def apply(self, steps: Sequence[Step]) -> Sequence[Outcome]:
+    def apply(
+        self, steps: Sequence[Step], is_stopped: Callable[[], bool] = never
+    ) -> Sequence[Outcome]:
         """Write each step, or fail as told."""
         self.batches.append(len(steps))
-        return [self._apply(step) for step in steps]
+        return [
+            Outcome(step, Status.SKIPPED) if is_stopped() else self._apply(step) for step in steps
+        ]
 
     def _apply(self, step: Step) -> Outcome:
         assert step.change is not None

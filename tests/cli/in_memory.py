@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from bizops.cli import main
 from bizops.errors import LockLostError, UnreachableError
+from bizops.provider import never
 from bizops.testing.fake import FakeProvider, fake_definition, installed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from bizops.change import Outcome, Step
     from bizops.provider import Health, Lease, Observations, Scope
@@ -84,9 +85,11 @@ class Kept(FakeProvider):
         del topology, holder
         return Lost() if self._state.get("loses_lock") else None
 
-    def apply(self, steps: Sequence[Step]) -> Sequence[Outcome]:
+    def apply(
+        self, steps: Sequence[Step], is_stopped: Callable[[], bool] = never
+    ) -> Sequence[Outcome]:
         """Apply, and keep what came of it."""
-        outcomes = super().apply(steps)
+        outcomes = super().apply(steps, is_stopped)
         self._state["things"] = {
             name: {".".join(path): value for path, value in settings.items()}
             for name, settings in self.things.items()

@@ -18,6 +18,7 @@ from confluent_kafka.admin import (
     NewTopic,
 )
 
+from bizops.provider import never
 from bizops.providers.kafka import configs
 from bizops.providers.kafka.client import is_silence, settled
 
@@ -42,6 +43,7 @@ def create(
     client: Client,
     wanted: Mapping[str, Mapping[Path, Any]],
     deadline: Deadline,
+    is_stopped: Callable[[], bool] = never,
     *,
     validate_only: bool = False,
 ) -> Answers:
@@ -74,6 +76,7 @@ def create(
             request_timeout=seconds,
             validate_only=validate_only,
         ),
+        is_stopped,
     )
 
 
@@ -124,7 +127,12 @@ def alter(
     return _in_pieces(client, deadline, weights, ask)
 
 
-def delete(client: Client, names: Sequence[str], deadline: Deadline) -> Answers:
+def delete(
+    client: Client,
+    names: Sequence[str],
+    deadline: Deadline,
+    is_stopped: Callable[[], bool] = never,
+) -> Answers:
     """Delete topics with all that is in them."""
     return _in_pieces(
         client,
@@ -133,6 +141,7 @@ def delete(client: Client, names: Sequence[str], deadline: Deadline) -> Answers:
         lambda piece, seconds: client.controller().delete_topics(
             piece, operation_timeout=seconds, request_timeout=seconds
         ),
+        is_stopped,
     )
 
 
@@ -150,10 +159,21 @@ def pieces(weights: Mapping[str, int], limit: int) -> Iterator[list[str]]:
         yield piece
 
 
-def _in_pieces(client: Client, deadline: Deadline, weights: Mapping[str, int], ask: Ask) -> Answers:
-    """Ask piece after piece; after one that nobody answered the rest is not sent: it would wait as long."""
+def _in_pieces(
+    client: Client,
+    deadline: Deadline,
+    weights: Mapping[str, int],
+    ask: Ask,
+    is_stopped: Callable[[], bool] = never,
+) -> Answers:
+    """Ask piece after piece; after one that nobody answered the rest is not sent: it would wait as long.
+
+    From when `is_stopped` is True nothing more is sent, and the rest has no answer.
+    """
     answers: Answers = {}
     for piece in pieces(weights, RECORDS):
+        if is_stopped():
+            break
         try:
             answers.update(settled(ask(piece, min(client.patience, deadline.left))))
         except KafkaException as error:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from bizops import errors
 from bizops.change import System
-from bizops.provider import Observations
+from bizops.provider import Observations, never
 from bizops.providers.kafka import members, stakes, writing
 from bizops.providers.kafka.brokers import Brokers
 from bizops.providers.kafka.client import Client
@@ -36,7 +36,7 @@ from bizops.providers.kafka.view import View, alike
 from bizops.resource import Presence
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from confluent_kafka import KafkaError
 
@@ -104,9 +104,11 @@ class KafkaProvider:
         """Count records, and name the consumer groups that read them or have."""
         return stakes.weigh(self._client, self._brokers, addresses)
 
-    def apply(self, steps: Sequence[Step]) -> Sequence[Outcome]:
+    def apply(
+        self, steps: Sequence[Step], is_stopped: Callable[[], bool] = never
+    ) -> Sequence[Outcome]:
         """Write in bulk; one outcome for each step."""
-        return writing.apply(self._client, steps, self._look_again)
+        return writing.apply(self._client, steps, self._look_again, is_stopped)
 
     def readiness(self, steps: Sequence[Step]) -> Sequence[Readiness]:
         """Say for each step whether every broker that answers shows it."""

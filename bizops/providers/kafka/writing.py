@@ -32,7 +32,9 @@ _RIGHTS = {
 }
 
 
-def apply(client: Client, steps: Sequence[Step], look: Look) -> list[Outcome]:
+def apply(
+    client: Client, steps: Sequence[Step], look: Look, is_stopped: Callable[[], bool]
+) -> list[Outcome]:
     """Write all steps in bulk. `look` observes topics again: what exists already may be what is wanted.
 
     What nobody answered is sent once more, to another broker: each write may be done twice. A write that is not
@@ -41,12 +43,17 @@ def apply(client: Client, steps: Sequence[Step], look: Look) -> list[Outcome]:
     """
     deadline = Deadline(client.timeout + client.patience)
     reading = Reading(client)
-    answers = _written(client, steps, deadline)
+    answers = _written(client, steps, deadline, is_stopped)
     unanswered = [step for step in steps if is_silence(answers.get(_name(step)))]
     if unanswered and not deadline.is_over:
         reading = Reading(client)
-        answers |= _written(client, unanswered, deadline)
-    outcomes = [_outcome(step, answers, reading.members) for step in steps]
+        answers |= _written(client, unanswered, deadline, is_stopped)
+    outcomes = [
+        _outcome(step, answers, reading.members)
+        if _name(step) in answers or _is_refused(step)
+        else Outcome(step, Status.SKIPPED)
+        for step in steps
+    ]
     doubtful = {name for name, error in answers.items() if error and error.code() in _MAY_BE_DONE}
     if not doubtful:
         return outcomes
@@ -58,18 +65,25 @@ def apply(client: Client, steps: Sequence[Step], look: Look) -> list[Outcome]:
     ]
 
 
-def _written(client: Client, steps: Sequence[Step], deadline: Deadline) -> Answers:
-    """Send every write, and give what came of each by topic; a deletion without consent is none."""
+def _written(
+    client: Client, steps: Sequence[Step], deadline: Deadline, is_stopped: Callable[[], bool]
+) -> Answers:
+    """Send every write, and give what came of each by topic; a deletion without consent is none.
+
+    Topics that were not sent, as the apply was stopped, are left out. Both writes of an update belong together.
+    """
     changes = {_name(step): _change(step) for step in steps}
 
     def names(action: Action) -> list[str]:
         return [_name(step) for step in steps if step.action is action]
 
-    allowed = [_name(s) for s in steps if s.action is Action.DELETE and s.consent]
+    allowed = [_name(s) for s in steps if s.action is Action.DELETE and not _is_refused(s)]
     updates = {name: changes[name] for name in names(Action.UPDATE)}
     creates = {name: _wanted(changes[name]) for name in names(Action.CREATE)}
-    answers: Answers = batches.delete(client, allowed, deadline)
-    answers |= batches.create(client, creates, deadline)
+    answers: Answers = batches.delete(client, allowed, deadline, is_stopped)
+    answers |= batches.create(client, creates, deadline, is_stopped)
+    if is_stopped():
+        return answers
     grown = _grown(client, updates, deadline)
     altered = _altered(client, updates, deadline)
     return answers | {name: _telling(grown.get(name), altered.get(name)) for name in updates}
@@ -111,8 +125,12 @@ def _altered(client: Client, changes: Mapping[str, Change], deadline: Deadline) 
     return batches.alter(client, wanted, deadline)
 
 
+def _is_refused(step: Step) -> bool:
+    return step.action is Action.DELETE and not step.consent
+
+
 def _outcome(step: Step, answers: Answers, members: Members) -> Outcome:
-    if step.action is Action.DELETE and not step.consent:
+    if _is_refused(step):
         return Outcome(step, Status.FAILED, _NO_CONSENT)
     error = answers.get(_name(step))
     if error is None:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from bizops import errors
+from bizops.provider import never
 from bizops.providers.rabbitmq.addresses import AWAY, Addresses
 from bizops.providers.rabbitmq.lease import REQUEST_SECONDS, QueueLease
 from bizops.providers.rabbitmq.provider import RabbitMQ
@@ -68,12 +69,14 @@ class Failover:
         """Read the health from one address. Raises ProviderError."""
         return self._read(lambda live: live.status(resources, scope))
 
-    def apply(self, steps: Sequence[Step]) -> Sequence[Outcome]:
+    def apply(
+        self, steps: Sequence[Step], is_stopped: Callable[[], bool] = never
+    ) -> Sequence[Outcome]:
         """Write at one address. What got no answer and may be tried again goes to the next. Raises ProviderError."""
         client = self._addresses.chosen()
         client.unanswered = ""
         try:
-            return self._live(client).apply(steps)
+            return self._live(client).apply(steps, is_stopped)
         except AWAY as error:
             client.unanswered = str(error)
             raise

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from bizops import errors
 from bizops.change import Readiness, System
-from bizops.provider import Observations, Scope, Stake
+from bizops.provider import Observations, Scope, Stake, never
 from bizops.providers.rabbitmq import (
     amqp,
     bystanders,
@@ -27,7 +27,7 @@ from bizops.providers.rabbitmq.rematching import Rematching
 from bizops.providers.rabbitmq.writer import Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from bizops.change import Outcome, Step
     from bizops.provider import Health
@@ -55,7 +55,6 @@ class RabbitMQ:
         self._settings = settings
         self._rematching = Rematching(self._client)
         self._unanswered = unanswered
-        self._writer = Writer(client, unanswered, settings.vhost)
         self._lookups = Lookups(self._snapshot, self._counted, settings.vhost)
         self._broker: reading.Broker | None = None
         self._met: reading.Broker | None = None
@@ -117,13 +116,16 @@ class RabbitMQ:
             found |= {address: stakes.stake(address, vhost, counts, why) for address in mine}
         return [found[address] for address in addresses]
 
-    def apply(self, steps: Sequence[Step]) -> Sequence[Outcome]:
+    def apply(
+        self, steps: Sequence[Step], is_stopped: Callable[[], bool] = never
+    ) -> Sequence[Outcome]:
         """Write over parallel connections, in the phases of `writing`; a broker that gives no answer gets no more.
 
         No policy goes while one that may take its place could not be written.
         """
+        writer = Writer(self._client, self._unanswered, self._settings.vhost, is_stopped)
         if self._unanswered.is_over:
-            return [self._writer.unsent(step) for step in steps]
+            return [writer.unsent(step) for step in steps]
         self._unanswered.begin()
         started = time.monotonic()
         try:
@@ -131,8 +133,8 @@ class RabbitMQ:
             made = self._lookups.made(steps, self._unanswered.sent)
         except errors.UnreachableError as error:
             self._unanswered.miss(started, str(error))
-            return [self._writer.unsent(step) for step in steps]
-        written = self._writer.write([step for step in steps if step.key not in made], filled)
+            return [writer.unsent(step) for step in steps]
+        written = writer.write([step for step in steps if step.key not in made], filled)
         self._unanswered.end()
         done = made | {outcome.step.key: outcome for outcome in self._lookups.gone(written)}
         return [done[step.key] for step in steps]

@@ -9,7 +9,7 @@ from bizops.change import Outcome, Status
 from bizops.providers.rabbitmq import writing
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from bizops.change import Step
     from bizops.providers.rabbitmq.client import Client
@@ -21,7 +21,14 @@ if TYPE_CHECKING:
 class Writer:
     """Writes over parallel connections; a broker that gives no answer gets no more."""
 
-    def __init__(self, client: Client, unanswered: Unanswered, section_vhost: str) -> None:
+    def __init__(
+        self,
+        client: Client,
+        unanswered: Unanswered,
+        section_vhost: str,
+        is_stopped: Callable[[], bool],
+    ) -> None:
+        self._is_stopped = is_stopped
         self._client = client
         self._unanswered = unanswered
         self._section_vhost = section_vhost
@@ -34,7 +41,12 @@ class Writer:
         done: dict[Key, Outcome] = {}
 
         def carry_out(chain: Sequence[Step]) -> list[Outcome]:
-            return [self._outcome(step, filled, done) for step in chain]
+            return [
+                Outcome(step, Status.SKIPPED)
+                if self._is_stopped()
+                else self._outcome(step, filled, done)
+                for step in chain
+            ]
 
         for phase in writing.phases(steps):
             ended = self._client.map(carry_out, phase)

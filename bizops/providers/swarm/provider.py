@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bizops import errors
 from bizops.change import Action, Readiness, System
-from bizops.provider import Observations, Options, Stake
+from bizops.provider import Observations, Options, Stake, never
 from bizops.providers.swarm import (
     allocation,
     effects,
@@ -25,7 +25,7 @@ from bizops.providers.swarm.table import UPDATE_STATUS
 from bizops.providers.swarm.tasks import off_nodes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from bizops.change import Outcome, Step
     from bizops.provider import Health, Lease, Scope
@@ -84,14 +84,16 @@ class Swarm:
         """Say that nothing is lost: services, networks and secrets hold no data."""
         return [Stake(address, needs_consent=False, text="nothing") for address in addresses]
 
-    def apply(self, steps: Sequence[Step]) -> Sequence[Outcome]:
+    def apply(
+        self, steps: Sequence[Step], is_stopped: Callable[[], bool] = never
+    ) -> Sequence[Outcome]:
         """Write over parallel connections; begin to watch what was written."""
         from bizops.providers.swarm.writer import Writer  # noqa: PLC0415 - a plan needs none
 
         self._engine.connect()
         called = self._declared.networks
         writer = Writer(self._engine, self._topology, called, self._options.parallelism)
-        outcomes = writer.write(steps)
+        outcomes = writer.write(steps, is_stopped)
         for step in steps:
             self._watches[step.key] = _watch(step)
         return outcomes

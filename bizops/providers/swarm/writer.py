@@ -17,7 +17,7 @@ from bizops.providers.swarm.observation import engine_name
 from bizops.providers.swarm.table import OWNER
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from bizops.change import Change, Step
     from bizops.providers.swarm.client import Engine
@@ -39,11 +39,17 @@ class Writer:
         self._called = called
         self._parallelism = parallelism
 
-    def write(self, steps: Sequence[Step]) -> list[Outcome]:
+    def write(self, steps: Sequence[Step], is_stopped: Callable[[], bool]) -> list[Outcome]:
         """Write steps that need nothing of each other. Raises only where the engine does not answer at all."""
+
+        def carry_out(step: Step) -> Outcome:
+            if is_stopped():
+                return Outcome(step, Status.SKIPPED)
+            return self._outcome(step, lookup)
+
         lookup = service_writer.look_up(self._engine, steps, self._called)
         with ThreadPoolExecutor(max_workers=min(self._parallelism, max(1, len(steps)))) as pool:
-            return list(pool.map(lambda step: self._outcome(step, lookup), steps))
+            return list(pool.map(carry_out, steps))
 
     def _outcome(self, step: Step, lookup: service_writer.Lookup) -> Outcome:
         try:

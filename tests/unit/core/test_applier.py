@@ -181,16 +181,18 @@ def test_a_defect_in_a_provider_ends_its_steps_and_hangs_nothing(
     assert "a defect in bizops" in result.outcomes[0].detail
 
 
-class Interrupting(Listener):
-    """Asks to stop as soon as something is being written."""
+class Interrupting(FakeProvider):
+    """Asks to stop as soon as something was written."""
 
-    def __init__(self, stop: Stop, level: int) -> None:
+    def __init__(self, stop: Stop, level: int, **settings: Any) -> None:
+        super().__init__(**settings)
         self._stop, self._level = stop, level
 
-    def started(self, step: Step) -> None:
+    def _apply(self, step: Step) -> Outcome:
         """Ask once."""
-        del step
+        outcome = super()._apply(step)
         self._stop.ask(self._level, "asked")
+        return outcome
 
 
 def test_the_first_interrupt_finishes_what_is_in_flight_and_starts_nothing_more(
@@ -198,14 +200,9 @@ def test_the_first_interrupt_finishes_what_is_in_flight_and_starts_nothing_more(
 ) -> None:
     """What was begun settles; what was not is skipped, and said."""
     stop = Stop()
-    live = FakeProvider(settles={"a": 3})
+    live = Interrupting(stop, 1, settles={"a": 3})
 
-    result = carried(
-        live,
-        planned(live, thing("a"), thing("b", needs=("a",))),
-        stop=stop,
-        listener=Interrupting(stop, 1),
-    )
+    result = carried(live, planned(live, thing("a"), thing("b", needs=("a",))), stop=stop)
 
     assert {"a": Status.APPLIED, "b": Status.SKIPPED} == by_name(result)
     assert result.interrupted
@@ -217,16 +214,47 @@ def test_the_second_interrupt_stops_waiting_and_says_what_still_runs(
 ) -> None:
     """What was written and has not settled is RUNNING, not failed and not done."""
     stop = Stop()
-    live = FakeProvider(settles={"a": 10**9})
+    live = Interrupting(stop, 2, settles={"a": 10**9})
 
-    result = carried(
-        live,
-        planned(live, thing("a"), thing("b", needs=("a",))),
-        stop=stop,
-        listener=Interrupting(stop, 2),
-    )
+    result = carried(live, planned(live, thing("a"), thing("b", needs=("a",))), stop=stop)
 
     assert {"a": Status.RUNNING, "b": Status.SKIPPED} == by_name(result)
+
+
+def test_an_interrupt_in_the_middle_of_a_batch_leaves_the_rest_of_it_unwritten(
+    thing: Make, planned: Make
+) -> None:
+    """A batch may be thousands of requests, and the lock may be somebody else's before the last of them."""
+    stop = Stop()
+    live = Interrupting(stop, 1)
+
+    result = carried(live, planned(live, thing("a"), thing("b"), thing("c")), stop=stop)
+
+    assert [3] == live.batches
+    assert [("CREATE", "a")] == live.journal
+    assert {"a": Status.APPLIED, "b": Status.SKIPPED, "c": Status.SKIPPED} == by_name(result)
+    assert {"not started: the apply was stopped"} == {
+        o.detail for o in result.outcomes if o.status is Status.SKIPPED
+    }
+
+
+def test_what_was_tried_in_vain_is_not_tried_again_after_an_interrupt(
+    thing: Make, planned: Make
+) -> None:
+    """It may have been carried out: so it has failed, with what was said, and is not `not started`."""
+    stop = Stop()
+    plan = planned(FakeProvider(), thing("a"), thing("b"))
+    silent = Outcome(
+        next(iter(graph.steps(plan).steps.values())), Status.RETRY, "no answer in 10 s"
+    )
+    live = Interrupting(stop, 1, fails={"a": [silent]})
+
+    result = carried(live, plan, stop=stop)
+
+    assert {"a": Status.FAILED, "b": Status.SKIPPED} == by_name(result)
+    assert "stopped before it was tried again: no answer in 10 s" in {
+        o.detail for o in result.outcomes
+    }
 
 
 def test_an_apply_killed_anywhere_converges_on_the_next_run(thing: Make, planned: Make) -> None:
