@@ -21,6 +21,9 @@ import pytest
 
 from bizops import errors, observer, provider
 from bizops.provider import Options, Scope
+from bizops.providers.swarm.network import Network
+from bizops.providers.swarm.service import Service
+from bizops.resource import Address, Resource
 from stack.addresses import Addresses, read_addresses
 from stack.names import own_name
 
@@ -157,21 +160,38 @@ def _ask(system: str, liar: Liar, timeout: float = 10.0) -> tuple[dict[str, Read
         lives[name] = found.connect(connection, section, options[name])
         scopes[name] = Scope(own_name(), (), section)
     connects = {name: lambda live=live: live for name, live in lives.items()}
-    readings = observer.observe(connects, (), scopes)
+    readings = observer.observe(connects, RESOURCES[system], scopes)
     health = observer.status({system: connects[system]}, (), scopes)[system]
     for live in lives.values():
         live.close()
     return readings, health
 
 
+RESOURCES = {
+    "rabbitmq": (),
+    "swarm": (
+        Resource(
+            Address("swarm", "service", (own_name(),)),
+            Service.model_validate({"image": "i:1", "configs": [own_name()]}),
+        ),
+    ),
+}
+"""Declared, so that it is asked for: configs are read where a service has one."""
 PATHS = {
     "rabbitmq": {
         *("overview", "whoami", "nodes", "deprecated-features", "vhosts", "vhost-limits"),
         *(f"{part}/%2F" for part in ("queues", "exchanges", "bindings", "policies")),
         "operator-policies/%2F",
     },
-    "swarm": {"version", "swarm", "services", "networks", "secrets", "nodes"},
+    "swarm": {
+        *("version", "swarm", "services", "networks", "secrets", "nodes", "tasks", "configs"),
+    },
 }
+PATHS_OF_HEALTH = {
+    "rabbitmq": {"overview", "whoami", "nodes"},
+    "swarm": PATHS["swarm"] - {"configs"},
+}
+"""Those that `status` reads where nothing is declared."""
 
 
 def test_c2_each_answer_that_is_read_is_lied_about_here(system: str, liar: Liar) -> None:
@@ -180,7 +200,7 @@ def test_c2_each_answer_that_is_read_is_lied_about_here(system: str, liar: Liar)
     assert [name for name, reading in readings.items() if reading.error] == []
     asked = {path.removeprefix("/api").strip("/") for path in liar.asked}
     asked = {path.partition("/")[2] if path.startswith("v1") else path for path in asked}
-    assert asked - {"tasks"} == PATHS[system]
+    assert asked == PATHS[system]
 
 
 @pytest.mark.parametrize("lie", LIES)
@@ -200,8 +220,8 @@ def test_c2_a_lie_is_a_system_that_was_not_read(system: str, liar: Liar, lie: st
         assert any(each in str(error) for each in words.split("|")), (path, lie, str(error))
         assert readings["kafka"].error is None
         assert readings["kafka"].observations.system.identity
-        is_asked_for_health = system == "swarm" or path in {"overview", "whoami", "nodes"}
-        assert isinstance(health, errors.ProviderError) or not is_asked_for_health, (path, lie)
+        is_asked_for = path in PATHS_OF_HEALTH[system]
+        assert isinstance(health, errors.ProviderError) or not is_asked_for, (path, lie)
 
 
 def test_c2_a_byte_a_second_ends_at_the_deadline(system: str, liar: Liar) -> None:
@@ -215,6 +235,38 @@ def test_c2_a_byte_a_second_ends_at_the_deadline(system: str, liar: Liar) -> Non
     assert "did not answer in" in str(readings[system].error)
     assert readings["kafka"].error is None
     assert time.monotonic() - started < len(content) / 2
+
+
+@pytest.mark.parametrize("system", ["rabbitmq"], indirect=True)
+@pytest.mark.parametrize("lie", ["HTML", "an empty map", "half of JSON"])
+def test_c2_no_address_writes_whose_cluster_was_lied_about(liar: Liar, lie: str) -> None:
+    """The id is asked for where several addresses are given, as they may be of two clusters."""
+    liar.path, liar.lie = "/internal_cluster_id", LIES[lie][:2]
+    found = provider.definition("rabbitmq")
+    urls = {"url": [f"http://127.0.0.1:{liar.port}", f"{ADDRESSES.management}/"]}
+    live = found.connect(found.connection.model_validate(urls), found.settings(), Options())
+
+    with contextlib.closing(live), pytest.raises(errors.ProviderError) as raised:
+        live.observe((), Scope(own_name(), (), found.settings()))
+
+    assert f"127.0.0.1:{liar.port}" in str(raised.value)
+
+
+@pytest.mark.parametrize("system", ["swarm"], indirect=True)
+@pytest.mark.parametrize("lie", ["HTML", "a list of null", "half of JSON"])
+def test_c2_a_lie_about_containers_is_a_system_that_was_not_read(liar: Liar, lie: str) -> None:
+    """They are asked for where a network may hold containers: it cannot go before they do."""
+    liar.path, liar.lie = "/containers/json", LIES[lie][:2]
+    attachable = ADDRESSES.network
+    network = Resource(Address("swarm", "network", (attachable,)), Network())
+    found = provider.definition("swarm")
+    connection = found.connection.model_validate({"host": f"tcp://127.0.0.1:{liar.port}"})
+    live = found.connect(connection, found.settings(), Options())
+
+    with contextlib.closing(live), pytest.raises(errors.ProviderError) as raised:
+        live.observe((network,), Scope(own_name(), (), found.settings()))
+
+    assert f"127.0.0.1:{liar.port}" in str(raised.value)
 
 
 TOPOLOGY = """\

@@ -40,15 +40,20 @@ class Moving(Consumer):
 
 
 def make(admin: AdminClient, topic: str, broker: int) -> None:
-    """Make it, and wait until each broker knows it: the controller has it first."""
+    """Make it, and wait until each broker knows it, and not an earlier one: the controller has it first."""
     wanted = NewTopic(topic, 1, replica_assignment=[[broker]])
     admin.create_topics([wanted])[topic].result()
     end = time.monotonic() + 30
     for server in BROKERS["bootstrap.servers"].split(","):
-        one = AdminClient({"bootstrap.servers": server})
-        while topic not in one.list_topics(timeout=10).topics:
+        while leader(server, topic) != broker:
             assert time.monotonic() < end, f"{server} never heard of {topic}"
             time.sleep(0.05)
+
+
+def leader(server: str, topic: str) -> int | None:
+    """Ask that very broker who leads the topic: a client that has met the others asks any of them."""
+    known = AdminClient({"bootstrap.servers": server}).list_topics(timeout=10).topics.get(topic)
+    return known.partitions[0].leader if known and known.partitions else None
 
 
 @pytest.fixture

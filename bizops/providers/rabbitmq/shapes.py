@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from bizops.provider.expected import ANY, MAP, NUMBER
+from bizops.provider.expected import MAP, NUMBER
 
 if TYPE_CHECKING:
     from bizops.provider.expected import Shape
@@ -55,7 +55,7 @@ _SHAPES: tuple[tuple[str, Shape], ...] = (
         },
     ),
     ("/whoami", {"name": str, "tags?": (list, str)}),
-    ("/global-parameters/[^/]+", {"value": ANY}),
+    ("/global-parameters/internal_cluster_id", {"value": str}),
     ("/deprecated-features", [{"name": str, "state?": str, "deprecation_phase?": str}]),
     ("/vhosts", [{"name": str, "default_queue_type?": str}]),
     ("/vhost-limits", [{"vhost": str, "value?": {"max-queues?": NUMBER}}]),

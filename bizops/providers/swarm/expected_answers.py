@@ -127,7 +127,7 @@ _NODE: Shape = {
     },
 }
 _TASK: Shape = {
-    "ID?": str,
+    "ID": str,
     "ServiceID?": str,
     "NodeID?": str,
     "Slot?": NUMBER,
