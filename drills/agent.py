@@ -101,7 +101,7 @@ def _die() -> None:
 def main(worker: type[DrillWorker] = DrillWorker) -> None:
     """Work as this process, until a signal."""
     settings = load_settings(os.environ)
-    logs.configure(settings.log_level, settings.secrets())
+    logs.configure(settings.log_level, settings.redactor())
     code = worker(settings).start()
     sys.stdout.flush()
     os._exit(code)

@@ -131,3 +131,15 @@ def empty_vhost(make_vhost: Callable[[], AbstractContextManager[str]]) -> Iterat
     """Give a vhost without any queue."""
     with make_vhost() as name:
         yield name
+
+
+@pytest.fixture
+def unused_port() -> Callable[[], int]:
+    """Give ports where nobody listens."""
+
+    def make() -> int:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            found: int = listener.getsockname()[1]
+        return found
+
+    return make

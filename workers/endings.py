@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from workers import events
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from workers.message import Message
     from workers.metrics import Metrics
     from workers.outlets import Outlets
+    from workers.redaction import Redactor
     from workers.store import Claim, Grant, TaskStore
 
 LOG = logging.getLogger(__name__)
@@ -46,7 +47,10 @@ class Exits:
 class Endings:
     """Ends the lives of one agent's tasks; every method may raise GoneError, after which the message comes again."""
 
-    def __init__(self, exits: Exits, agent: str, worker: str, max_attempts: int) -> None:
+    def __init__(
+        self, exits: Exits, agent: str, worker: str, max_attempts: int, redactor: Redactor
+    ) -> None:
+        self._redactor = redactor
         self._exits = exits
         self._agent = agent
         self._worker = worker
@@ -67,16 +71,17 @@ class Endings:
     ) -> None:
         """End a failed attempt that counts: another one later, or a dead letter where there is none."""
         is_permanent = isinstance(failure, PermanentError)
+        said = self._redactor.redact(str(failure))
         if is_permanent or message.attempt >= self._max_attempts:
             reason = "permanent" if is_permanent else "exhausted"
-            obituary = Obituary(reason, failure.error_class, str(failure))
+            obituary = Obituary(reason, failure.error_class, said)
             self.bury(message, obituary, claim, effort)
             return
         tier = tier_for(message.attempt, getattr(failure, "retry_after", None))
-        why = {"error_class": failure.error_class, "reason": str(failure)}
+        why = {"error_class": failure.error_class, "reason": said}
         LOG.warning("task_retried", extra={**why, "tier": tier.name})
         subject = self.subject(message, claim.task_id)
-        told = events.failed(subject, effort, failure.error_class, str(failure), None)
+        told = events.failed(subject, effort, failure.error_class, said, None)
         is_outboxed = self._exits.tell(message, told)
         following = message.attempt + 1
         self._exits.outlets.put_back(message, tier, attempt=following, is_outboxed=is_outboxed)
@@ -91,6 +96,7 @@ class Endings:
         effort: events.Effort | None = None,
     ) -> None:
         """Dead-letter a message."""
+        obituary = replace(obituary, error=self._redactor.redact(obituary.error))
         reason, error_class, error = obituary.reason, obituary.error_class, obituary.error
         LOG.warning(
             "task_dead_lettered",

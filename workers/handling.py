@@ -16,7 +16,13 @@ from typing import TYPE_CHECKING
 from workers import events
 from workers.breaker import State
 from workers.engine import Deadline
-from workers.errors import InvalidTaskError, RunError, StoreAwayError, TransientError
+from workers.errors import (
+    InvalidTaskError,
+    PermanentError,
+    RunError,
+    StoreAwayError,
+    TransientError,
+)
 from workers.logs import about
 from workers.message import Message
 from workers.outlets import GoneError, Obituary
@@ -71,7 +77,7 @@ class Handling:
             except GoneError as error:
                 LOG.info("delivery_lost", extra={"reason": str(error)})
 
-    def give_up(self, delivery: Delivery, error: Exception) -> None:
+    def give_up(self, delivery: Delivery, error: BaseException) -> None:
         """Dead-letter a delivery over which the worker itself failed; raises GoneError."""
         message = Message.read(delivery)
         task_id = find_id(delivery.body, self._bench.settings.max_body)
@@ -165,8 +171,10 @@ class Handling:
                 failure = error
             except Exception as error:  # an agent's own code may raise anything
                 LOG.exception("agent_error")
-                text = f"{type(error).__name__}: {error}"
-                failure = TransientError(text, error_class="agent_error")
+                failure = TransientError(_words(error), error_class="agent_error")
+            except BaseException as error:  # a library that calls `sys.exit` would end this thread
+                LOG.exception("agent_error")
+                failure = PermanentError(_words(error), error_class="agent_exit")
             else:
                 self._bench.breaker.succeed()
                 effort = self._measure(run, waited, (answer.model, answer.usage))
@@ -209,3 +217,12 @@ class Handling:
         effort = events.Effort(waited, ran, model, usage, cost)
         self._bench.metrics.run(effort)
         return effort
+
+
+def _words(error: BaseException) -> str:
+    """Say what an agent's own code raised, which may be anything: also what cannot be said."""
+    name = type(error).__name__
+    try:
+        return f"{name}: {error}"
+    except BaseException:  # noqa: BLE001 - raised by the error's own `__str__`
+        return f"{name}, which has no words"

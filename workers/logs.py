@@ -11,12 +11,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
+
+    from workers.redaction import Redactor
 
 LOGGER: Final = logging.getLogger("workers")
-HIDDEN = "(hidden)"
-MIN_SECRET = 4
-"""A shorter secret would hide ordinary words, and hides nothing that could not be guessed."""
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _FIELDS: contextvars.ContextVar[dict[str, Any]] = contextvars.ContextVar("fields", default={})  # noqa: B039 - read only
 
@@ -34,12 +33,12 @@ def about(**fields: object) -> Iterator[None]:
 class JsonFormatter(logging.Formatter):
     """One JSON object for each record: time, level, event, the fields of `about`, those of `extra`."""
 
-    def __init__(self, secrets: Iterable[str] = ()) -> None:
+    def __init__(self, redactor: Redactor) -> None:
         super().__init__()
-        self._secrets = sorted({s for s in secrets if len(s) >= MIN_SECRET}, key=len, reverse=True)
+        self._redactor = redactor
 
     def format(self, record: logging.LogRecord) -> str:
-        """Give the line; a known secret in any of its texts is replaced."""
+        """Give the line; a secret in any of its texts is hidden."""
         line: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
@@ -51,16 +50,13 @@ class JsonFormatter(logging.Formatter):
         line |= {key: value for key, value in vars(record).items() if key not in _STANDARD}
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        text = json.dumps(line, ensure_ascii=False, default=str)
-        for secret in self._secrets:
-            text = text.replace(json.dumps(secret, ensure_ascii=False)[1:-1], HIDDEN)
-        return text
+        return json.dumps(self._redactor.redact_all(line), ensure_ascii=False)
 
 
-def configure(level: str, secrets: Iterable[str]) -> None:
+def configure(level: str, redactor: Redactor) -> None:
     """Send all logs of this process to standard output as it is now, whoever replaces it later."""
     handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(JsonFormatter(secrets))
+    handler.setFormatter(JsonFormatter(redactor))
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     LOGGER.setLevel(level.upper())
     silence_pika()

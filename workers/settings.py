@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from workers.errors import SettingsError
+from workers.redaction import Redactor, redactor
 from workers.values import (
     Seconds,
     Secret,
@@ -159,7 +160,12 @@ class Settings:
         """Give the texts that must never be shown: every secret that is set, and the password in a URL."""
         values = [getattr(self, field.name) for field in dataclasses.fields(self)]
         found = [value.reveal() for value in values if isinstance(value, Secret) and value]
-        return [*found, *filter(None, (urlsplit(text).password for text in found))]
+        urls = [*found, self.llm_base_url]
+        return [*found, *filter(None, (urlsplit(text).password for text in urls))]
+
+    def redactor(self) -> Redactor:
+        """Give what hides them."""
+        return redactor(tuple(self.secrets()))
 
     def faults(self) -> list[str]:
         """Say what does not fit together, with the variables' names and never their values."""

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from workers.breaker import State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import threading
+    from collections.abc import Callable, Sequence
 
     from workers.amqp.consumer import Consumer
     from workers.amqp.publisher import Publisher
@@ -25,7 +26,10 @@ STILL = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Vitals:
-    """Reads a worker's parts; `watched` gives when its steward was last seen, `is_stopping` whether it goes."""
+    """Reads a worker's parts; `slots` are the threads that agents work in.
+
+    `watched` gives when its steward was last seen, `is_stopping` whether it goes.
+    """
 
     consumer: Consumer
     publisher: Publisher
@@ -33,6 +37,7 @@ class Vitals:
     runs: Runs
     breaker: Breaker
     reach: Reach
+    slots: Sequence[threading.Thread]
     watched: Callable[[], float]
     is_stopping: Callable[[], bool]
 
@@ -41,6 +46,9 @@ class Vitals:
         found = []
         if time.monotonic() - min(self.consumer.beat, self.watched()) > STILL:
             found.append(f"a thread that must never wait did nothing for {STILL:g} s")
+        ended = sum(slot.ident is not None and not slot.is_alive() for slot in self.slots)
+        if ended and not self.is_stopping():
+            found.append(f"{ended} of {len(self.slots)} threads for agents ended")
         if any(run.is_stuck for run in self.runs.active()):
             found.append("a run is over its hard time limit")
         return found

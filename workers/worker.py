@@ -80,6 +80,10 @@ class CrewAIWorker:
         self._handling = self._make_handling()
         self._consumer.subscribe(self.queue_name, settings.concurrency, self._waiting.put)
         self._consumer.subscribe(OUTBOX, 0, self._outlets.relay)
+        self._slots = [
+            threading.Thread(target=self._serve, name=f"agent-{number}", daemon=True)
+            for number in range(settings.concurrency)
+        ]
         self._finished = threading.Event()
         self._closed = threading.Event()
         self._signals = self._exit_code = self._busy = 0
@@ -102,8 +106,8 @@ class CrewAIWorker:
         LOG.info("worker_started", extra={"worker": self.worker, "queue": self.queue_name})
         self._health.start()
         self._connect_kafka()
-        for number in range(self.settings.concurrency):
-            threading.Thread(target=self._serve, name=f"agent-{number}", daemon=True).start()
+        for thread in self._slots:
+            thread.start()
         threading.Thread(target=self._steward, name="steward", daemon=True).start()
         try:
             self._connect_rabbitmq()
@@ -132,7 +136,7 @@ class CrewAIWorker:
                 self._consumer.settle(delivery, requeue=True)
             else:
                 self._handling.handle(delivery)
-        except Exception as error:
+        except BaseException as error:  # a slot that ends never comes back
             LOG.exception("internal_error")
             time.sleep(FALLBACK_PAUSE)
             self._give_up(delivery, error)
@@ -154,18 +158,24 @@ class CrewAIWorker:
         self._store.close()
         self._health.close()
 
-    def _give_up(self, delivery: Delivery, error: Exception) -> None:
+    def _give_up(self, delivery: Delivery, error: BaseException) -> None:
         try:
             if delivery.redelivered:
                 self._handling.give_up(delivery, error)
-        except Exception:
+        except BaseException:
             LOG.exception("internal_error")
         # Does nothing where the delivery is acknowledged by now.
         self._consumer.settle(delivery, requeue=True)
 
     def _make_handling(self) -> Handling:
         exits = Exits(self.publish_event, self._consumer, self._outlets, self._store, self._metrics)
-        endings = Endings(exits, self.name, self.worker, self.settings.max_attempts)
+        endings = Endings(
+            exits,
+            self.name,
+            self.worker,
+            self.settings.max_attempts,
+            self.settings.redactor(),
+        )
         bench = Bench(
             self.worker,
             self.settings,
@@ -185,6 +195,7 @@ class CrewAIWorker:
             self._runs,
             self._breaker,
             self._reach,
+            slots=self._slots,
             watched=lambda: self._watched,
             is_stopping=lambda: self._is_stopping,
         )

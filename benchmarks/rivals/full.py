@@ -59,7 +59,7 @@ def work(number: int) -> None:
         "RESULT_TTL": "5m",
         "HEALTH_PORT": "0",
     })  # fmt: skip
-    logs.configure("warning", settings.secrets())
+    logs.configure("warning", settings.redactor())
     tally = Tally(number)
 
     class Counting(OrderWorker):

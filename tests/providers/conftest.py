@@ -80,15 +80,3 @@ def relay() -> Callable[..., AbstractContextManager[Relay]]:
             found.close()
 
     return make
-
-
-@pytest.fixture
-def unused_port() -> Callable[[], int]:
-    """Give ports where nobody listens."""
-
-    def make() -> int:
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            found: int = listener.getsockname()[1]
-        return found
-
-    return make

@@ -159,14 +159,17 @@ def site(
 
 @pytest.fixture
 def worker(site: Site) -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    """Give what starts an agent with the stub engine, and comes back once it consumes; it is stopped at the end."""
+    """Give what starts an agent with the stub engine, and comes back once it consumes; it is stopped at the end.
+
+    `program` is Python's arguments instead of those of the command line: a worker with an agent of the test's own.
+    """
     running: list[subprocess.Popen[str]] = []
 
-    def start(agent: str, **settings: str) -> subprocess.Popen[str]:
+    def start(agent: str, program: tuple[str, ...] = (), **settings: str) -> subprocess.Popen[str]:
         defaults = {"ENGINE": "stub", "HEALTH_PORT": "0"}
         with (site.folder / f"{agent}-{len(running)}.log").open("w") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "workers", agent],
+                [sys.executable, *(program or ("-m", "workers", agent))],
                 env=site.environment(**{**defaults, **settings}),
                 cwd=site.folder,
                 stdout=log,

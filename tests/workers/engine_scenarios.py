@@ -19,6 +19,7 @@ from workers import logs
 from workers.engine import Deadline, Persona
 from workers.engine.crew import CrewEngine
 from workers.errors import RunError
+from workers.redaction import Redactor
 from workers.settings import load_settings
 from workers.task import Task
 
@@ -165,7 +166,7 @@ def show_leftovers(signals: list[Any]) -> None:
 
 
 def main() -> None:
-    logs.configure("debug", [KEY])
+    logs.configure("debug", Redactor([KEY]))
     signals = [signal.getsignal(number) for number in signal.valid_signals()]
     before = int(Path("/proc/self/statm").read_text().split()[1]) * 4
     began = time.process_time(), time.monotonic()

@@ -21,7 +21,7 @@ LOG = logging.getLogger(__name__)
 def work(chosen: argparse.Namespace) -> int:
     """Work on the tasks of one agent's queue; gives the worker's exit code. Raises SettingsError."""
     settings = load_settings(os.environ, default_dotenv())
-    logs.configure(settings.log_level, settings.secrets())
+    logs.configure(settings.log_level, settings.redactor())
     try:
         return load_agent(chosen.agent)(settings).start()
     except WorkersError:

@@ -97,9 +97,8 @@ class CrewEngine:
             return self._loaded
 
     def _say(self, what: str, error: Exception) -> str:
-        settings = self._settings
-        secrets = settings.openai_api_key.reveal(), settings.anthropic_api_key.reveal()
-        return failures.say(f"{what}: {type(error).__name__}: {error}", secrets)
+        text = f"{what}: {type(error).__name__}: {error}"
+        return failures.say(text, self._settings.redactor())
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 from workers.errors import PermanentError, TransientError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from workers.errors import RunError
+    from workers.redaction import Redactor
 
 MAX_SAID = 300
-HIDDEN = "(hidden)"
 REFUSALS = ("content_filter", "content_policy_violation")
 """The codes with which a 400 of OpenAI's or Azure's means the content, not the request."""
 
@@ -94,10 +94,7 @@ def unreadable(said: str) -> TransientError:
     return TransientError(message, error_class="provider_error", is_provider=True)
 
 
-def say(text: str, secrets: Iterable[str]) -> str:
+def say(text: str, redactor: Redactor) -> str:
     """Give somebody else's words as one short line, without the secrets that they may repeat."""
-    for secret in secrets:
-        if secret:
-            text = text.replace(secret, HIDDEN)
-    line = " ".join(text.split())
+    line = " ".join(redactor.redact(text).split())
     return line if len(line) <= MAX_SAID else f"{line[:MAX_SAID]}…"

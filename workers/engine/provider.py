@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from workers.engine import failures
 from workers.engine.conversation import Reply
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from workers.engine.conversation import Message, Provider
     from workers.engine.patience import Patience
     from workers.errors import RunError
+    from workers.redaction import Redactor
     from workers.settings import Settings
 
 OPENAI_URL = "https://api.openai.com/v1"
@@ -33,7 +33,7 @@ class OpenAI:
         # The newer of the two names: OpenAI's own reasoning models take no other, most other servers only the older.
         limit = "max_tokens" if settings.llm_base_url else "max_completion_tokens"
         self._options = {"model": _name(settings), limit: settings.llm_max_tokens}
-        self._request = _Request(openai, settings.openai_api_key.reveal(), url, patience)
+        self._request = _Request(openai, settings.redactor(), patience)
         self._client = openai.OpenAI(
             api_key=settings.openai_api_key.reveal(),
             base_url=url,
@@ -71,7 +71,7 @@ class Anthropic:
         # This SDK adds the version to the path itself, OpenAI's does not: either form serves.
         url = settings.llm_base_url.rstrip("/").removesuffix("/v1") or ANTHROPIC_URL
         self._options = {"model": _name(settings), "max_tokens": settings.llm_max_tokens}
-        self._request = _Request(anthropic, settings.anthropic_api_key.reveal(), url, patience)
+        self._request = _Request(anthropic, settings.redactor(), patience)
         self._client = anthropic.Anthropic(
             api_key=settings.anthropic_api_key.reveal(),
             base_url=url,
@@ -104,10 +104,10 @@ class Anthropic:
 class _Request:
     """The time of a request, and what the SDK's exceptions mean; both SDKs have the same ones, from one generator."""
 
-    def __init__(self, sdk: ModuleType, key: str, url: str, patience: Patience) -> None:
+    def __init__(self, sdk: ModuleType, redactor: Redactor, patience: Patience) -> None:
         self._sdk = sdk
         self._patience = patience
-        self._secrets = (key, urlsplit(url).password or "")
+        self._redactor = redactor
 
     def __enter__(self) -> float:
         return self._patience.begin()
@@ -133,7 +133,7 @@ class _Request:
         return failures.unreadable(said)
 
     def _say(self, text: str) -> str:
-        return failures.say(text, self._secrets)
+        return failures.say(text, self._redactor)
 
 
 def _name(settings: Settings) -> str:

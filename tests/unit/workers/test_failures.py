@@ -9,6 +9,7 @@ import pytest
 
 from workers.engine.failures import MAX_SAID, from_status, read_retry_after, say
 from workers.errors import PermanentError, TransientError
+from workers.redaction import Redactor
 
 NOW = 1_800_000_000.0
 
@@ -84,6 +85,6 @@ def test_a_transient_error_carries_it() -> None:
 
 
 def test_a_message_is_one_short_line_without_a_secret() -> None:
-    said = say("the key\nsk-1234 is\twrong " + "x" * 1000, ["sk-1234", ""])
+    said = say("the key\nsk-1234 is\twrong " + "x" * 1000, Redactor(["sk-1234", ""]))
     assert said.startswith("the key (hidden) is wrong xxx")
     assert len(said) == MAX_SAID + 1

@@ -5,13 +5,14 @@ import logging
 import sys
 from typing import Any
 
-from workers.logs import HIDDEN, JsonFormatter, about
+from workers.logs import JsonFormatter, about
+from workers.redaction import HIDDEN, Redactor
 
 
 def line(message: str, secrets: tuple[str, ...] = (), **fields: Any) -> dict[str, Any]:
     record = logging.LogRecord("workers.x", logging.INFO, "x.py", 1, message, (), None)
     vars(record).update(fields)
-    found: dict[str, Any] = json.loads(JsonFormatter(secrets).format(record))
+    found: dict[str, Any] = json.loads(JsonFormatter(Redactor(secrets)).format(record))
     return found
 
 
@@ -49,7 +50,7 @@ def test_an_exception_is_part_of_the_line_and_filtered_too() -> None:
             "workers.x", logging.ERROR, "x.py", 1, "oops", (), sys.exc_info()
         )
 
-    text = JsonFormatter(["sk-made-up"]).format(record)
+    text = JsonFormatter(Redactor(["sk-made-up"])).format(record)
 
     assert "\n" not in text
     assert "sk-made-up" not in text

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import base64
+import json
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workers.redaction import HIDDEN, PLACEHOLDERS, Redactor
+
+SECRETS = st.text(min_size=6, max_size=40).filter(
+    lambda s: s.lower() not in PLACEHOLDERS and s not in HIDDEN
+)
+
+
+@given(secret=SECRETS, before=st.text(max_size=10), after=st.text(max_size=10))
+def test_a_known_secret_is_hidden_in_every_form(secret: str, before: str, after: str) -> None:
+    redactor = Redactor([secret])
+    forms = {
+        secret,
+        json.dumps(secret)[1:-1],
+        json.dumps(secret, ensure_ascii=False)[1:-1],
+        quote(secret, safe=""),
+    }
+
+    for form in forms:
+        assert HIDDEN in redactor.redact(f"{before} {form} {after}")
+        assert secret not in redactor.redact(f"{before} {form} {after}").replace(HIDDEN, "")
+
+
+@given(
+    secret=st.text(st.characters(codec="ascii", exclude_categories=["C"]), min_size=9, max_size=40),
+    before=st.binary(max_size=9),
+    after=st.binary(max_size=9),
+)
+def test_a_known_secret_is_hidden_within_base64(secret: str, before: bytes, after: bytes) -> None:
+    encoded = base64.b64encode(before + secret.encode() + after).decode()
+
+    said = Redactor([secret]).redact(f"header {encoded}")
+
+    # All of it but the characters that it shares with its neighbours, one at each end
+    assert HIDDEN in said
+    left = said.removeprefix("header ").replace(HIDDEN, "", 1)
+    assert len(left) <= len(encoded) - len(secret) * 8 // 6 + 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Incorrect API key provided: sk-proj-abcdEFGH1234",
+        "Incorrect API key provided: sk-ab***********xyz1",
+        "x-api-key sk-ant-api03-abcdefgh",
+        "refused: Bearer abcdefgh.12345678-x",
+        "Authorization: Basic dXNlcjpwYXNz",
+        "cannot reach redis://:abcdefgh@cache:6379/0",
+        "postgres://abcdefgh:12345678@db/x",
+        "password=abcdefgh",
+        "password: 'abcd efgh'",
+        '{"api_key": "abcdefgh"}',
+        "{'client_secret': 'abcdefgh'}",
+        "AWS_SECRET_ACCESS_KEY=abcdefgh12345678",
+        "token=abcdefgh&x=1",
+        "AKIAABCDEFGH12345678 is not authorized",
+        "ghp_abcdefghijklmnopqrst1234 expired",
+        "xoxb-1234567890-abcdefgh",
+        "eyJhbGciOiJIUzI1.eyJzdWIiOiIxMjM0.abcdefgh",
+        "-----BEGIN PRIVATE KEY-----\nabcdefgh\n-----END PRIVATE KEY-----",
+    ],
+)
+def test_what_looks_like_a_credential_is_hidden(text: str) -> None:
+    said = Redactor().redact(text)
+
+    assert HIDDEN in said
+    assert [w for w in ("abcd", "1234", "dXNl", "ABCDEFGH") if w in said] == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "max_tokens=4096 is above the limit of this model",
+        "Unexpected token } at position 12",
+        "KeyError: 'order'",
+        "the task of monkey-business is over the deadline of 30 s",
+        "https://example.org:8443/path?author=me",
+        "amqp://rabbitmq:5672/%2F",
+        "a basic mistake: task skipped",
+        "the secretary keeps the keyboard: two keys",
+        "primary key 4711 is there already",
+        "token: }",
+        "disk-usage at 91 %, risk-taking is not",
+    ],
+)
+def test_what_does_not_stays_readable(text: str) -> None:
+    assert Redactor(["none", "abc"]).redact(text) == text
+
+
+def test_texts_within_any_value_are_hidden() -> None:
+    secret = "open-sesame"
+    found = Redactor([secret]).redact_all(
+        {secret: [secret, (1, None, True)], "error": ValueError(secret)}
+    )
+
+    assert found == {HIDDEN: [HIDDEN, [1, None, True]], "error": HIDDEN}

@@ -1,0 +1,155 @@
+"""What an agent's own code raises costs its task, and never the worker (W1, W7)."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from confluent_kafka import Consumer
+
+from stack.names import own_name
+from workers.following import find_ends
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Callable
+
+    import pika
+
+    from tests.workers.conftest import Site
+
+pytestmark = pytest.mark.integration
+QUEUE, DLQ = "auto_orders", "auto_orders.dlq"
+KEY = "sk-proj-made-up-4711"
+
+AGENT = '''\
+"""Raises what its task says."""
+
+import os
+import sys
+
+from workers import logs
+from workers.agents.order import OrderWorker
+from workers.settings import load_settings
+
+
+class Wordless(Exception):
+    def __str__(self):
+        raise ValueError("no words")
+
+
+class Raising(OrderWorker):
+    def process_task(self, task, deadline):
+        match task.description:
+            case "sys.exit":
+                sys.exit(3)
+            case "KeyboardInterrupt":
+                raise KeyboardInterrupt
+            case "GeneratorExit":
+                raise GeneratorExit
+            case "BaseException":
+                raise BaseException("of its own")
+            case "Wordless":
+                raise Wordless
+            case "secret":
+                raise SystemExit(f"Incorrect API key provided: {os.environ['OPENAI_API_KEY']}")
+            case "another's secret":
+                raise SystemExit("refused: Bearer abcdefgh12345678, postgres://u:hunter2@db/x")
+        return super().process_task(task, deadline)
+
+
+settings = load_settings(os.environ)
+logs.configure(settings.log_level, settings.redactor())
+code = Raising(settings).start()
+sys.stdout.flush()
+os._exit(code)
+'''
+
+
+@pytest.fixture
+def raising(
+    site: Site, worker: Callable[..., subprocess.Popen[str]], unused_port: Callable[[], int]
+) -> int:
+    """Start a worker of two slots whose agent raises what its task says; gives the port of its health."""
+    script = site.folder / "agent.py"
+    script.write_text(AGENT)
+    port = unused_port()
+    settings = {"CONCURRENCY": "2", "HEALTH_PORT": str(port), "OPENAI_API_KEY": KEY}
+    worker("order", (str(script),), MAX_ATTEMPTS="1", **settings)
+    return port
+
+
+def buried(site: Site, count: int) -> dict[str, pika.BasicProperties]:
+    """Wait for so many dead letters, and give their properties by their tasks' ids."""
+    found: list[tuple[pika.BasicProperties, bytes]] = []
+    end = time.monotonic() + 60
+    while len(found) < count:
+        assert time.monotonic() < end, found
+        found += site.drain(DLQ)
+        site.channel.connection.sleep(0.1)
+    return {json.loads(body)["id"]: properties for properties, body in found}
+
+
+@pytest.mark.parametrize("path", ["livez", "readyz"])
+def test_w1_whatever_an_agent_raises_its_slot_returns(site: Site, raising: int, path: str) -> None:
+    # Given more tasks that raise than the worker has slots, and good ones behind them
+    kinds = ["sys.exit", "KeyboardInterrupt", "GeneratorExit", "BaseException", "Wordless"]
+    names = {f"{own_name()}-{kind}": kind for kind in kinds}
+    for name, kind in names.items():
+        site.put(QUEUE, task(name, kind))
+
+    # When a task comes after them
+    done = site.run("submit", "order", "--description", "good", "--wait", "--timeout", "60s")
+
+    # Then it is done, and each of them is a dead letter that names the class
+    assert done.code == 0, done.err
+    letters = buried(site, len(names))
+    for name, kind in names.items():
+        headers: dict[str, Any] = letters[name].headers or {}
+        is_exception = kind == "Wordless"
+        assert headers["error_class"] == ("agent_error" if is_exception else "agent_exit")
+        assert headers["reason"] == ("exhausted" if is_exception else "permanent")
+        assert headers["error"].startswith("SystemExit: 3" if kind == "sys.exit" else kind)
+    with urllib.request.urlopen(f"http://127.0.0.1:{raising}/{path}", timeout=10) as answer:
+        assert answer.status == 200
+
+
+def test_w7_a_secret_in_an_exception_is_in_no_event_dead_letter_or_log(
+    site: Site, raising: int
+) -> None:
+    del raising
+    consumer = Consumer({"bootstrap.servers": site.addresses.bootstrap, "group.id": own_name()})
+    consumer.assign(find_ends(consumer, ("ai.errors",)))
+    names = {f"{own_name()}-{kind}": kind for kind in ("secret", "another's secret")}
+    for name, kind in names.items():
+        site.put(QUEUE, task(name, kind))
+
+    letters = buried(site, len(names))
+
+    told = events(consumer, set(names))
+    log = "".join(path.read_text() for path in Path(site.folder).glob("*.log"))
+    everything = f"{[each.headers for each in letters.values()]} {told} {log}"
+    assert "Incorrect API key provided: (hidden)" in everything
+    assert "postgres://(hidden)@db/x" in everything
+    assert [s for s in (KEY, "abcdefgh12345678", "hunter2") if s in everything] == []
+
+
+def events(consumer: Consumer, tasks: set[str]) -> list[str]:
+    """Wait until there is an event of each of these tasks, and give them as they are."""
+    found: list[str] = []
+    end = time.monotonic() + 60
+    while left := {each for each in tasks if not any(each in text for text in found)}:
+        assert time.monotonic() < end, left
+        message = consumer.poll(1)
+        value = message.value() if message and not message.error() else None
+        found += [value.decode()] if value else []
+    consumer.close()
+    return found
+
+
+def task(name: str, description: str) -> bytes:
+    return json.dumps({"id": name, "description": description, "expected_output": "x"}).encode()
