@@ -67,7 +67,7 @@ class DeadLetter:
 
         attempts = headers.get("attempts")
         return cls(
-            task_id=find_id(delivery.body, max_body),
+            task_id=find_id(delivery.body, max_body, delivery.properties.content_encoding),
             reason=text("reason", by_broker.get("reason") or "unknown"),
             error_class=text("error_class"),
             error=text("error"),

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
+from workers.content import load
 from workers.engine import Usage
+from workers.errors import InvalidTaskError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -120,8 +122,8 @@ def find_decision(output: str) -> dict[str, Any] | None:
     if not text.startswith("{"):
         return None
     try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
+        found = load(text.encode(), None, MAX_OUTPUT * 4)
+    except (InvalidTaskError, UnicodeEncodeError):
         return None
     return found if isinstance(found.get("decision"), str) else None
 

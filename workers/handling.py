@@ -80,7 +80,7 @@ class Handling:
     def give_up(self, delivery: Delivery, error: BaseException) -> None:
         """Dead-letter a delivery over which the worker itself failed; raises GoneError."""
         message = Message.read(delivery)
-        task_id = find_id(delivery.body, self._bench.settings.max_body)
+        task_id = self._find_id(delivery)
         # No word of the error itself: nobody knows what a defect puts there.
         text = f"a defect in the worker: {type(error).__name__}; its log says more"
         obituary = Obituary("internal", "internal_error", text, closes_record=False)
@@ -91,17 +91,23 @@ class Handling:
         if self._bench.breaker.state is State.OPEN:
             self._endings.settle(message, "returned", requeue=True)
             return
-        body, most = message.delivery.body, self._bench.settings.max_body
+        delivery = message.delivery
         try:
-            task = read_task(body, most)
+            task = read_task(
+                delivery.body, self._bench.settings.max_body, delivery.properties.content_encoding
+            )
         except InvalidTaskError as error:
-            task_id = find_id(body, most)
+            task_id = self._find_id(delivery)
             obituary = Obituary("invalid", "invalid_task", str(error), closes_record=False)
             with about(task_id=task_id):
                 self._endings.bury(message, obituary, self._claim(message, task_id))
             return
         with about(task_id=task.id):
             self._begin(message, task, self._claim(message, task.id))
+
+    def _find_id(self, delivery: Delivery) -> str:
+        encoding = delivery.properties.content_encoding
+        return find_id(delivery.body, self._bench.settings.max_body, encoding)
 
     def _check_age(self, message: Message) -> Obituary | None:
         """Say why a task is not begun any more; one whose result exists, or that runs, is never too old."""

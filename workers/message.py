@@ -8,13 +8,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-import pika
+from workers.amqp.properties import CUT, Properties, fields_of, fitting
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
     from workers.amqp.consumer import Delivery
 
 PERSISTENT = 2
+NAMED_BY_SENDERS = frozenset({b"CC", b"BCC"})
+"""Headers with which RabbitMQ routes a message to more queues (sender-selected distribution): a copy goes to one."""
 OBITUARY = (
+    CUT,
     "reason",
     "error_class",
     "error",
@@ -26,6 +31,10 @@ OBITUARY = (
 """The headers that a worker adds to a dead letter."""
 MAX_HEADER = 1000
 """Characters of an error in a header: AMQP frames hold 128 KiB of all headers together."""
+_MOST_COUNTED = 1_000_000
+"""A number of attempts or replays that no worker has written: it counts as absent."""
+_MILLISECONDS_FROM = 10**11
+"""A timestamp that is larger is no number of seconds, as AMQP has it: the year 5138, or milliseconds since 1973."""
 
 OF_ONE_COPY = ("is_parked", "is_unguarded")
 
@@ -61,7 +70,7 @@ class Message:
             replays=_count(headers, "replays", 0),
             first_seen=_text(headers, "first_seen") or timestamp_now(),
             trace_id=_text(headers, "trace_id") or uuid.uuid4().hex,
-            published_at=float(timestamp) if isinstance(timestamp, int) and timestamp > 0 else None,
+            published_at=_seconds(timestamp),
             is_outboxed=headers.get("is_outboxed") is True,
             is_parked=headers.get("is_parked") is True,
             is_unguarded=headers.get("is_unguarded") is True,
@@ -72,28 +81,36 @@ class Message:
         """Seconds since the task was published; None where its publisher set no timestamp."""
         return None if self.published_at is None else max(0.0, time.time() - self.published_at)
 
-    def copy(self, **headers: object) -> pika.BasicProperties:
-        """Give the properties of a copy: this message's own, with these headers on top.
+    def copy(self, headers: Mapping[str, object], without: Collection[str] = ()) -> Properties:
+        """Give the properties of a copy: this message's own, without some headers, and with these on top.
 
         What a broker wrote (`x-death` and its kind) stays behind: RabbitMQ drops a message that it takes to go in
-        circles. So does `expiration`, which would count anew in each queue, and what was true of this copy alone.
+        circles. So does `expiration`, which would count anew in each queue, what was true of this copy alone, what
+        leads a message to more queues, and what one frame has no room for: `headers_cut` names that.
         """
         given = self.delivery.properties
-        kept = {
-            name: value
-            for name, value in (given.headers or {}).items()
-            if not name.lower().startswith("x-") and name not in OF_ONE_COPY
-        }
+        left_out = {name.encode() for name in (*OF_ONE_COPY, *without)} | NAMED_BY_SENDERS
+        kept, gone = fitting(
+            {
+                name: encoded
+                for name, encoded in fields_of(given).items()
+                if name not in left_out and not name.lower().startswith(b"x-")
+            }
+        )
+        if getattr(given, "fault", ""):
+            gone.append(f"those that could not be read: {given.fault}")
         own = {
             "attempt": self.attempt,
             "replays": self.replays,
             "first_seen": self.first_seen,
             "trace_id": self.trace_id,
+            **({CUT: gone} if gone else {}),
         }
-        return pika.BasicProperties(
+        return Properties(
+            kept,
             content_type=given.content_type,
             content_encoding=given.content_encoding,
-            headers={**kept, **own, **headers},
+            headers={**own, **headers},
             delivery_mode=PERSISTENT,
             priority=given.priority,
             correlation_id=given.correlation_id,
@@ -104,14 +121,12 @@ class Message:
             app_id=given.app_id,
         )
 
-    def revive(self) -> pika.BasicProperties:
+    def revive(self) -> Properties:
         """Give the properties of a dead letter that goes back to its queue: a first attempt, published now.
 
         It keeps `first_seen`, and counts as one more replay, which is how a worker tells it from an old copy.
         """
-        properties = self.copy(attempt=1, replays=self.replays + 1)
-        for name in OBITUARY:
-            properties.headers.pop(name, None)
+        properties = self.copy({"attempt": 1, "replays": self.replays + 1}, OBITUARY)
         properties.timestamp = int(time.time())
         return properties
 
@@ -123,11 +138,30 @@ def timestamp_now() -> str:
 
 def _count(headers: dict[str, Any], name: str, least: int) -> int:
     value = headers.get(name)
-    if isinstance(value, int) and not isinstance(value, bool) and value >= least:
+    if isinstance(value, int) and not isinstance(value, bool) and least <= value <= _MOST_COUNTED:
         return value
     return least
 
 
 def _text(headers: dict[str, Any], name: str) -> str:
     value = headers.get(name)
-    return value[:MAX_HEADER] if isinstance(value, str) else ""
+    return value[:MAX_HEADER] if isinstance(value, str) and _is_unicode(value) else ""
+
+
+def _is_unicode(value: str) -> bool:
+    """Whether a text has no half of a character, as bytes that are no UTF-8 are read: no event and no log takes it."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _seconds(timestamp: object) -> float | None:
+    """Give the seconds since 1970 of a property that many clients fill with milliseconds."""
+    if not isinstance(timestamp, int) or timestamp <= 0:
+        return None
+    seconds = float(timestamp)
+    while seconds >= _MILLISECONDS_FROM:
+        seconds /= 1000
+    return seconds

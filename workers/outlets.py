@@ -78,21 +78,23 @@ class Outlets:
     def put_back(self, message: Message, tier: Tier, **headers: object) -> None:
         """Publish a copy that comes back to its queue after the tier's wait."""
         delivery = message.delivery
-        properties = message.copy(**headers)
+        properties = message.copy(headers)
         self._insist(delivery, tier.name, delivery.queue, delivery.body, properties)
 
     def dead_letter(self, message: Message, obituary: Obituary, **headers: object) -> None:
         """Publish a copy to `<queue>.dlq`, with everything that is known about why in its headers."""
         delivery = message.delivery
         properties = message.copy(
-            reason=obituary.reason,
-            error_class=obituary.error_class,
-            error=obituary.error[:MAX_HEADER],
-            attempts=message.attempt,
-            worker=self._worker,
-            queue=delivery.queue,
-            dead_lettered_at=timestamp_now(),
-            **headers,
+            {
+                "reason": obituary.reason,
+                "error_class": obituary.error_class,
+                "error": obituary.error[:MAX_HEADER],
+                "attempts": message.attempt,
+                "worker": self._worker,
+                "queue": delivery.queue,
+                "dead_lettered_at": timestamp_now(),
+                **headers,
+            }
         )
         self._insist(delivery, "", f"{delivery.queue}.dlq", delivery.body, properties)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from workers.content import load
 from workers.errors import InvalidTaskError
 
 if TYPE_CHECKING:
@@ -59,21 +60,9 @@ def validator(name: str) -> Validator:
     return Draft202012Validator(json.loads((SCHEMAS / f"{name}.json").read_text("utf-8")))
 
 
-def read_task(body: bytes, max_bytes: int) -> Task:
+def read_task(body: bytes, max_bytes: int, encoding: str | None = None) -> Task:
     """Read a message's body; raises InvalidTaskError with everything that is wrong with it."""
-    if len(body) > max_bytes:
-        raise InvalidTaskError([f"the body has {len(body)} bytes, and {max_bytes} are allowed"])
-    try:
-        found = _load(body)
-    except UnicodeDecodeError as error:
-        raise InvalidTaskError([f"the body is not UTF-8: {error.reason}"]) from None
-    except UnicodeEncodeError as error:
-        half = error.object[error.start : error.start + 1]
-        raise InvalidTaskError(
-            [f"the body holds {half!r}: half a character, and no text"]
-        ) from None
-    except (ValueError, RecursionError) as error:
-        raise InvalidTaskError([f"the body is not JSON: {error}"]) from None
+    found = load(body, encoding, max_bytes)
     faults = sorted(
         validator("task").iter_errors(found), key=lambda fault: list(map(str, fault.path))
     )
@@ -84,24 +73,16 @@ def read_task(body: bytes, max_bytes: int) -> Task:
     )
 
 
-def find_id(body: bytes, max_bytes: int) -> str:
+def find_id(body: bytes, max_bytes: int, encoding: str | None = None) -> str:
     """Give the id of a message that may be no valid task; where it has none, `unknown-` and a digest of its body."""
     try:
-        found = _load(body) if len(body) <= max_bytes else None
-    except (ValueError, RecursionError):
+        found = load(body, encoding, max_bytes)
+    except InvalidTaskError:
         found = None
     value = found.get("id") if isinstance(found, dict) else None
     if isinstance(value, str) and 0 < len(value) <= MAX_ID:
         return value
     return f"{UNKNOWN}-{hashlib.sha256(body).hexdigest()[:16]}"
-
-
-def _load(body: bytes) -> Any:  # noqa: ANN401 - what JSON holds
-    """Read JSON; raises ValueError, also for a lone surrogate: JSON may hold one, and nothing takes it as text."""
-    found = json.loads(body)
-    if b"\\u" in body:
-        json.dumps(found, ensure_ascii=False).encode()
-    return found
 
 
 MAX_ID = 200

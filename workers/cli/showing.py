@@ -6,11 +6,14 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from workers.cli import console
+from workers.content import show
 
 if TYPE_CHECKING:
     from workers.deadletters import DeadLetter
 
 HEADER = ("ID", "REASON", "ERROR CLASS", "ATTEMPTS", "AGE", "WORKER", "ERROR")
+MOST_SHOWN = 128 << 20
+"""Bytes of a body that is decompressed to be shown: RabbitMQ's own limit of a message."""
 PROPERTIES = (
     "content_type",
     "content_encoding",
@@ -54,7 +57,7 @@ def describe(letter: DeadLetter) -> dict[str, Any]:
         **letter.to_json(),
         "headers": headers,
         "properties": {name: value for name, value in given.items() if value is not None},
-        "body": delivery.body.decode("utf-8", "replace"),
+        "body": show(delivery.body, delivery.properties.content_encoding, MOST_SHOWN),
     }
 
 

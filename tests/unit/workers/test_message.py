@@ -45,7 +45,7 @@ def test_a_copy_keeps_what_the_publisher_said_and_drops_what_the_broker_wrote() 
         user_id="somebody",
     )
 
-    copy = message.copy(attempt=2)
+    copy = message.copy({"attempt": 2})
 
     assert copy.headers == {
         "tenant": "t7",
@@ -66,7 +66,7 @@ def test_a_copy_keeps_what_the_publisher_said_and_drops_what_the_broker_wrote() 
 def test_a_copy_reads_back_as_the_next_attempt() -> None:
     message = delivered({"attempt": 2, "replays": 1}, timestamp=1_700_000_000)
 
-    copy = message.copy(attempt=3, is_outboxed=True)
+    copy = message.copy({"attempt": 3, "is_outboxed": True})
     again = Message.read(
         Delivery("auto_orders", b"{}", copy, redelivered=False, tag=1, generation=1)
     )
@@ -81,7 +81,7 @@ def test_what_was_true_of_one_copy_is_not_said_of_the_next() -> None:
     parked = delivered({"is_parked": True, "is_unguarded": True})
     assert (parked.is_parked, parked.is_unguarded) == (True, True)
 
-    copy = parked.copy(attempt=2)
+    copy = parked.copy({"attempt": 2})
 
     assert not {"is_parked", "is_unguarded"} & set(copy.headers or {})
 

@@ -45,7 +45,10 @@ def test_everything_that_is_wrong_is_named_at_once() -> None:
     [
         (b"{", "not JSON"),
         (b"\xff\xfe", "not"),
-        (b"[" * 5000, "not JSON"),
+        (b"[" * 5000, "nested more than 100 levels deep"),
+        (b'{"a":' * 101 + b"1" + b"}" * 101, "nested more than 100 levels deep"),
+        (json.dumps({**GOOD, "context": {"a": float("nan")}}).encode(), "NaN is no number of JSON"),
+        (b'{"a": 1e999}', "1e999 is larger than any number"),
         (b"[]", "is not of type 'object'"),
         (b"x" * (MOST + 1), f"has {MOST + 1} bytes, and {MOST} are allowed"),
         (json.dumps({**GOOD, "id": "a\nb"}).encode(), "$.id"),
