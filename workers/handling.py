@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from workers import events
 from workers.breaker import State
-from workers.engine import Deadline
+from workers.engine import Answer, Deadline
 from workers.errors import (
     InvalidTaskError,
     PermanentError,
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from workers.amqp.consumer import Delivery
     from workers.breaker import Breaker
     from workers.endings import Endings
-    from workers.engine import Answer, Usage
+    from workers.engine import Usage
     from workers.metrics import Metrics
     from workers.runs import Runs
     from workers.settings import Settings
@@ -171,25 +171,35 @@ class Handling:
         run = Run(claim, message.delivery, deadline)
         waited = message.age
         with self._bench.runs.track(run):
-            try:
-                answer = self._process(task, deadline)
-            except RunError as error:
-                failure = error
-            except Exception as error:  # an agent's own code may raise anything
-                LOG.exception("agent_error")
-                failure = TransientError(_words(error), error_class="agent_error")
-            except BaseException as error:  # a library that calls `sys.exit` would end this thread
-                LOG.exception("agent_error")
-                failure = PermanentError(_words(error), error_class="agent_exit")
-            else:
-                self._bench.breaker.succeed()
-                effort = self._measure(run, waited, (answer.model, answer.usage))
-                LOG.info("task_answered", extra={"model": answer.model, "ran_seconds": effort.ran})
-                subject = self._endings.subject(message, task.id)
-                found = events.completed(subject, effort, answer.text)
-                self._endings.finish(message, claim, self._keep(claim, found), "completed")
+            found = self._worked(task, deadline)
+            # From here on others are waited for: a broker that blocks is not the agent's time.
+            run.has_returned = True
+            if isinstance(found, RunError):
+                self._fail(message, run, found, self._measure(run, waited, found.spent))
                 return
-            self._fail(message, run, failure, self._measure(run, waited, failure.spent))
+            self._bench.breaker.succeed()
+            effort = self._measure(run, waited, (found.model, found.usage))
+            LOG.info("task_answered", extra={"model": found.model, "ran_seconds": effort.ran})
+            subject = self._endings.subject(message, task.id)
+            told = events.completed(subject, effort, found.text)
+            self._endings.finish(message, claim, self._keep(claim, told), "completed")
+
+    def _worked(self, task: Task, deadline: Deadline) -> Answer | RunError:
+        """Let the agent work; whatever its own code raises or gives back ends this run only."""
+        try:
+            answer = self._process(task, deadline)
+        except RunError as error:
+            return error
+        except Exception as error:
+            LOG.exception("agent_error")
+            return TransientError(_words(error), error_class="agent_error")
+        except BaseException as error:  # a library that calls `sys.exit` would end this thread
+            LOG.exception("agent_error")
+            return PermanentError(_words(error), error_class="agent_exit")
+        if isinstance(answer, Answer):
+            return answer
+        text = f"the agent gave back {type(answer).__name__}, which is no Answer"
+        return PermanentError(text, error_class="agent_error")
 
     def _keep(self, claim: Claim, found: tuple[events.Event, ...]) -> Grant:
         try:

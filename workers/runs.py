@@ -24,12 +24,16 @@ LOG = logging.getLogger(__name__)
 
 @dataclass(eq=False, slots=True)
 class Run:
-    """One agent at work on one delivery, since `begun` (monotonic seconds)."""
+    """One agent at work on one delivery, since `begun` (monotonic seconds).
+
+    From `has_returned` on no limit of time holds: what is told and stored then waits for others, not for the agent.
+    """
 
     claim: Claim
     delivery: Delivery
     deadline: Deadline
     begun: float = field(default_factory=time.monotonic)
+    has_returned: bool = False
     is_stuck: bool = False
 
 
@@ -74,7 +78,8 @@ class Runs:
         over = [
             run
             for run in runs
-            if not run.is_stuck and now - run.begun > self._settings.hard_time_limit
+            if not (run.is_stuck or run.has_returned)
+            and now - run.begun > self._settings.hard_time_limit
         ]
         for run in over:
             run.is_stuck = True

@@ -55,6 +55,8 @@ class Raising(OrderWorker):
                 raise BaseException("of its own")
             case "Wordless":
                 raise Wordless
+            case "NoneType":
+                return None
             case "secret":
                 raise SystemExit(f"Incorrect API key provided: {os.environ['OPENAI_API_KEY']}")
             case "another's secret":
@@ -97,7 +99,14 @@ def buried(site: Site, count: int) -> dict[str, pika.BasicProperties]:
 @pytest.mark.parametrize("path", ["livez", "readyz"])
 def test_w1_whatever_an_agent_raises_its_slot_returns(site: Site, raising: int, path: str) -> None:
     # Given more tasks that raise than the worker has slots, and good ones behind them
-    kinds = ["sys.exit", "KeyboardInterrupt", "GeneratorExit", "BaseException", "Wordless"]
+    kinds = [
+        "sys.exit",
+        "KeyboardInterrupt",
+        "GeneratorExit",
+        "BaseException",
+        "Wordless",
+        "NoneType",
+    ]
     names = {f"{own_name()}-{kind}": kind for kind in kinds}
     for name, kind in names.items():
         site.put(QUEUE, task(name, kind))
@@ -110,10 +119,10 @@ def test_w1_whatever_an_agent_raises_its_slot_returns(site: Site, raising: int, 
     letters = buried(site, len(names))
     for name, kind in names.items():
         headers: dict[str, Any] = letters[name].headers or {}
-        is_exception = kind == "Wordless"
-        assert headers["error_class"] == ("agent_error" if is_exception else "agent_exit")
-        assert headers["reason"] == ("exhausted" if is_exception else "permanent")
-        assert headers["error"].startswith("SystemExit: 3" if kind == "sys.exit" else kind)
+        is_exit = kind not in {"Wordless", "NoneType"}
+        assert headers["error_class"] == ("agent_exit" if is_exit else "agent_error")
+        assert headers["reason"] == ("exhausted" if kind == "Wordless" else "permanent")
+        assert ("SystemExit: 3" if kind == "sys.exit" else kind) in headers["error"]
     with urllib.request.urlopen(f"http://127.0.0.1:{raising}/{path}", timeout=10) as answer:
         assert answer.status == 200
 
