@@ -27,7 +27,15 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent.parent
 QUEUE = "auto_orders"
 DEAD_LETTERS = f"{QUEUE}.dlq"
-QUEUES = (QUEUE, "retry.5s", "retry.30s", "retry.2m", "retry.10m", "events.outbox")
+QUEUES = (
+    QUEUE,
+    "retry.5s",
+    "retry.30s",
+    "retry.2m",
+    "retry.10m",
+    "events.outbox",
+    "events.outbox.dlq",
+)
 PATIENCE = 90
 """Seconds that RabbitMQ may take to come back."""
 

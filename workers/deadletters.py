@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from workers.settings import Settings
     from workers.store import TaskStore
 
-NO_RECORD = frozenset({"invalid", "conflict"})
+NO_RECORD = frozenset({"invalid", "conflict", "refused"})
 """Reasons that say nothing about the task that the record of this id is about."""
 
 

@@ -110,6 +110,11 @@ class Endings:
             self._release(claim, message.attempt, dead=reason)
         self.settle(message, "dead_lettered", reason=reason)
 
+    def bury_again(self, message: Message) -> None:
+        """Dead-letter a message whose dead-letter queue refused it before; all else about it is done."""
+        self._exits.outlets.dead_letter_again(message)
+        self.settle(message, "dead_lettered")
+
     def park(self, message: Message, *, is_unguarded: bool) -> None:
         """Look again in the shortest wait: another copy of the task runs now, or nobody can tell."""
         self._exits.outlets.put_back(message, TIERS[0], is_parked=True, is_unguarded=is_unguarded)

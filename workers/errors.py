@@ -11,7 +11,8 @@
         ├── EventsAwayError     Kafka
         ├── QueueReadError      RabbitMQ: a queue cannot be read
         └── PublishError        RabbitMQ did not confirm a message
-            └── UnroutableError it gave it back: no queue takes it
+            └── RefusedError    it refused it, and may do so again: a full queue, a missing exchange, no right
+                └── UnroutableError  it gave it back: no queue takes it
 
 Every message is one line, and holds no secret.
 """
@@ -103,5 +104,9 @@ class PublishError(AwayError):
     """RabbitMQ did not confirm a message: it may have it all the same."""
 
 
-class UnroutableError(PublishError):
+class RefusedError(PublishError):
+    """RabbitMQ refused a message, and not because it was away: the same one may be refused for good."""
+
+
+class UnroutableError(RefusedError):
     """RabbitMQ returned a message, because no queue takes it."""

@@ -19,6 +19,7 @@ from workers.engine import Answer, Deadline
 from workers.errors import (
     InvalidTaskError,
     PermanentError,
+    RefusedError,
     RunError,
     StoreAwayError,
     TransientError,
@@ -76,6 +77,9 @@ class Handling:
                 self._read(message)
             except GoneError as error:
                 LOG.info("delivery_lost", extra={"reason": str(error)})
+            except RefusedError as error:
+                LOG.warning("publish_refused", extra={"reason": str(error)})
+                self._endings.settle(message, "returned", requeue=True)
 
     def give_up(self, delivery: Delivery, error: BaseException) -> None:
         """Dead-letter a delivery over which the worker itself failed; raises GoneError."""
@@ -88,6 +92,9 @@ class Handling:
             self._endings.bury(message, obituary, self._claim(message, task_id))
 
     def _read(self, message: Message) -> None:
+        if message.is_dead:
+            self._endings.bury_again(message)
+            return
         if self._bench.breaker.state is State.OPEN:
             self._endings.settle(message, "returned", requeue=True)
             return

@@ -13,6 +13,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 
 from workers.errors import REMEDY, EventsAwayError
 from workers.events import TOPICS
+from workers.reports import Report, reported
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,10 +22,15 @@ if TYPE_CHECKING:
     from workers.reach import Reach
     from workers.settings import Settings
 
+LOG = logging.getLogger(__name__)
 POLL = 0.1
 PROBE_PAUSE = 3.0
 PROBE_TIMEOUT = 3.0
 """Seconds: between two looks for brokers that are away, and how long one look may take."""
+
+
+MISSING_SECONDS = 60.0
+"""How long all events wait for a topic that is missing: as long as somebody may take to make it."""
 
 
 class EventStream:
@@ -32,8 +38,9 @@ class EventStream:
 
     Away, it fails at once instead of after a time-out for each event, and looks for the brokers by itself;
     `on_change` hears whether they are away, first and whenever that changes. A cluster that lacks one of
-    the topics counts as away: what is missing is said once, and all events wait in the outbox. A record that was
-    reported as failed may still have arrived: an event's id tells.
+    the topics counts as away for a minute: what is missing is said once, and all events wait in the outbox. After that
+    the events of this topic are refused, and the others flow. A record that was reported as failed may still have
+    arrived: an event's id tells.
     """
 
     def __init__(self, settings: Settings, reach: Reach, on_change: Callable[[bool], None]) -> None:
@@ -46,40 +53,48 @@ class EventStream:
         self._thread = threading.Thread(target=self._poll, name="kafka", daemon=True)
         self.is_away = False
         self._reason: str | None = None
+        self._missing: dict[str, float] = {}
+        self._given_up: frozenset[str] = frozenset()
 
     def start(self) -> None:
         """Look for the brokers, and serve delivery reports, in the background."""
         self._thread.start()
 
-    def deliver(self, events: Sequence[Event]) -> None:
-        """Put events on Kafka and wait for all reports; raises EventsAwayError unless all are delivered."""
+    def deliver(self, events: Sequence[Event]) -> list[tuple[Event, Report]]:
+        """Put events on Kafka and wait for all reports; gives those that it refuses for good.
+
+        Raises EventsAwayError where one of the others is not delivered.
+        """
         if self.is_away:
             raise EventsAwayError(self._reason or "")
-        reports: list[Future[str]] = [Future() for _ in events]
+        reports: list[Future[Report]] = [Future() for _ in events]
         for event, report in zip(events, reports, strict=True):
             self.send(event.topic, event.key, event.value, report.set_result)
         try:
-            problems = [report.result(self._settings.event_timeout + 5) for report in reports]
+            found = [report.result(self._settings.event_timeout + 5) for report in reports]
         except FutureTimeoutError:
-            problems = ["no delivery report"]
-        if problem := next(filter(None, problems), ""):
+            found = [Report("no delivery report")]
+        if problem := next((each.problem for each in found if each.is_passing), ""):
             self._change(problem)
             raise EventsAwayError(problem)
+        return [pair for pair in zip(events, found, strict=True) if pair[1].refusal]
 
-    def send(self, topic: str, key: str, value: str, on_report: Callable[[str], None]) -> None:
-        """Put one record on its way; `on_report` gets why it failed, or an empty text, from another thread."""
+    def send(self, topic: str, key: str, value: str, on_report: Callable[[Report], None]) -> None:
+        """Put one record on its way; `on_report` hears what became of it, from another thread."""
 
-        def report(error: KafkaError | None, _: object) -> None:
+        def report(error: Any, _: object) -> None:  # noqa: ANN401 - a KafkaError or None, as librdkafka gives it
             self._is_broken |= _is_fatal(error)
-            on_report("" if error is None else f"{topic}: {error.str()}")
+            on_report(reported(topic, error))
 
+        if topic in self._given_up:
+            on_report(Report(f"{topic}: there is no such topic", "unknown_topic"))
+            return
         try:
             self._producer.produce(topic, value, key, on_delivery=report)
         except BufferError as error:
-            on_report(f"{topic}: {say(error)}")
+            on_report(Report(f"{topic}: {say(error)}"))
         except KafkaException as error:
-            self._is_broken |= _is_fatal(error.args[0])
-            on_report(f"{topic}: {say(error)}")
+            report(error.args[0], None)
 
     @property
     def outstanding(self) -> int:
@@ -103,7 +118,7 @@ class EventStream:
         probed = time.monotonic()
         while not self._stop.is_set():
             self._producer.poll(POLL)
-            if self.is_away and time.monotonic() - probed > PROBE_PAUSE:
+            if (self.is_away or self._missing) and time.monotonic() - probed > PROBE_PAUSE:
                 self._look()
                 probed = time.monotonic()
 
@@ -119,7 +134,18 @@ class EventStream:
         except KafkaException as error:
             self._change(say(error))
         else:
-            self._change(f"missing: {', '.join(missing)}; {REMEDY}" if missing else "")
+            self._note_missing(missing)
+
+    def _note_missing(self, topics: Sequence[str]) -> None:
+        """Wait for topics that are missing: a moment later they may be there. After that others need not wait."""
+        now = time.monotonic()
+        self._missing = {topic: self._missing.get(topic, now) for topic in topics}
+        given_up = {t for t, since in self._missing.items() if now - since > MISSING_SECONDS}
+        if news := given_up - self._given_up:
+            LOG.error("topic_given_up", extra={"topics": sorted(news), "remedy": REMEDY})
+        self._given_up = frozenset(given_up)
+        waited_for = [f"topic {topic}" for topic in topics if topic not in given_up]
+        self._change(f"missing: {', '.join(waited_for)}; {REMEDY}" if waited_for else "")
 
     def _change(self, reason: str) -> None:
         is_change = self._reason is None or bool(reason) != self.is_away
@@ -137,7 +163,7 @@ def _find_missing(producer: Producer) -> list[str]:
     """
     known = producer.list_topics(timeout=PROBE_TIMEOUT).topics
     return [
-        f"topic {topic}"
+        topic
         for topic in TOPICS
         if topic not in known
         and producer.list_topics(topic, timeout=PROBE_TIMEOUT).topics[topic].error is not None

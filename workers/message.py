@@ -36,7 +36,9 @@ _MOST_COUNTED = 1_000_000
 _MILLISECONDS_FROM = 10**11
 """A timestamp that is larger is no number of seconds, as AMQP has it: the year 5138, or milliseconds since 1973."""
 
-OF_ONE_COPY = ("is_parked", "is_unguarded")
+IS_DEAD = "is_dead"
+"""The header of a dead letter that waits in a tier, because its queue refused it."""
+OF_ONE_COPY = ("is_parked", "is_unguarded", IS_DEAD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ class Message:
     `attempt` is the one about to be made, from 1, and `replays` how often a person took it out of a dead-letter
     queue. `is_outboxed`: events of this task wait in the outbox, so later ones have to queue up behind them.
     `is_parked`: it waited while another copy ran, so it is no newer than that one. `is_unguarded`: it had its one
-    extra try without Redis.
+    extra try without Redis. `is_dead`: all that is left to do is to put it into its dead-letter queue.
     """
 
     delivery: Delivery
@@ -58,6 +60,7 @@ class Message:
     is_outboxed: bool
     is_parked: bool
     is_unguarded: bool
+    is_dead: bool
 
     @classmethod
     def read(cls, delivery: Delivery) -> Message:
@@ -74,6 +77,7 @@ class Message:
             is_outboxed=headers.get("is_outboxed") is True,
             is_parked=headers.get("is_parked") is True,
             is_unguarded=headers.get("is_unguarded") is True,
+            is_dead=headers.get(IS_DEAD) is True,
         )
 
     @property
@@ -145,10 +149,10 @@ def _count(headers: dict[str, Any], name: str, least: int) -> int:
 
 def _text(headers: dict[str, Any], name: str) -> str:
     value = headers.get(name)
-    return value[:MAX_HEADER] if isinstance(value, str) and _is_unicode(value) else ""
+    return value[:MAX_HEADER] if isinstance(value, str) and is_unicode(value) else ""
 
 
-def _is_unicode(value: str) -> bool:
+def is_unicode(value: str) -> bool:
     """Whether a text has no half of a character, as bytes that are no UTF-8 are read: no event and no log takes it."""
     try:
         value.encode()

@@ -35,6 +35,15 @@ class Metrics:
         self.results_reused = self._counter(
             "results_reused", "Deliveries that a stored result answered, each a run saved"
         )
+        self.events_refused = self._counter(
+            "events_refused", "Events that Kafka refuses for good: they wait in events.outbox.dlq",
+            "topic", "error_class",
+        )  # fmt: skip
+        self.publishes_refused = self._counter(
+            "publishes_refused",
+            "Messages that RabbitMQ refused for longer than they are tried",
+            "to",
+        )
         self._attempts = self._histogram(
             "task_attempts", "Attempts of a settled task", (1, 2, 3, 4, 5, 10)
         )

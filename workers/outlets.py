@@ -8,27 +8,34 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 import pika
 
 from workers.amqp.link import pause_before
-from workers.errors import EventsAwayError, PublishError, WorkersError
-from workers.message import MAX_HEADER, PERSISTENT, timestamp_now
+from workers.errors import EventsAwayError, PublishError, RefusedError, WorkersError
+from workers.message import IS_DEAD, MAX_HEADER, PERSISTENT, is_unicode, timestamp_now
+from workers.queues import OUTBOX, REFUSED
+from workers.reports import Report
+from workers.retries import TIERS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from workers.amqp.consumer import Consumer, Delivery
     from workers.amqp.publisher import Publisher
     from workers.events import Event
     from workers.kafka import EventStream
     from workers.message import Message
+    from workers.metrics import Metrics
     from workers.retries import Tier
 
 LOG = logging.getLogger(__name__)
-OUTBOX = "events.outbox"
+REFUSED_SECONDS = 30.0
+"""How long a publish is tried again that RabbitMQ refuses. A queue that is full may be read, a missing one be made."""
 
 
 class GoneError(WorkersError):
@@ -49,29 +56,40 @@ class Outlets:
     """Publishes on behalf of one worker; every method may raise GoneError, and none gives up before that."""
 
     def __init__(
-        self, worker: str, publisher: Publisher, stream: EventStream, consumer: Consumer
+        self,
+        worker: str,
+        publisher: Publisher,
+        stream: EventStream,
+        consumer: Consumer,
+        metrics: Metrics,
     ) -> None:
         self._worker = worker
+        self._metrics = metrics
+        # A publish waits for its confirm, and the thread that hears of events must not.
+        self._aside = ThreadPoolExecutor(max_workers=1, thread_name_prefix="refused-events")
         self._publisher = publisher
         self._stream = stream
         self._consumer = consumer
         self._stop = threading.Event()
 
     def tell(self, message: Message, events: Sequence[Event]) -> bool:
-        """Deliver events, to the outbox where Kafka is away; gives whether the task's events wait there now."""
+        """Deliver events, to the outbox where Kafka is away; gives whether the task's events wait there now.
+
+        Those that Kafka refuses for good go to the outbox's dead-letter queue.
+        """
         if not message.is_outboxed:
             try:
-                self._stream.deliver(events)
+                refused = self._stream.deliver(events)
             except EventsAwayError as error:
                 LOG.debug("events_to_outbox", extra={"reason": str(error)})
             else:
+                for event, report in refused:
+                    properties = self._refused(event.topic, event.key, report)
+                    self._insist(message.delivery, "", REFUSED, event.value.encode(), properties)
                 return False
         for event in events:
-            properties = pika.BasicProperties(
-                delivery_mode=PERSISTENT,
-                content_type="application/json",
-                headers={"topic": event.topic, "key": event.key},
-            )
+            headers = {"topic": event.topic, "key": event.key}
+            properties = _of_event(headers)
             self._insist(message.delivery, "", OUTBOX, event.value.encode(), properties)
         return True
 
@@ -82,41 +100,98 @@ class Outlets:
         self._insist(delivery, tier.name, delivery.queue, delivery.body, properties)
 
     def dead_letter(self, message: Message, obituary: Obituary, **headers: object) -> None:
-        """Publish a copy to `<queue>.dlq`, with everything that is known about why in its headers."""
-        delivery = message.delivery
-        properties = message.copy(
+        """Publish a copy to `<queue>.dlq`, with everything that is known about why in its headers.
+
+        One that is refused there, as where the queue is full, waits in the longest tier and is tried again after that.
+        """
+        self._bury(
+            message,
             {
                 "reason": obituary.reason,
                 "error_class": obituary.error_class,
                 "error": obituary.error[:MAX_HEADER],
                 "attempts": message.attempt,
                 "worker": self._worker,
-                "queue": delivery.queue,
+                "queue": message.delivery.queue,
                 "dead_lettered_at": timestamp_now(),
                 **headers,
-            }
+            },
         )
-        self._insist(delivery, "", f"{delivery.queue}.dlq", delivery.body, properties)
+
+    def dead_letter_again(self, message: Message) -> None:
+        """Publish a dead letter that its queue refused before."""
+        self._bury(message, {})
+
+    def _bury(self, message: Message, headers: dict[str, object]) -> None:
+        delivery = message.delivery
+        target = f"{delivery.queue}.dlq"
+        try:
+            self._insist(delivery, "", target, delivery.body, message.copy(headers))
+        except RefusedError as error:
+            tier = TIERS[-1]
+            why = {"reason": str(error), "again_after": tier.seconds}
+            LOG.warning("dead_letter_refused", extra=why)
+            properties = message.copy({**headers, IS_DEAD: True})
+            self._insist(delivery, tier.name, delivery.queue, delivery.body, properties)
 
     def relay(self, delivery: Delivery) -> None:
-        """Bring one event from the outbox to Kafka; for the I/O thread. It goes back where that fails."""
+        """Bring one event from the outbox to Kafka; for the I/O thread. It goes back where that fails.
+
+        One that is refused for good, or is no event, goes to the outbox's dead-letter queue: the next ones flow on.
+        """
         headers = delivery.properties.headers or {}
-
-        def report(problem: str) -> None:
-            if problem:
-                self._stream.report_away(problem)
-            self._consumer.settle(delivery, requeue=bool(problem))
-
         topic, key = headers.get("topic"), headers.get("key")
-        if not isinstance(topic, str) or not isinstance(key, str):
-            LOG.error("outbox_message_is_no_event", extra={"body_bytes": len(delivery.body)})
-            self._consumer.settle(delivery)
+        if not _is_word(topic) or not _is_word(key):
+            report = Report("a message without a topic and a key is no event", "no_event")
+            self._aside.submit(self._set_aside, delivery, str(topic), str(key), report)
             return
-        self._stream.send(topic, key, delivery.body.decode("utf-8", "replace"), report)
+
+        def hear(report: Report) -> None:
+            if report.refusal:
+                self._aside.submit(self._set_aside, delivery, topic, key, report)
+                return
+            if report.problem:
+                self._stream.report_away(report.problem)
+            self._consumer.settle(delivery, requeue=bool(report.problem))
+
+        self._stream.send(topic, key, delivery.body.decode("utf-8", "replace"), hear)
 
     def close(self) -> None:
         """Stop insisting: the worker goes, and the broker delivers again what is not acknowledged."""
         self._stop.set()
+        self._aside.shutdown(wait=False, cancel_futures=True)
+
+    def _set_aside(self, delivery: Delivery, topic: str, key: str, report: Report) -> None:
+        """Move an event that Kafka refuses out of the outbox."""
+        try:
+            properties = self._refused(topic, key, report)
+            self._insist(delivery, "", REFUSED, delivery.body, properties)
+        except (GoneError, RefusedError) as error:
+            LOG.warning("event_not_set_aside", extra={"reason": str(error)})
+            self._consumer.settle(delivery, requeue=True)
+        except Exception:
+            LOG.exception("internal_error")
+            self._consumer.settle(delivery, requeue=True)
+        else:
+            self._consumer.settle(delivery)
+
+    def _refused(self, topic: str, key: str, report: Report) -> pika.BasicProperties:
+        """Note that an event is refused, and give the properties of the dead letter that it becomes."""
+        why = {"topic": topic, "error_class": report.refusal, "error": report.problem}
+        LOG.error("event_refused", extra=why)
+        self._metrics.events_refused.labels(topic[:MAX_HEADER], report.refusal).inc()
+        return _of_event(
+            {
+                "topic": topic[:MAX_HEADER],
+                "key": key[:MAX_HEADER],
+                "reason": "refused",
+                "error_class": report.refusal,
+                "error": report.problem[:MAX_HEADER],
+                "worker": self._worker,
+                "queue": OUTBOX,
+                "dead_lettered_at": timestamp_now(),
+            }
+        )
 
     def _insist(
         self,
@@ -126,15 +201,33 @@ class Outlets:
         body: bytes,
         properties: pika.BasicProperties,
     ) -> None:
+        """Publish until it is confirmed. Raises RefusedError where RabbitMQ has refused it for too long."""
         tries = 0
+        refused_at: float | None = None
         while True:
             try:
                 self._publisher.publish(exchange, routing_key, body, properties)
             except PublishError as error:
                 tries += 1
+                refused_at = (
+                    (refused_at or time.monotonic()) if isinstance(error, RefusedError) else None
+                )
+                if refused_at and time.monotonic() - refused_at > REFUSED_SECONDS:
+                    self._metrics.publishes_refused.labels(exchange or routing_key).inc()
+                    raise
                 if tries == 1:
                     LOG.warning("publish_failed", extra={"to": routing_key, "reason": str(error)})
                 if not self._consumer.is_current(delivery) or self._stop.wait(pause_before(tries)):
                     raise GoneError(str(error)) from None
             else:
                 return
+
+
+def _of_event(headers: Mapping[str, object]) -> pika.BasicProperties:
+    return pika.BasicProperties(
+        delivery_mode=PERSISTENT, content_type="application/json", headers=headers
+    )
+
+
+def _is_word(value: object) -> TypeGuard[str]:
+    return isinstance(value, str) and bool(value) and is_unicode(value)

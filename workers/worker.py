@@ -20,7 +20,8 @@ from workers.handling import Bench, Handling
 from workers.health import Answers, HealthServer
 from workers.kafka import EventStream
 from workers.metrics import Metrics
-from workers.outlets import OUTBOX, Outlets
+from workers.outlets import Outlets
+from workers.queues import OUTBOX, REFUSED
 from workers.reach import Reach
 from workers.retries import TIERS
 from workers.runs import Runs
@@ -73,7 +74,9 @@ class CrewAIWorker:
         self._stream = EventStream(settings, self._reach, self._follow_kafka)
         self._store = TaskStore(settings, self._reach)
         self._runs = Runs(settings, self._store)
-        self._outlets = Outlets(self.worker, self._publisher, self._stream, self._consumer)
+        self._outlets = Outlets(
+            self.worker, self._publisher, self._stream, self._consumer, self._metrics
+        )
         self._breaker = Breaker(
             settings.breaker_failures, settings.breaker_pause, time.monotonic, self._follow_breaker
         )
@@ -202,7 +205,9 @@ class CrewAIWorker:
 
     def _requirements(self) -> Requirements:
         tiers = [tier.name for tier in TIERS]
-        return Requirements([self.queue_name, f"{self.queue_name}.dlq", *tiers, OUTBOX], tiers)
+        return Requirements(
+            [self.queue_name, f"{self.queue_name}.dlq", *tiers, OUTBOX, REFUSED], tiers
+        )
 
     def _serve(self) -> None:
         while (delivery := self._waiting.get()) is not None:

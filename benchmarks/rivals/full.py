@@ -11,7 +11,7 @@ from tally import BODY, HOST, PORT, VHOST, Tally
 
 from workers import logs
 from workers.agents.order import OrderWorker
-from workers.outlets import OUTBOX
+from workers.queues import OUTBOX
 from workers.retries import TIERS
 from workers.settings import load_settings
 from workers.task import Task

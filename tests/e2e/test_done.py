@@ -39,7 +39,7 @@ def test_the_seed_topology_is_applied_and_the_systems_themselves_say_so(
     tag = seed.tag
     queues = rabbitmq.run("rabbitmqctl", "-q", "list_queues", "name", "arguments", "policy")
     mine = [line for line in queues.splitlines() if line.startswith((f"{tag}_", f"{tag}."))]
-    assert len(mine) == 22 + 5
+    assert len(mine) == 22 + 6
     orders = next(line for line in mine if line.startswith(f"{tag}_auto_orders\t"))
     assert '{"x-max-priority",10}' in orders
     assert f"bizops.{tag}." in orders

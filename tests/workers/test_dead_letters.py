@@ -87,7 +87,7 @@ def test_a_list_says_what_a_worker_wrote(site: Site, tag: str) -> None:
     document = site.dlq("list", "--reason", "exhausted", "--format", "json").json()
     (letter,) = document["dead_letters"]
     assert document["format_version"] == "1.0"
-    assert len(document["queues"]) == 8
+    assert len(document["queues"]) == 9
     assert letter.pop("age_seconds") > 86_400
     assert letter == {
         "queue": QUEUE,

@@ -13,7 +13,7 @@ from pika.exceptions import AMQPError
 
 from workers import interrupts
 from workers.amqp.link import Link
-from workers.errors import PublishError, UnroutableError
+from workers.errors import PublishError, RefusedError, UnroutableError
 
 if TYPE_CHECKING:
     from pika import BasicProperties
@@ -81,8 +81,8 @@ class Publisher:
     ) -> None:
         """Publish a message and wait until the broker has it; from any thread but the publisher's own.
 
-        Raises PublishError where that is not certain after `timeout` seconds: away, blocked by an alarm, or refused;
-        and UnroutableError where no queue takes it.
+        Raises PublishError where that is not certain after `timeout` seconds: away, or blocked by an alarm; of those,
+        RefusedError where the broker says no, and UnroutableError where no queue takes it.
         """
         done: Future[None] = Future()
 
@@ -95,6 +95,8 @@ class Publisher:
             except exceptions.UnroutableError:
                 where = f"{exchange} {routing_key}" if exchange else routing_key
                 done.set_exception(UnroutableError(f"no queue takes {where}"))
+            except (exceptions.NackError, exceptions.ChannelClosedByBroker) as error:
+                done.set_exception(RefusedError(f"refused: {_why(error, routing_key)}"))
             except Exception as error:
                 done.set_exception(PublishError(f"not confirmed: {error or type(error).__name__}"))
                 if not isinstance(error, AMQPError):
@@ -130,3 +132,10 @@ class Publisher:
             self._channel = self._connection.channel()
             self._channel.confirm_delivery()
         return self._channel
+
+
+def _why(error: AMQPError, routing_key: str) -> str:
+    """Give the broker's words; with a negative confirm it says none, and sends it for a full queue alone."""
+    if isinstance(error, exceptions.ChannelClosedByBroker):
+        return str(error.reply_text)
+    return f"{routing_key} is full (overflow: reject-publish)"

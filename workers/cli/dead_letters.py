@@ -26,6 +26,7 @@ from workers.cli import console, showing
 from workers.client import unknown_agent
 from workers.deadletters import Choice, DeadLetters, drop, replay
 from workers.errors import QueueReadError, WorkersError
+from workers.queues import OUTBOX
 from workers.reach import Reach
 from workers.settings import Settings, default_dotenv, load_settings
 from workers.store import TaskStore
@@ -37,11 +38,13 @@ if TYPE_CHECKING:
     from workers.deadletters import DeadLetter
 
 CONNECT_TIMEOUT = 10.0
+EVENTS = "events"
+"""The word for the events that Kafka refuses, where an agent's name stands."""
 
 
 def show_list(chosen: argparse.Namespace) -> int:
     """Show how many dead letters there are, and which."""
-    queues = _queues(chosen.agents or AGENTS)
+    queues = _queues(chosen.agents or (*AGENTS, EVENTS))
     counts: dict[str, int] = {}
     found: list[DeadLetter] = []
     code = console.OK
@@ -181,9 +184,9 @@ def _settings() -> Settings:
 def _queues(agents: Iterable[str]) -> list[str]:
     """Give the agents' queues; raises WorkersError for all that are none."""
     names = list(dict.fromkeys(agents))
-    if faults := [unknown_agent(name) for name in names if name not in AGENTS]:
+    if faults := [unknown_agent(name) for name in names if name not in {*AGENTS, EVENTS}]:
         raise WorkersError("; ".join(faults))
-    return [load_agent(name).queue for name in names]
+    return [OUTBOX if name == EVENTS else load_agent(name).queue for name in names]
 
 
 def _unknown(queue: str, ids: Iterable[str], seen: Iterable[str]) -> int:

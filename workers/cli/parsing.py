@@ -135,7 +135,10 @@ def _add_dead_letters(commands: Any) -> None:  # noqa: ANN401 - argparse's type 
 
     listing = add("list", "show what lies in the dead-letter queues", dead_letters.show_list)
     listing.add_argument(
-        "agents", nargs="*", metavar="AGENT", help="of these agents; of all where left out"
+        "agents",
+        nargs="*",
+        metavar="AGENT",
+        help="of these agents, and `events` of those that Kafka refuses; of all where left out",
     )
     _add_reason(listing)
     listing.add_argument(

@@ -68,13 +68,13 @@ def _fields(found: Topology, kind: str) -> dict[str, dict[tuple[str, ...], Any]]
 
 
 def test_the_seed_declares_all_that_the_deployment_needs() -> None:
-    """22 queues and their exchange, 5 for the workers, 13 topics, 3 services on the platform's network."""
+    """22 queues and their exchange, 6 for the workers, 13 topics, 3 services on the platform's network."""
     found = _loaded()
 
     counts = Counter(f"{r.address.provider}.{r.address.kind}" for r in found.resources)
     assert counts == {
         "rabbitmq.exchange": 1 + len(TIERS),
-        "rabbitmq.queue": 22 + 5,
+        "rabbitmq.queue": 22 + 6,
         "rabbitmq.binding": 11 + len(TIERS),
         "kafka.topic": 13,
         "swarm.network": 1,
@@ -93,7 +93,7 @@ def test_the_queues_have_their_priorities_and_times_to_live() -> None:
     queues = {
         name: fields
         for name, fields in _fields(_loaded(), "rabbitmq.queue").items()
-        if name not in {*TIERS, OUTBOX}
+        if name not in {*TIERS, OUTBOX, f"{OUTBOX}.dlq"}
     }
 
     declared = {

@@ -5,6 +5,7 @@ from confluent_kafka import KafkaError, KafkaException
 
 from workers.kafka import EventStream
 from workers.reach import Reach
+from workers.reports import Report, reported
 from workers.settings import load_settings
 
 FATAL = KafkaError(KafkaError._FATAL, "out of order sequence number")  # noqa: SLF001 - its name in librdkafka
@@ -23,7 +24,7 @@ def test_a_producer_that_is_replaced_reports_what_it_held(
     stream: EventStream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Somebody waits for each report: an event of the outbox that has none would be held for ever."""
-    reports: list[str] = []
+    reports: list[Report] = []
     stream.send("ai.errors", "t", "{}", reports.append)
     assert not reports
 
@@ -36,9 +37,31 @@ def test_a_producer_that_is_replaced_reports_what_it_held(
     monkeypatch.setattr(stream, "_producer", broken)
     stream._look()  # noqa: SLF001 - what the thread does while Kafka is away
 
-    assert reports == [
+    assert [each.problem for each in reports] == [
         "ai.errors: out of order sequence number",
         "ai.errors: Local: Purged in queue",
     ]
     assert stream._producer is not broken  # noqa: SLF001 - as above
     stream.close(timeout=0.1)
+
+
+@pytest.mark.parametrize(
+    ("code", "refusal"),
+    [
+        (KafkaError.MSG_SIZE_TOO_LARGE, "too_large"),
+        (KafkaError.INVALID_RECORD, "invalid_record"),
+        (KafkaError.TOPIC_AUTHORIZATION_FAILED, "not_authorized"),
+        (KafkaError._MSG_TIMED_OUT, ""),  # noqa: SLF001 - its name in librdkafka
+        (KafkaError.NOT_ENOUGH_REPLICAS, ""),
+        (KafkaError.UNKNOWN_TOPIC_OR_PART, ""),
+        (KafkaError.CLUSTER_AUTHORIZATION_FAILED, ""),
+    ],
+)
+def test_what_a_record_alone_is_refused_for_is_told_from_what_may_pass(
+    code: int, refusal: str
+) -> None:
+    found = reported("ai.errors", KafkaError(code, "words"))
+
+    assert found == Report("ai.errors: words", refusal)
+    assert found.is_passing is not bool(refusal)
+    assert not reported("ai.errors", None).is_passing

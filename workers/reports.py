@@ -1,0 +1,38 @@
+"""What became of a record that was sent to Kafka: delivered, failed for now, or refused for good."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from confluent_kafka import KafkaError
+
+_REFUSALS = {
+    KafkaError.MSG_SIZE_TOO_LARGE: "too_large",
+    KafkaError.RECORD_LIST_TOO_LARGE: "too_large",
+    KafkaError.INVALID_RECORD: "invalid_record",
+    KafkaError.INVALID_TIMESTAMP: "invalid_record",
+    KafkaError.POLICY_VIOLATION: "policy_violation",
+    KafkaError.TOPIC_AUTHORIZATION_FAILED: "not_authorized",
+    KafkaError.TOPIC_EXCEPTION: "invalid_topic",
+}
+"""What a broker answers to one record, and would answer again; all other errors may pass."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What became of a record: `problem` is empty where it is delivered; `refusal` is a word where it never will be."""
+
+    problem: str = ""
+    refusal: str = ""
+
+    @property
+    def is_passing(self) -> bool:
+        """Whether it failed, and may not the next time."""
+        return bool(self.problem) and not self.refusal
+
+
+def reported(topic: str, error: KafkaError | None) -> Report:
+    """Give what librdkafka reports of a record; None where it was delivered."""
+    if error is None:
+        return Report()
+    return Report(f"{topic}: {error.str()}", _REFUSALS.get(error.code(), ""))
