@@ -199,6 +199,7 @@ class Observation:
     true, what it holds is unknown, and it is neither deleted nor replaced.
     `degraded` says what does not run as it is declared, though the settings are equal, with the system's own error.
     `is_stuck` is True where the system does nothing about it any more, so that only a restart tries again.
+    `is_moving` is True while the system itself still brings about what was written: an apply waits for its end.
     `identity` tells this object from another one that was made in its place, and from itself before its tasks were
     started anew. It enters the digest of a plan that changes or deletes the object, and is shown to nobody.
     """
@@ -220,6 +221,7 @@ class Observation:
     away: str = ""
     degraded: str = field(default="", compare=False)
     is_stuck: bool = field(default=False, compare=False)
+    is_moving: bool = field(default=False, compare=False)
     identity: str = field(default="", compare=False, repr=False)
 
 

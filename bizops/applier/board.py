@@ -46,7 +46,7 @@ class Board:
             while again:
                 again = False
                 for step in list(graph.ready(self._graph, self._done, self._taken)):
-                    if step.action is Action.NOOP:
+                    if step.action is Action.NOOP and not step.is_awaited:
                         self._taken.add(step.key)
                         self._done.add(step.key)
                         again = True
@@ -93,7 +93,7 @@ class Board:
         """Give every outcome; what was never taken is skipped."""
         with self._moved:
             for key, step in self._graph.steps.items():
-                if key not in self._taken and step.action is not Action.NOOP:
+                if key not in self._taken and (step.is_awaited or step.action is not Action.NOOP):
                     self._taken.add(key)
                     self._note(Outcome(step, Status.SKIPPED, self._unstarted(step)))
             return tuple(self._outcomes)
@@ -111,7 +111,7 @@ class Board:
                 continue
             self._taken.add(key)
             step = self._graph.steps[key]
-            if step.action is not Action.NOOP:
+            if step.is_awaited or step.action is not Action.NOOP:
                 verb = "is not settled" if outcome.status is Status.RUNNING else "failed"
                 detail = f"it needs {outcome.step.key[0]}, which {verb}"
                 self._note(Outcome(step, Status.SKIPPED, detail))

@@ -74,7 +74,8 @@ class Worker:
                 self._board.end(Outcome(step, Status.FAILED, f"stays: {why}"))
                 continue
             self._board.tell_started(step)
-            begun.append(_Pending(step, time.monotonic()))
+            pending = _Pending(step, time.monotonic())
+            (self._pending if step.is_awaited else begun).append(pending)
         if begun:
             self._write(begun)
 

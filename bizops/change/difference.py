@@ -127,6 +127,12 @@ class Change:
     waits: tuple[Address, ...] = ()
 
     @property
+    def is_awaited(self) -> bool:
+        """True where nothing is to be written, and what was written before has yet to settle."""
+        is_ours = self.resource is not None and not self.resource.external
+        return self.action is Action.NOOP and is_ours and self.observed.is_moving
+
+    @property
     def is_upkeep(self) -> bool:
         """True where it only sets what is in force already: all that is declared is in force without it."""
         is_update = self.action is Action.UPDATE and not self.adopts and bool(self.fields)

@@ -155,6 +155,11 @@ class Plan:
             and change.action is Action.NOOP
         )
 
+    @property
+    def awaited(self) -> tuple[Address, ...]:
+        """Give the declared addresses that apply writes nothing to, and whose system is still at work on them."""
+        return tuple(change.address for change in self.changes if change.is_awaited)
+
     def refused(self) -> frozenset[Address]:
         """Give the addresses with a refusal."""
         return frozenset(refusal.address for refusal in self.refusals if refusal.address)
@@ -172,6 +177,11 @@ class Step:
     change: Change | None = None
     write: Write | None = None
     consent: bool = False
+
+    @property
+    def is_awaited(self) -> bool:
+        """True where nothing is written, and what was written before has yet to settle."""
+        return self.action is Action.NOOP and self.change is not None and self.change.is_awaited
 
     @property
     def key(self) -> tuple[str, str]:

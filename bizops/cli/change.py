@@ -35,9 +35,9 @@ def apply(given: options.Apply, console: Console) -> int:
     with session("apply", given, console) as opened:
         asked = question(given)
         planned = _planned(opened, asked, given, console)
-        if planned.plan.is_empty:
+        if planned.plan.is_empty and not planned.plan.awaited:
             return _nothing(planned.plan, console)
-        if not given.auto_approve:
+        if not (given.auto_approve or planned.plan.is_empty):
             _ask_to_apply(planned.plan, opened.title, console)
         return _carried_out(opened, planned, asked, given, console)
 

@@ -38,7 +38,7 @@ def is_shown(outcome: Outcome) -> bool:
 
 def is_listed(step: Step) -> bool:
     """Tell whether a step gets a line when all goes well."""
-    if step.change is None or step.action is Action.NOOP:
+    if step.change is None or (step.action is Action.NOOP and not step.is_awaited):
         return False
     return not (step.action is Action.DELETE and step.change.action is Action.REPLACE)
 
@@ -171,7 +171,7 @@ def _left(result: ApplyResult, plan: Plan) -> list[str]:
     return [
         str(change.address)
         for change in plan.changes
-        if change.action is not Action.NOOP
+        if (change.is_awaited or change.action is not Action.NOOP)
         and change.address not in lost
         and any(
             status is not Status.APPLIED for status in done.get(str(change.address), [Status.RETRY])

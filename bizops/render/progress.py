@@ -123,7 +123,7 @@ class Screen:
 
     def started(self, step: Step) -> None:
         """Add a line for the step."""
-        if step.action is not Action.NOOP and step.change is not None:
+        if step.change is not None and (step.is_awaited or step.action is not Action.NOOP):
             self._running[step.key] = (step, time.monotonic(), "")
 
     def waiting(self, step: Step, detail: str, seconds: float) -> None:

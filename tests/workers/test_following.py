@@ -33,6 +33,8 @@ class Moving(Consumer):
 
     def list_topics(self, *arguments: Any, **named: Any) -> Any:
         known = super().list_topics(*arguments, **named)
+        while self.topic not in known.topics:  # of the broker that answers now
+            known = super().list_topics(*arguments, **named)
         old = known.topics[self.topic].partitions[0].leader
         self.admin.delete_topics([self.topic])[self.topic].result()
         make(self.admin, self.topic, old % 3 + 1)

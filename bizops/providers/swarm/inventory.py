@@ -16,6 +16,7 @@ from bizops.providers.swarm.allocation import is_allocated
 from bizops.providers.swarm.nodes import Nodes
 from bizops.providers.swarm.shapes import Names
 from bizops.providers.swarm.table import OWNER
+from bizops.providers.swarm.tasks import is_moving
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -156,13 +157,22 @@ def _standings(engine: Engine, found: Inventory, wanted: Collection[str]) -> dic
     if not services:
         return {}
     listed = engine.get("/tasks", filters={"service": {raw["ID"]: True for raw in services}})
-    tasks = _by_service(listed)
+    tasks, current = _by_service(listed), _current(engine, services)
     return {
         raw["Spec"]["Name"]: standing.counted(
-            raw, tasks.get(raw["ID"], ()), found.nodes, engine.now
+            raw, tasks.get(raw["ID"], ()), found.nodes, engine.now, current
         )
         for raw in services
     }
+
+
+def _current(engine: Engine, services: Sequence[Raw]) -> frozenset[str]:
+    """Give the ids of the tasks on the present spec, of the services that are moving: the engine knows it best."""
+    moving = {raw["ID"]: True for raw in services if is_moving(raw)}
+    if not moving:
+        return frozenset()
+    filters = {"service": moving, "_up-to-date": {"true": True}}
+    return frozenset(task["ID"] for task in engine.get("/tasks", filters=filters))
 
 
 def _by_service(listed: Sequence[Raw]) -> dict[str, list[Raw]]:

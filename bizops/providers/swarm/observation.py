@@ -21,6 +21,7 @@ from bizops.providers.swarm import network as networks
 from bizops.providers.swarm.network import Network
 from bizops.providers.swarm.service import Service
 from bizops.providers.swarm.table import UPDATE_STATUS
+from bizops.providers.swarm.tasks import is_moving
 from bizops.resource import Address, Field, Observation, Presence, Resource, absent
 
 if TYPE_CHECKING:
@@ -213,9 +214,10 @@ def _live_service(  # noqa: PLR0913, PLR0917 - everything that one service's pic
         ),
         notes=tuple(
             update_status.notes(raw, is_as_declared=_is_as_declared(fields, spec, refined))
-            if not stands.has_ended_well
+            if not (stands.has_ended_well or stands.rollout)
             else ()
         ),
+        is_moving=is_moving(raw) and not stands.has_ended_well,
         raw=raw,
         uses=usage.uses(raw["Spec"], dict(fields)["networks",].value, declared.address)
         + usage.former_uses(former, found.names, declared.address),

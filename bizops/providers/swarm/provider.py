@@ -202,6 +202,8 @@ def _watch(step: Step) -> settle.Watch:
     """Begin to watch: new tasks must prove themselves, and only a new spec has no failures behind it."""
     if step.change is None or step.action is Action.DELETE:
         return settle.Watch(restarts=False)
+    if step.is_awaited:
+        return settle.Watch(restarts=True, before=None)
     if step.action is Action.CREATE:
         return settle.Watch(restarts=True)
     forced = effects.forcing(step.change.fields)

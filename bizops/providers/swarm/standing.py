@@ -34,10 +34,10 @@ from bizops.providers.swarm.tasks import (
     state_of,
     unplaced,
 )
-from bizops.providers.swarm.update_status import UNSETTLED
+from bizops.providers.swarm.update_status import UNSETTLED, UPDATES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from typing import Any
 
     from bizops.providers.swarm.nodes import Nodes
@@ -52,13 +52,15 @@ class Standing:
     """How many tasks run, and how many are to run.
 
     `problem` says that some do not and which nodes are missing, "" where all do or have ended well; `error` is the
-    last task's own, in the engine's words. `lasts` is False where that is a moment of something that goes on. `is_over`
+    last task's own, in the engine's words. `rollout` says how far an update or its rollback is, "" where none is under
+    way or all tasks run the spec. `lasts` is False where that is a moment of something that goes on. `is_over`
     is True where Swarm starts nothing more. `has_ended_well` is True where all tasks that are to end have done so.
     """
 
     running: int
     wanted: int
     problem: str = ""
+    rollout: str = ""
     error: str = ""
     missing: str = ""
     lasts: bool = False
@@ -67,16 +69,16 @@ class Standing:
 
     @property
     def degraded(self) -> str:
-        """Give the whole story of what will not pass by itself, or ""."""
+        """Give the whole story of what will not pass by itself, else how far a rollout is, or ""."""
         if not self.lasts:
-            return ""
+            return self.rollout
         text = f"{self.problem}: {self.error}" if self.error else self.problem
         return "; ".join(filter(None, (text, self.missing)))
 
     @property
     def trouble(self) -> str:
         """Give the problem and the missing nodes, for a reader who sees the error beside it."""
-        return "; ".join(filter(None, (self.problem, self.missing)))
+        return "; ".join(filter(None, (self.problem or self.rollout, self.missing)))
 
 
 def is_told(service: Raw, tasks: Sequence[Raw], now: float) -> bool:
@@ -96,10 +98,17 @@ def told(service: Raw) -> Standing:
     return Standing(counts.get("RunningTasks", 0), desired(service, ()))
 
 
-def counted(service: Raw, tasks: Sequence[Raw], nodes: Nodes, now: float) -> Standing:
+def counted(
+    service: Raw,
+    tasks: Sequence[Raw],
+    nodes: Nodes,
+    now: float,
+    up_to_date: Collection[str] = (),
+) -> Standing:
     """Count the tasks on nodes that are ready. `tasks` are all of this service, those that ended too.
 
-    `now` is in seconds since 1970, by the managers' clock.
+    `up_to_date` are the ids of those on its present spec, where it is moving. `now` is in seconds since 1970, by the
+    managers' clock.
     """
     spec = service["Spec"]
     current = of_this_spec(service, of_this_iteration(service, tasks)) if ends(spec) else tasks
@@ -108,8 +117,10 @@ def counted(service: Raw, tasks: Sequence[Raw], nodes: Nodes, now: float) -> Sta
     up, wanted = running(steady), _wanted(service, heard)
     done = finished(current) if ends(spec) else 0
     waits = unplaced(heard)
+    rollout = "" if ends(spec) else _rollout(service, steady, up_to_date, wanted)
     if up + done >= wanted and not waits:
-        return Standing(up, wanted, error=last_error(heard), has_ended_well=done > 0)
+        error = last_error(heard)
+        return Standing(up, wanted, rollout=rollout, error=error, has_ended_well=done > 0)
     problem = f"{up} of {wanted} {'task runs' if wanted == 1 else 'tasks run'}"
     if up + done >= wanted:
         problem = f"{problem}, and another is to"
@@ -118,11 +129,21 @@ def counted(service: Raw, tasks: Sequence[Raw], nodes: Nodes, now: float) -> Sta
         up,
         wanted,
         problem,
+        rollout,
         _cause(steady),
         _missing(spec, nodes),
         lasts=is_over or _lasts(service, heard),
         is_over=is_over,
     )
+
+
+def _rollout(service: Raw, tasks: Sequence[Raw], up_to_date: Collection[str], wanted: int) -> str:
+    """Say how many tasks run the present spec while Swarm still replaces others."""
+    up = running([task for task in tasks if task.get("ID") in up_to_date])
+    if not is_moving(service) or up >= wanted:
+        return ""
+    what = UPDATES[(service.get("UpdateStatus") or {}).get("State", "")]
+    return f"{what}: {up} of {wanted} {'task runs' if wanted == 1 else 'tasks run'} this spec"
 
 
 def _is_new(spec: Raw, task: Raw, now: float) -> bool:

@@ -11,7 +11,7 @@ PAUSED = {"paused": "paused", "rollback_paused": "rollback paused"}
 """States in which not every task runs the spec, and Swarm does nothing about it."""
 UNSETTLED = frozenset({"updating", "paused", "rollback_started", "rollback_paused"})
 """States in which not every task runs the spec, or Swarm may set it back."""
-_UPDATES = {
+UPDATES = {
     "updating": "an update is under way",
     "paused": "its last update is paused: not every task runs this spec",
     "rollback_started": "Swarm is rolling it back",
@@ -27,6 +27,6 @@ def notes(raw: Mapping[str, Any], *, is_as_declared: bool) -> Iterator[str]:
     """
     update = raw.get("UpdateStatus") or {}
     state = update.get("State", "")
-    if state in _UPDATES and not (state == "rollback_completed" and is_as_declared):
+    if state in UPDATES and not (state == "rollback_completed" and is_as_declared):
         said = update.get("Message", "") if state.endswith("paused") else ""
-        yield f"{_UPDATES[state]} ({said})" if said else _UPDATES[state]
+        yield f"{UPDATES[state]} ({said})" if said else UPDATES[state]

@@ -132,3 +132,43 @@ def test_s3_what_fails_again_and_again_is_a_difference_at_every_moment(
     seen = {only(live, scope, wanted).observed.degraded for _ in range(6)}
 
     assert seen == {"0 of 1 task runs: task: non-zero exit (3)"}
+
+
+@pytest.mark.parametrize(
+    ("update", "status"),
+    [("sleep infinity", Status.APPLIED), ("sleep 4; exit 1", Status.FAILED)],
+)
+def test_an_update_under_way_is_a_difference_and_an_apply_waits_for_its_end(
+    live: Provider,
+    scope: Scope,
+    service: Make,
+    docker: Callable[..., str],
+    update: str,
+    status: Status,
+) -> None:
+    """As one that was cut off leaves it: written, and not every task runs it yet."""
+    # Given a service whose tasks are replaced one after the other
+    rollout = {"monitor": "5s", "delay": "8s", "failure_action": "pause"}
+    deploy = {"replicas": 2, "update_config": rollout}
+    before = service("-s", command=["sh", "-c", "sleep 9999"], deploy=deploy)
+    after = service("-s", command=["sh", "-c", update], deploy=deploy)
+    converge(live, (before,), scope)
+    name = before.address.name
+    docker("service", "update", "-d", "--args", f"sh -c '{update}'", name)
+    time.sleep(2)
+
+    # When it is planned
+    plan = plan_for(live, (after,), scope)
+
+    # Then it is degraded, nothing is to be written, and an apply ends as the update does
+    (change,) = plan.changes
+    assert change.action is Action.NOOP
+    assert change.observed.degraded.startswith("an update is under way: ")
+    assert change.observed.degraded.endswith(" of 2 tasks run this spec")
+    assert plan.awaited == (after.address,)
+    (outcome,) = carry_out(live, plan).outcomes
+    assert outcome.status is status, outcome
+    if status is Status.APPLIED:
+        assert not only(live, scope, after).observed.degraded
+    else:
+        assert "PAUSED by Swarm" in outcome.detail

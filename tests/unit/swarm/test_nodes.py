@@ -120,20 +120,23 @@ def test_what_was_last_heard_of_a_dead_node_does_not_count(
     assert service["ServiceStatus"]["RunningTasks"] == standing.told(service).running > running
 
 
-def test_a_moment_of_a_rollout_is_no_trouble_and_a_rollout_that_cannot_go_on_is() -> None:
+def test_a_moment_of_a_rollout_is_told_as_such_and_a_rollout_that_cannot_go_on_is_trouble() -> None:
     """While old tasks stop a new one may find no place; when nothing stops any more it never will."""
+    under_way = "an update is under way: 0 of 1 task runs this spec"
     service, tasks = _service("p")
     service["UpdateStatus"] = {"State": "updating"}
     ready = _nodes(_2=READY)
     gone = [task for task in tasks if task["DesiredState"] == "running"]
 
-    assert "" == standing.counted(service, tasks, ready, 0).degraded
+    assert under_way == standing.counted(service, tasks, ready, 0).degraded
     assert "0 of 1 task runs" == standing.counted(service, tasks, ready, 0).problem
     assert standing.counted(service, gone, ready, 0).degraded.startswith(
         "0 of 1 task runs: no suitab"
     )
     starting = [{**gone[0], "Status": {"State": "starting"}}]
-    assert "" == standing.counted(service, starting, ready, 0).degraded
+    assert under_way == standing.counted(service, starting, ready, 0).degraded
+    up = [{**gone[0], "Status": {"State": "running"}}]
+    assert not standing.counted(service, up, ready, 0, {gone[0]["ID"]}).degraded
 
 
 def test_a_new_task_without_a_place_is_told_beside_the_old_one_that_runs() -> None:
