@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _ENCODED = str.maketrans({"%": "%25", "/": "%2F", "@": "%40", ":": "%3A", "#": "%23"})
 
@@ -128,6 +131,8 @@ class Resource:
 
     `unread` are fields of the spec that were written and have faults, so that they say nothing: neither what they are
     nor that they were left out. Only checks of a faulty topology ever see one.
+    `hidden` are the paths whose values hold a secret of a variable, an element of a list by its number behind the
+    list's path: the file may be all that says so.
     """
 
     address: Address
@@ -137,6 +142,7 @@ class Resource:
     lifecycle: Lifecycle = Lifecycle()
     external: bool = False
     unread: frozenset[str] = field(default=frozenset(), compare=False)
+    hidden: frozenset[Path] = field(default=frozenset(), compare=False)
 
 
 class Presence(Enum):
@@ -233,3 +239,17 @@ def absent(address: Address, *, raw: Any = None) -> Observation:  # noqa: ANN401
 def unreadable(address: Address, why: str) -> Observation:
     """Give the observation of something that could not be read, with the reason."""
     return Observation(address, Presence.UNREADABLE, why=why)
+
+
+def texts_within(value: Any) -> Iterator[str]:  # noqa: ANN401 - any setting
+    """Give every text in a value: in lists and maps, and what is hidden as well."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Secret):
+        yield value.reveal()
+    elif isinstance(value, (tuple, list)):
+        for each in value:
+            yield from texts_within(each)
+    elif isinstance(value, dict):
+        for each in value.values():
+            yield from texts_within(each)

@@ -63,7 +63,9 @@ def status(given: options.Status, console: Console) -> int:
     with session("status", given, console) as opened:
         with console.waiting(opened.reading):
             found = opened.road.status()
-        healths = render.veiled_health(found, opened.topology.resources)
+        resources = opened.topology.resources
+        console.know(render.secrets_of_healths(found, resources, console.redacted), ())
+        healths = render.veiled_health(found, resources)
         if console.is_json:
             console.document(render.health_json(healths))
         else:

@@ -17,8 +17,6 @@ from bizops.cli.signals import exit_at_once
 from bizops.guard import Limits
 from bizops.planner import Choice
 from bizops.provider import Options
-from bizops.resource import Secret
-from bizops.sensitive import is_distinct
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -49,7 +47,10 @@ class Session:
         """Read and plan, and let the console know what live objects are called and which of their values are secret."""
         with self.console.waiting(self.reading):
             planned = self.road.plan(asked)
-        self.console.know(_live_secrets(planned.plan), _live_names(planned.plan))
+        secrets = render.live_secrets(planned.plan, self.console.redacted)
+        named = render.secrets_in_live_names(planned.plan, self.console.redacted)
+        named |= self.topology.nameless_secrets()
+        self.console.know(secrets | named, _live_names(planned.plan), named)
         return planned
 
     def shown(self, planned: Planned) -> Plan:
@@ -138,12 +139,6 @@ def _live_names(plan: Plan) -> set[str]:
     for address in addresses:
         names |= {str(address), address.name, *address.parts}
     return names - {""}
-
-
-def _live_secrets(plan: Plan) -> set[Secret]:
-    fields = [field for change in plan.changes for field in (*change.fields, *change.unmanaged)]
-    hidden = {field.before for field in fields if isinstance(field.before, Secret)}
-    return {secret for secret in hidden if is_distinct(secret.reveal())}
 
 
 def _words(command: str, given: Where) -> str:

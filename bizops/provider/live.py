@@ -92,13 +92,17 @@ class Health:
     """What `status` shows of one system: rows of cells, the verdict in one or two words.
 
     `rows` are `(address, cells, problem)`; a row with a problem is always shown, the others on demand.
-    `cluster` is the state of the system's members.
+    `cluster` is the state of the system's members. `settings` are those of live objects, by path: what a row says may
+    repeat one that must not be shown.
     """
 
     columns: tuple[str, ...]
     rows: tuple[tuple[Address, tuple[str, ...], str], ...]
     verdict: str = "ok"
     cluster: Cluster = field(default_factory=Cluster)
+    settings: tuple[tuple[Address, tuple[tuple[Path, Any], ...]], ...] = field(
+        default=(), repr=False
+    )
 
 
 def never() -> bool:

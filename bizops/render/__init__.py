@@ -9,6 +9,7 @@ from bizops.render.health import health_json, health_text
 from bizops.render.outcome import is_shown, outcome_json, outcome_text, result_json, result_text
 from bizops.render.plan import plan_text
 from bizops.render.plan_json import plan_json
+from bizops.render.secrets_of_live import live_secrets, secrets_in_live_names, secrets_of_healths
 from bizops.render.style import Style, count_text
 from bizops.render.tally import Tally, summary_line, tally
 from bizops.render.veil import veiled, veiled_health, veiled_outcome, words
@@ -30,6 +31,7 @@ __all__ = [
     "health_text",
     "health_verdict",
     "is_shown",
+    "live_secrets",
     "outcome_json",
     "outcome_text",
     "plan_json",
@@ -37,6 +39,8 @@ __all__ = [
     "plan_verdict",
     "result_json",
     "result_text",
+    "secrets_in_live_names",
+    "secrets_of_healths",
     "summary_line",
     "tally",
     "unread_text",

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NoReturn
 
 from bizops import errors, provider
 from bizops.provider import Scope
-from bizops.resource import Secret
-from bizops.sensitive import is_distinct
+from bizops.resource import Secret, texts_within
+from bizops.sensitive import is_distinct, is_telltale
 from bizops.topology import checks
 from bizops.topology.connections import Connections, note_secrets
 from bizops.topology.declarations import NAME, Surroundings
@@ -28,10 +28,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bizops.resource import Address, Resource, Spec
+    from bizops.resource import Path as FieldPath
     from bizops.topology.declarations import Declaration, Section
 
 VERSION = "1"
 """The version of the file format that is read, the value of `bizops:`."""
+
+
+_SHORTEST_UNNAMED = 8
+"""Letters of a secret variable that no file names: the file may have named it when it was applied last."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,12 @@ class Topology:
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
     named: frozenset[str] = field(default=frozenset(), repr=False)
     origins: Mapping[str, str] = field(default_factory=dict)
+
+    def nameless_secrets(self) -> set[str]:
+        """Give the secrets that are part of no name here: where a live name holds one, it must not show it."""
+        names = self.names
+        long = {v for v in self.secrets if len(v) >= _SHORTEST_UNNAMED and is_distinct(v)}
+        return {value for value in long if not any(value in name for name in names)}
 
     @property
     def names(self) -> frozenset[str]:
@@ -91,6 +102,9 @@ def load(
     tree = trees[0]
     for above in trees[1:]:
         tree = lay(tree, above)
+    for name, value in seen.values.items():
+        if is_telltale(name) and len(value) >= _SHORTEST_UNNAMED and is_distinct(value):
+            faults.secrets.add(value)
     tree = Interpolation(seen, faults).sections(without_removed(tree))
     loader = _Loader(tree, faults, Surroundings(directory, seen.values))
     topology = loader.topology(
@@ -133,6 +147,7 @@ class _Loader:
         self._note_named(connections.shown, sections, declarations.values())
         if name is None or self._faults:
             return None
+        resources = tuple(self._with_hidden(each, declarations) for each in resources)
         settings = {s.definition.name: s.settings for s in sections if s.settings is not None}
         return Topology(
             name=name,
@@ -149,6 +164,20 @@ class _Loader:
             named=self._faults.secrets.named,
             origins=connections.origins,
         )
+
+    def _with_hidden(self, resource: Resource, declared: Mapping[Address, Declaration]) -> Resource:
+        """Note which settings of a resource hold secret values of variables."""
+        secrets, variables = self._faults.secrets, self._surroundings.variables
+        declaration = declared.get(resource.address)
+        if not (declaration and any(secrets_within(declaration.node, variables, secrets.values))):
+            return resource
+        hidden = {
+            path
+            for field, value in resource.spec.fields().items()
+            for path, part in _parts(field, value)
+            if any(secrets.conceal(text) != text for text in texts_within(part))
+        }
+        return replace(resource, hidden=frozenset(hidden))
 
     def _note_named(
         self,
@@ -240,6 +269,14 @@ class _Loader:
         for each in sections:
             checks.check_findings(each, declared, self._faults)
         return tuple(resources[address] for address in sorted(resources))
+
+
+def _parts(path: FieldPath, value: object) -> Iterator[tuple[FieldPath, object]]:
+    """Give the elements of a list, each with its number behind the path; what is none is its own part."""
+    if isinstance(value, tuple):
+        yield from (((*path, str(number)), each) for number, each in enumerate(value))
+    else:
+        yield path, value
 
 
 def _distinct(values: Iterable[object]) -> Iterator[Secret]:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from bizops.providers.swarm.inventory import Inventory, Raw
     from bizops.providers.swarm.standing import Standing
-    from bizops.resource import Resource
+    from bizops.resource import Path, Resource
 
 COLUMNS = ("SERVICE", "TASKS", "IMAGE", "UPDATE", "LAST ERROR")
 _UPDATES = {
@@ -34,18 +34,22 @@ _WRONG = {
 
 def of(services: Sequence[Resource], found: Inventory) -> Health:
     """Give one row for each service, in the order given."""
-    rows = []
+    rows, settings = [], []
     for resource in services:
         name = observation.engine_name(resource)
-        cells, problem = _row(resource, found.services.get(name), found.standings.get(name))
+        raw = found.services.get(name)
+        fields = observation.settings(raw, found, resource) if raw else ()
+        cells, problem = _row(resource, raw, found.standings.get(name), dict(fields))
         rows.append((resource.address, cells, problem))
+        settings.append((resource.address, fields))
     cluster = found.nodes.cluster()
     is_fine = not cluster.is_degraded and not any(row[2] for row in rows)
-    return Health(COLUMNS, tuple(rows), "ok" if is_fine else "DEGRADED", cluster)
+    verdict = "ok" if is_fine else "DEGRADED"
+    return Health(COLUMNS, tuple(rows), verdict, cluster, tuple(settings))
 
 
 def _row(
-    resource: Resource, raw: Raw | None, stands: Standing | None
+    resource: Resource, raw: Raw | None, stands: Standing | None, live: Mapping[Path, Any]
 ) -> tuple[tuple[str, ...], str]:
     name = resource.address.name
     if raw is None or stands is None:
@@ -55,7 +59,8 @@ def _row(
     image = observation.tag_of(
         raw["Spec"]["TaskTemplate"].get("ContainerSpec", {}).get("Image", "")
     )
-    problem = _WRONG.get(state, "") or stands.trouble
+    wrong = "" if _is_history(state, resource, live) else _WRONG.get(state, "")
+    problem = wrong or stands.trouble
     cells = (
         name,
         f"{stands.running}/{stands.wanted}",
@@ -64,6 +69,14 @@ def _row(
         stands.error if problem else "",
     )
     return cells, problem
+
+
+def _is_history(state: str, resource: Resource, live: Mapping[Path, Any]) -> bool:
+    """True of a rollback that led to what is declared: Swarm keeps its status until the next update."""
+    wanted = resource.spec.fields()
+    return state == "rollback_completed" and all(
+        path in live and live[path] == value for path, value in wanted.items()
+    )
 
 
 def _told(state: str, update: Mapping[str, Any]) -> str:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from bizops.providers.swarm import inventory, live
@@ -19,7 +21,7 @@ from bizops.providers.swarm.write import blank
 from bizops.resource import Field, Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from bizops.providers.swarm.shapes import RawSpec
     from bizops.resource import Path, Resource
@@ -28,7 +30,11 @@ _ENGINE = "engine"
 _DIGITS = 8
 """Of the digest: 32 bits tell two values of one setting apart, and are of little use to guess one."""
 _HIDDEN = "*"
-"""Before the digest of a value that must not be shown, as the file may have been all that said so."""
+"""Before the digest of a value that must not be shown, as the file may have been all that said so.
+
+Of a list the numbers of the elements stand behind it, and another one: `*1,3*0c94…`.
+"""
+_MARKED = re.compile(r"(?:\*(?:([\d,]+)\*)?)?")
 _MAPS = frozenset({"labels", "environment", "sysctls", "ulimits"})
 """Settings whose keys have no default: they are there or not."""
 
@@ -45,7 +51,9 @@ def label(resource: Resource, refined: Mapping[Path, Any], topology: str) -> str
             and path[-1]
             and not resource.lifecycle.ignores(path)
         ):
-            _put(tree, path, "" if path in HANDED_OVER else _digest(path, wanted[path], topology))
+            digest = _digest(path, wanted[path], topology)
+            mark = _mark(path, wanted[path], resource.hidden)
+            _put(tree, path, "" if path in HANDED_OVER else f"{mark}{digest}")
     return json.dumps(tree, separators=(",", ":"))
 
 
@@ -78,18 +86,19 @@ def marked(
     wanted: Mapping[Path, Any],
     topology: str,
 ) -> tuple[tuple[Path, Field], ...]:
-    """Give the live settings, with those as ours that have left the file and are still as bizops wrote them."""
-    if record.keys() <= wanted.keys():
-        return found
-    return tuple(
-        (
-            path,
-            field
-            if path in wanted or path not in record
-            else _left(path, field, record[path], topology),
-        )
-        for path, field in found
-    )
+    """Give the live settings, with those as ours that have left the file and are still as bizops wrote them.
+
+    What was secret when it was declared is hidden, unless the file declares just that now.
+    """
+
+    def marked_one(path: Path, field: Field) -> Field:
+        if path not in record:
+            return field
+        if path not in wanted:
+            return _left(path, field, record[path], topology)
+        return field if field.value == wanted[path] else concealed(field, record[path])
+
+    return tuple((path, marked_one(path, field)) for path, field in found)
 
 
 def notes(
@@ -109,15 +118,35 @@ def notes(
 
 
 def _left(path: Path, field: Field, digest: str, topology: str) -> Field:
-    hidden = digest.startswith(_HIDDEN)
-    value = Secret(field.value) if hidden and isinstance(field.value, str) else field.value
+    value = concealed(field, digest).value
     default = _defaults().get(path)
-    live_digest = _digest(path, field.value, topology)
-    is_as_written = digest.removeprefix(_HIDDEN) == live_digest.removeprefix(_HIDDEN)
+    is_as_written = _MARKED.sub("", digest, count=1) == _digest(path, field.value, topology)
     if field.value == default or not is_as_written:
         return Field(value, field.origin)
     whose = "" if _MAPS.intersection(path[:-1]) else _ENGINE
     return Field(value, field.origin, ours=True, default=default, default_of=whose)
+
+
+def concealed(field: Field, digest: str) -> Field:
+    """Give a live setting, hidden where the label says that it was secret when it was declared."""
+    if not digest.startswith(_HIDDEN):
+        return field
+    if isinstance(field.value, str):
+        return replace(field, value=Secret(field.value))
+    found = _MARKED.match(digest)
+    places = found[1].split(",") if found and found[1] else ()
+    if not isinstance(field.value, tuple):
+        return field
+    elements = enumerate(field.value)
+    value = tuple(Secret(e) if isinstance(e, str) and str(n) in places else e for n, e in elements)
+    return replace(field, value=value)
+
+
+def _mark(path: Path, value: Any, hidden: Collection[Path]) -> str:  # noqa: ANN401 - any setting
+    if path in hidden or isinstance(value, Secret):
+        return _HIDDEN
+    places = sorted(int(each[-1]) for each in hidden if each[:-1] == path and each[-1].isdigit())
+    return f"{_HIDDEN}{','.join(map(str, places))}{_HIDDEN}" if places else ""
 
 
 @functools.cache
@@ -132,8 +161,7 @@ def _digest(path: Path, value: Any, topology: str) -> str:  # noqa: ANN401 - any
     An older bizops that adopts a service leaves the label of the topology before.
     """
     text = json.dumps((topology, path, value), default=Secret.reveal, separators=(",", ":"))
-    digest = hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
-    return f"{_HIDDEN}{digest}" if isinstance(value, Secret) else digest
+    return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
 
 
 def _leaves(tree: Mapping[str, Any], path: Path) -> Iterator[tuple[Path, str]]:

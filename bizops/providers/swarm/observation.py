@@ -228,6 +228,21 @@ def _live_service(  # noqa: PLR0913, PLR0917 - everything that one service's pic
     )
 
 
+def settings(raw: Raw, found: Inventory, resource: Resource) -> tuple[tuple[Path, Any], ...]:
+    """Give the live settings of a service by path, its image by the tag."""
+    spec = resource.spec if isinstance(resource.spec, Service) else None
+    fields = live.fields(raw["Spec"], found.names, spec, pinned=False)
+    owner = inventory.owner(raw["Spec"].get("Labels"))
+    record = last_declared.recorded(raw["Spec"], owner) or {}
+    wanted = resource.spec.fields()
+    return tuple(
+        (path, field.value)
+        if field.value == wanted.get(path)
+        else (path, last_declared.concealed(field, record.get(path, "")).value)
+        for path, field in fields
+    )
+
+
 def _degraded(address: Address, stands: Standing) -> str:
     way = f"; --restart {address} tries again" if stands.is_over else ""
     return f"{stands.degraded}{way}"
