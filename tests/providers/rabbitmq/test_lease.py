@@ -88,7 +88,8 @@ def test_a_renewed_lease_outlives_its_seconds_and_another_one_does_not(broker: A
 def leave_behind(broker: Any) -> None:
     """End what runs behind the lock and keep its name, as a deletion does that is cut off while a node is dead."""
     name = f'rabbit_misc:r(<<"{broker.vhost}">>, queue, <<"{NAME}">>)'
-    members = "{N, _} = amqqueue:get_pid(Q), [ra:force_delete_server(quorum_queues, {N, node()})]"
+    end = "rpc:call(Node, ra, force_delete_server, [quorum_queues, {N, Node}])"
+    members = f"{{N, _}} = amqqueue:get_pid(Q), [{end} || Node <- [node() | nodes()]]"
     broker.ctl("eval", f"{{ok, Q}} = rabbit_amqqueue:lookup({name}), {members}.")
 
 
