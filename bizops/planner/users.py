@@ -9,13 +9,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from bizops import provider
 from bizops.change import Action, Effect, EffectKind, Refusal
 from bizops.planner import mentions
 from bizops.provider import is_match
 from bizops.resource import Presence
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from bizops.change import Change
     from bizops.planner.selection import Choice
@@ -38,7 +39,7 @@ def with_users(
         for observed in each.found
         if observed.presence is Presence.PRESENT
     ]
-    waits: dict[Address, list[Address]] = {}
+    leaving: dict[Address, list[Address]] = {}
     warnings: dict[Address, list[str]] = {}
     refusals: list[Refusal] = []
     names = mentions.names(deleted)
@@ -46,10 +47,10 @@ def with_users(
         change = planned.get(observed.address)
         named = mentions.uses(observed, names)
         for use in (*observed.uses, *named):
-            if use.address not in deleted:
-                continue
             if _lets_go(change, use) and not (use in named and mentions.stays(change, use)):
-                waits.setdefault(use.address, []).append(observed.address)
+                leaving.setdefault(use.address, []).append(observed.address)
+            elif use.address not in deleted:
+                continue
             elif use.is_former:
                 refusals.append(_unsettled(use, observed))
             elif use.is_enforced:
@@ -60,7 +61,42 @@ def with_users(
     for use, text in mentions.of_others(observations, names):
         warnings.setdefault(use.address, []).append(text)
     refusals += [refusal for change in changes for refusal in _used_by_others(change)]
+    waits = {address: _waits(change, leaving, deleted) for address, change in deleted.items()}
     return [_with(change, waits, warnings) for change in changes], list(dict.fromkeys(refusals))
+
+
+def _waits(
+    change: Change, leaving: Mapping[Address, Sequence[Address]], deleted: Collection[Address]
+) -> list[Address]:
+    """Give what a deletion waits for: all that leaves it, and for a join all that leaves what it leads from and to.
+
+    Of deletions that would wait for each other, as those of two queues that dead-letter into one another, none waits.
+    """
+    mine = leaving.get(change.address, ())
+    waited = [user for user in mine if user not in deleted]
+    waited += [
+        u for u in mine if u in deleted and change.address not in _before(u, leaving, deleted)
+    ]
+    is_join = provider.definition(change.address.provider).kind(change.address.kind).joins
+    ends = [use.address for use in change.observed.uses] if is_join else []
+    for address in (change.address, *ends):
+        for each in (address, *_before(address, leaving, deleted)):
+            waited += [user for user in leaving.get(each, ()) if user not in deleted]
+    # A join goes before its ends do.
+    return [user for user in waited if user not in ends]
+
+
+def _before(
+    address: Address, leaving: Mapping[Address, Sequence[Address]], deleted: Collection[Address]
+) -> set[Address]:
+    """Give the deletions that come before that of an address, which may be itself: of its users, of theirs, and on."""
+    found: set[Address] = set()
+    frontier = [address]
+    while frontier:
+        users = [user for user in leaving.get(frontier.pop(), ()) if user in deleted]
+        frontier += [user for user in users if user not in found]
+        found.update(users)
+    return found
 
 
 def _with(

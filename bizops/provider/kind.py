@@ -94,6 +94,7 @@ class Kind:
     `passed_on` are settings that are maps in which a name alone takes the value of the shell's variable, `groups` maps
     in which it is a group of settings with the defaults; both as in a Compose file.
     `exclusive(fields)` names what no two objects of the system may have at once, such as a published port.
+    `joins`: it leads from one object to another, as a binding does; who uses one of them uses this, too.
     `is_list`: the section holds a list of entries, not a map. `is_external(spec)`: must exist, never written.
     """
 
@@ -112,6 +113,7 @@ class Kind:
     protected: Callable[[str], bool] = lambda _name: False
     name_problem: Callable[[str], str] = lambda _name: ""
     adoption_problem: str = ""
+    joins: bool = False
     is_list: bool = False
     is_external: Callable[[Any], bool] = lambda _spec: False
     mentions: frozenset[str] = frozenset()

@@ -52,3 +52,61 @@ def test_r2_a_queue_stays_where_its_reader_was_rolled_back(
     names = {queue["name"] for queue in management("GET", "queues/%2F?columns=name")}
     assert f"{tag}_old" not in names
     assert shop.run("plan", "--prune").out.count("No changes") == 1
+
+
+CHAIN = """\
+HEAD
+    TAG_%(queue)s:
+      dead_letter: {exchange: TAG_dlx}
+      message_ttl: 1h
+    TAG_%(queue)s_loop: {dead_letter: {exchange: "", routing_key: TAG_%(queue)s}, message_ttl: 1m}
+  bindings: [%(binding)s]
+swarm:
+  services:
+    TAG-reader:
+      image: PLACEHOLDER:1
+      command: %(command)s
+      stop_grace_period: 1s
+      environment: {QUEUE_NAME: TAG_%(queue)s}
+      deploy:
+        replicas: 1
+        restart_policy: {delay: 1s}
+        update_config: {monitor: 2s, failure_action: rollback}
+        rollback_config: {monitor: 1s}
+"""
+
+
+def test_r2_all_that_leads_to_and_from_a_queue_stays_with_it(
+    shop: Any, tag: str, management: Callable[..., Any]
+) -> None:
+    """Its bindings, its dead-letter queue, and what leads there: without them messages would vanish."""
+
+    def declare(queue: str, command: str, binding: str) -> None:
+        shop.declare(CHAIN % {"queue": queue, "command": command, "binding": binding})
+
+    def bindings() -> set[tuple[str, str, str]]:
+        found = management("GET", "bindings/%2F")
+        mine = [b for b in found if b["destination"] in {f"{tag}_old", f"{tag}_old.dlq"}]
+        return {(b["source"], b["routing_key"], b["destination"]) for b in mine}
+
+    # Given a queue with a reader, a binding, a dead-letter queue, and one that waits and leads back to it
+    declare("old", RUNS, "{exchange: amq.topic, queue: TAG_old, routing_key: k}")
+    shop.apply()
+    before = bindings()
+    assert (f"{tag}_dlx", f"{tag}_old", f"{tag}_old.dlq") in before
+    assert ("amq.topic", "k", f"{tag}_old") in before
+
+    # When the reader is to move to another queue, and cannot
+    declare("new", FAILS, "")
+    ran = shop.run("apply", "--auto-approve", "--prune", "--max-deletes", "20")
+
+    # Then nothing that its messages come from or go to is gone
+    assert ran.code == 1
+    assert bindings() == before
+    assert " destroyed   " not in ran.out
+
+    # And once the reader has moved all of it goes in one run
+    declare("new", RUNS, "")
+    shop.apply("--prune", "--max-deletes", "20")
+    assert bindings() == set()
+    assert shop.run("plan", "--prune").out.count("No changes") == 1

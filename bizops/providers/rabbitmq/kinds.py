@@ -162,6 +162,7 @@ BINDING = Kind(
     _binding,
     {"": rules.in_place},
     lambda spec, _address: ", ".join(f"{key} {value}" for key, value in spec.arguments),
+    joins=True,
     references=binding_references,
     is_list=True,
 )

@@ -121,7 +121,7 @@ class Observer:
             Presence.PRESENT,
             tuple(sorted(queue_fields(seen, wanted).items())),
             dependents=tuple(ends.resource(binding, address.scope) for binding in bound),
-            uses=_dead_letter_exchange(seen, address.scope),
+            uses=_dead_letters(seen, address.scope),
             claims=claims,
             counts=counts,
             notes=tuple(f"topology {other} declares it, too" for other in claims),
@@ -185,11 +185,17 @@ def _claims(name: str, vhost: Vhost, topology: str) -> tuple[str, ...]:
     return tuple(sorted({topology_of_policy(each) for each in derived} - {topology}))
 
 
-def _dead_letter_exchange(seen: view.View, scope: str) -> tuple[Use, ...]:
-    setting = seen.settings().get("dead-letter-exchange")
-    if setting is None or is_protected_exchange(setting.value):
+def _dead_letters(seen: view.View, scope: str) -> tuple[Use, ...]:
+    """Give where a queue's dead letters go: an exchange, or with the default exchange the queue of the routing key."""
+    settings = seen.settings()
+    exchange, key = settings.get("dead-letter-exchange"), settings.get("dead-letter-routing-key")
+    if exchange is None:
         return ()
-    return (Use(exchange_address(setting.value, scope), ("dead_letter",), is_enforced=False),)
+    if exchange.value == "" and key is not None:
+        return (Use(queue_address(str(key.value), scope), ("dead_letter",), is_enforced=False),)
+    if is_protected_exchange(exchange.value):
+        return ()
+    return (Use(exchange_address(exchange.value, scope), ("dead_letter",), is_enforced=False),)
 
 
 def queue_fields(seen: view.View, wanted: QueueSpec) -> dict[Path, Field]:
