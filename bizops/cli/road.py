@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from bizops import errors, guard, observer, planner, provider
-from bizops.change import ApplyResult
+from bizops.change import Action, ApplyResult
 from bizops.cli import lock
 from bizops.planner import Choice, Desired
 from bizops.provider import Options, Scope
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from bizops.applier import Listener, Pace, Stop
-    from bizops.change import Plan
+    from bizops.change import Change, Plan
     from bizops.observer import Reading
-    from bizops.provider import Health, Lease, Provider
+    from bizops.provider import Health, Lease, Observations, Provider
     from bizops.topology import Topology
 
 
@@ -77,6 +77,8 @@ class Road:
         desired = Desired(topology.name, topology.resources, scopes)
         observations = {name: reading.observations for name, reading in readings.items()}
         plan = planner.plan(desired, observations, question.choice)
+        if others := self._others(plan, asked, question):
+            plan = planner.plan(desired, observations, question.choice, others)
         plan = replace(plan, warnings=(*plan.warnings, *self._unmatched(question, plan, readings)))
         stakes = observer.weigh(self._connections(asked), guard.at_stake(plan))
         return Planned(guard.guard(plan, stakes, question.limits), readings)
@@ -139,6 +141,17 @@ class Road:
             raise errors.UsageError(message)
         return tuple(name for name in self._topology.scopes if name in selected)
 
+    def _others(
+        self, plan: Plan, asked: Sequence[str], question: Question
+    ) -> dict[str, Observations]:
+        """Read the systems that nobody asked for, where something is deleted that their objects may use."""
+        unasked = [name for name in self._topology.scopes if name not in asked]
+        if not unasked or not any(map(_takes_data, plan.changes)):
+            return {}
+        scopes = {name: self._scope(name, question) for name in unasked}
+        found = observer.observe(self._connections(scopes), self._topology.resources, scopes)
+        return {name: reading.observations for name, reading in found.items()}
+
     def _unmatched(
         self, question: Question, plan: Plan, readings: Mapping[str, Reading]
     ) -> tuple[str, ...]:
@@ -192,6 +205,11 @@ def _waited(work: Callable[[], Plan], stop: Stop) -> Plan | None:
         if done.done():
             return done.result()
     return None
+
+
+def _takes_data(change: Change) -> bool:
+    kind = provider.definition(change.address.provider).kind(change.address.kind)
+    return change.action is Action.DELETE and kind.holds_data
 
 
 def _may_mean(choice: Choice, name: str) -> bool:

@@ -37,10 +37,16 @@ class Desired:
     scopes: Mapping[str, Scope]
 
 
-def plan(desired: Desired, observations: Mapping[str, Observations], choice: Choice) -> Plan:
+def plan(
+    desired: Desired,
+    observations: Mapping[str, Observations],
+    choice: Choice,
+    others: Mapping[str, Observations] | None = None,
+) -> Plan:
     """Give the plan. `observations` has one entry for each provider that was asked.
 
-    Raises UsageError where a target names nothing.
+    `others` are those of systems that are no part of it, and whose objects may use what is deleted. Raises UsageError
+    where a target names nothing.
     """
     selection = select(desired.resources, choice)
     selection, observations, warnings = without_unread_needs(selection, observations)
@@ -57,7 +63,7 @@ def plan(desired: Desired, observations: Mapping[str, Observations], choice: Cho
         changes += [_deletion(each) for each in unmanaged if not users.claimed(each, choice)]
         unmanaged = [each for each in unmanaged if users.claimed(each, choice)]
     changes = recreated(changes)
-    changes, kept = users.with_users(changes, observations)
+    changes, kept = users.with_users(changes, {**observations, **(others or {})})
     changes = exclusive.in_turn(changes)
     refusals += [*kept, *users.claimed_replacements(changes, choice)]
     changes, left_out = without_excluded_needs(changes, found, choice)
@@ -70,7 +76,12 @@ def plan(desired: Desired, observations: Mapping[str, Observations], choice: Cho
         tuple(refusals) + tuple(refusal for each in derived for refusal in each.refusals),
         tuple(unmanaged),
         lost,
-        (*warnings, *left_out, *_warnings(desired, observations, derived, choice)),
+        (
+            *warnings,
+            *left_out,
+            *_warnings(desired, observations, derived, choice),
+            *users.unread(others or {}),
+        ),
         tuple(each.system for each in observations.values()),
         choice.is_partial,
         _population(desired, observations),

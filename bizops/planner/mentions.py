@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from bizops import provider
-from bizops.resource import Use
+from bizops.resource import Use, texts_within
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from bizops.resource import Address, Observation, Path
 
 _BETWEEN = re.compile(r"[\s,;]+")
+_NAME = re.compile(r"[\w.-]+")
+"""What may be a name within more, as in `--queue=orders` or `amqp://host/vhost?queue=orders`."""
 
 Names = dict[str, list["Address"]]
 
@@ -30,13 +32,13 @@ def names(deleted: Iterable[Address]) -> Names:
 
 
 def uses(observed: Observation, names: Names) -> tuple[Use, ...]:
-    """Give what a live object names; a value is a name, or several with commas or blanks between."""
+    """Give what a live object names: a value is a name, or several, or holds one as a URL or a flag does."""
     address = observed.address
     where = provider.definition(address.provider).kind(address.kind).mentions
     if not names or not where:
         return ()
-    texts = ((path, field.value) for path, field in observed.fields if path[0] in where)
-    now = _among(((p, text) for p, text in texts if isinstance(text, str)), names)
+    settings = ((path, field.value) for path, field in observed.fields if path[0] in where)
+    now = _among(((path, text) for path, value in settings for text in texts_within(value)), names)
     before = _among((each for each in observed.former if each[0][0] in where), names)
     return (*now, *(use._replace(is_former=True) for use in before))
 
@@ -44,7 +46,7 @@ def uses(observed: Observation, names: Names) -> tuple[Use, ...]:
 def stays(change: Change | None, use: Use) -> bool:
     """True where a changed value still has the name, as one of several."""
     after = [field.after for field in change.fields if field.path == use.path] if change else []
-    return any(isinstance(value, str) and use.address.name in _words(value) for value in after)
+    return any(use.address.name in _words(text) for value in after for text in texts_within(value))
 
 
 def of_others(observations: Mapping[str, Observations], names: Names) -> Iterator[tuple[Use, str]]:
@@ -69,4 +71,4 @@ def _among(texts: Iterable[tuple[Path, str]], names: Names) -> Iterator[Use]:
 
 
 def _words(value: str) -> Sequence[str]:
-    return list(dict.fromkeys([value, *_BETWEEN.split(value)]))
+    return list(dict.fromkeys([value, *_BETWEEN.split(value), *_NAME.findall(value)]))

@@ -16,7 +16,7 @@ from bizops.provider import is_match
 from bizops.resource import Presence
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from bizops.change import Change
     from bizops.planner.selection import Choice
@@ -104,7 +104,7 @@ def _with(
     waits: Mapping[Address, Sequence[Address]],
     warnings: Mapping[Address, Sequence[str]],
 ) -> Change:
-    texts = warnings.get(change.address, ())
+    texts = dict.fromkeys(warnings.get(change.address, ()))
     effects = tuple(Effect(EffectKind.WARNING, text) for text in texts)
     users = tuple(sorted({*waits.get(change.address, ())}))
     return replace(change, waits=users, effects=(*change.effects, *effects))
@@ -144,6 +144,16 @@ def _used_by_others(change: Change) -> list[Refusal]:
     why = f"{' and '.join(users)} use{'s' if len(users) == 1 else ''} it, so it cannot be {verb}"
     ways = ("take it from there first", f"--exclude {change.address}")
     return [Refusal(change.address, "", why, ways)]
+
+
+def unread(others: Mapping[str, Observations]) -> Iterator[str]:
+    """Say of which systems nobody knows whether their objects use what is deleted."""
+    for name, each in others.items():
+        if each.system.problem:
+            why = (
+                f"{name} was not read, so whether something there uses what is deleted is not known"
+            )
+            yield f"{why}: {each.system.problem}"
 
 
 def claimed(observed: Observation, choice: Choice) -> bool:

@@ -103,10 +103,29 @@ def test_r2_all_that_leads_to_and_from_a_queue_stays_with_it(
     # Then nothing that its messages come from or go to is gone
     assert ran.code == 1
     assert bindings() == before
-    assert " destroyed   " not in ran.out
+    gone = [line for line in ran.out.splitlines() if " destroyed " in line and "✓" in line]
+    assert [line for line in gone if "_old_loop" not in line] == []
 
     # And once the reader has moved all of it goes in one run
     declare("new", RUNS, "")
     shop.apply("--prune", "--max-deletes", "20")
     assert bindings() == set()
     assert shop.run("plan", "--prune").out.count("No changes") == 1
+
+
+def test_r2_a_run_that_leaves_the_reader_out_tells_who_reads(shop: Any, tag: str) -> None:
+    """A target names RabbitMQ alone, and the reader is in Swarm."""
+    declare(shop, "old", RUNS)
+    shop.apply()
+    declare(shop, "new", RUNS)
+
+    planned = shop.run("plan", "--prune", "--target", f"rabbitmq.queue/{tag}_old")
+
+    assert f"swarm.service/{tag}-reader names it in environment.QUEUE_NAME" in " ".join(
+        planned.out.split()
+    )
+    assert planned.code == 0, planned.err
+    shop.env = {"DOCKER_HOST": "tcp://127.0.0.1:9"}
+    blind = shop.run("plan", "--prune", "--target", f"rabbitmq.queue/{tag}_old")
+    shop.env = {}
+    assert "swarm was not read, so whether something there uses what is deleted" in blind.out

@@ -90,7 +90,7 @@ DEFINITION = Definition(
             {"": rules.in_place, "deploy.mode": rules.by_replacing},
             _service_summary,
             whole=WHOLE,
-            mentions=frozenset({"environment"}),
+            mentions=frozenset({"environment", "command", "entrypoint", "labels", "healthcheck"}),
             passed_on=frozenset({"environment"}),
             groups=frozenset({"networks"}),
             restart=rules.restart,

@@ -221,7 +221,7 @@ def _live_service(  # noqa: PLR0913, PLR0917 - everything that one service's pic
         raw=raw,
         uses=usage.uses(raw["Spec"], dict(fields)["networks",].value, declared.address)
         + usage.former_uses(former, found.names, declared.address),
-        former=tuple(pair for each in former for pair in usage.variables(each)),
+        former=tuple(pair for each in former for pair in usage.texts(each)),
         degraded=_degraded(address, stands),
         is_stuck=stands.is_over,
         identity=f"{raw['ID']} {rules.restarts_of(raw)}",

@@ -100,18 +100,24 @@ def former_uses(
 def bystanders(found: Inventory, shown: Collection[str]) -> tuple[Bystander, ...]:
     """Give the services that the run does not show, with their variables."""
     return tuple(
-        Bystander(described(name, raw), tuple(variables(raw["Spec"])))
+        Bystander(described(name, raw), tuple(texts(raw["Spec"])))
         for name, raw in sorted(found.services.items())
         if name not in shown
     )
 
 
-def variables(spec: RawSpec) -> Iterator[tuple[Path, str]]:
-    """Give the variables of a service's containers, by path."""
+def texts(spec: RawSpec) -> Iterator[tuple[Path, str]]:
+    """Give what may name objects of other systems in a service, by path: variables, labels and words of commands."""
     container = (spec.get("TaskTemplate") or {}).get("ContainerSpec") or {}
     for pair in container.get("Env") or ():
         name, _, value = pair.partition("=")
         yield ("environment", name), value
+    for name, value in (container.get("Labels") or {}).items():
+        yield ("labels", name), value
+    health = (container.get("Healthcheck") or {}).get("Test")
+    commands = {"command": container.get("Args"), "entrypoint": container.get("Command")}
+    for path, words in (*commands.items(), ("healthcheck.test", health)):
+        yield from ((tuple(path.split(".")), word) for word in words or ())
 
 
 def networks_of(spec: RawSpec) -> tuple[str, ...]:

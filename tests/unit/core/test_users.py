@@ -185,7 +185,10 @@ def reading(queue: str, **others: Any) -> FakeProvider:
     return FakeProvider({"old": {}, "worker": {("tags", "QUEUE_NAME"): queue}}, **others)
 
 
-@pytest.mark.parametrize("queue", ["old", "first, old", "first;old"])
+@pytest.mark.parametrize(
+    "queue",
+    ["old", "first, old", "first;old", "--queue=old", "amqp://u@h:5672/v?queue=old", '["old"]'],
+)
 def test_r2_a_deletion_waits_for_who_names_it_and_stops_to(
     thing: Make, planned: Make, queue: str
 ) -> None:
@@ -196,7 +199,10 @@ def test_r2_a_deletion_waits_for_who_names_it_and_stops_to(
     assert not plan.refusals
 
 
-@pytest.mark.parametrize(("queue", "is_named"), [("old", True), ("older", False)])
+@pytest.mark.parametrize(
+    ("queue", "is_named"),
+    [("old", True), ("older", False), ("old.dlq", False), ("--queue=very-old", False)],
+)
 def test_r2_who_goes_on_naming_it_is_told(
     thing: Make, planned: Make, queue: str, *, is_named: bool
 ) -> None:
