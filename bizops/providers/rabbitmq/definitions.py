@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bizops.providers.rabbitmq import fields
+from bizops.providers.rabbitmq import fields, known_values
 from bizops.quantity import Duration, Size, shown
 
 if TYPE_CHECKING:
@@ -70,14 +70,16 @@ def typed(key: str, value: Any) -> Any:  # noqa: ANN401 - a policy value is any 
 def problem(key: str, value: Any) -> str:  # noqa: ANN401 - whatever YAML gives
     """Say why the broker would refuse a declared value of a key, or ""."""
     if key not in _DURATIONS | _SIZES | _COUNTS:
-        return ""
+        return known_values.problem(key, value)
     if not isinstance(value, int | str) or isinstance(value, bool):
         return f"{key}: {shown(value)} is not a whole number"
     try:
         found = typed(key, value)
     except ValueError as error:
         return f"{key}: {error}"
-    return "" if isinstance(found, int) else f"{key}: {shown(value)} is not a whole number"
+    if not isinstance(found, int):
+        return f"{key}: {shown(value)} is not a whole number"
+    return known_values.problem(key, found)
 
 
 def freeze(definition: Mapping[str, Any]) -> Pairs:

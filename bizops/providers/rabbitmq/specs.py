@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, field_validator
 
-from bizops.providers.rabbitmq import definitions
+from bizops.providers.rabbitmq import definitions, known_values
 from bizops.providers.rabbitmq.fields import (
     Arguments,
     Count,
@@ -62,6 +62,11 @@ class ExchangeSpec(Spec):
     )
     vhost: Vhost = None
     external: External = False
+
+    @field_validator("arguments")
+    @classmethod
+    def _has_known_values(cls, value: Pairs | None) -> Pairs | None:
+        return _of_known_values(value)
 
     def fields(self) -> dict[Path, Any]:
         """Give one path for each argument."""
@@ -149,7 +154,7 @@ class QueueSpec(Spec):
                     for key in twice
                 )
             )
-        return value
+        return _of_known_values(value)
 
     def fields(self) -> dict[Path, Any]:
         """Give one path for each part of `dead_letter` and each argument."""
@@ -178,9 +183,21 @@ class BindingSpec(Spec):
     )
     vhost: Vhost = None
 
+    @field_validator("arguments")
+    @classmethod
+    def _has_known_values(cls, value: Pairs) -> Pairs:
+        return _of_known_values(value) or ()
+
     def fields(self) -> dict[Path, Any]:
         """Give its parts, so that a plan shows them."""
         return _fields(self, ("exchange", "queue", "routing_key"))
+
+
+def _of_known_values(value: Pairs | None) -> Pairs | None:
+    """Raise ValueError where the broker would refuse the value of an argument."""
+    if found := known_values.problems(value or ()):
+        raise ValueError(found)
+    return value
 
 
 def _definition(value: object) -> Pairs:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from bizops.change import Outcome, Status
-from bizops.providers.rabbitmq import writing
+from bizops.change import Action, Outcome, Status
+from bizops.providers.rabbitmq import trial, writing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -61,17 +61,17 @@ class Writer:
         self, step: Step, filled: Mapping[Key, str], done: Mapping[Key, Outcome]
     ) -> Outcome:
         """Write one step, unless something stands in its way; `done` are those of the phases before."""
-        if step.key in filled:
-            return Outcome(step, Status.FAILED, filled[step.key])
-        missing = _missing(done) if writing.is_old_policy(step) else None
-        if missing is not None:
-            text = f"stays: {missing.step.key[0]} may have to take its place: {missing.detail}"
-            return Outcome(step, missing.status, text)
+        if (stopped := _in_the_way(step, filled, done)) is not None:
+            return stopped
         request = writing.request(step, self._section_vhost)
         if request is None:
             return Outcome(step, Status.APPLIED)
         if self._unanswered.reason:
             return self.unsent(step)
+        if refused := step.action is Action.DELETE and trial.problem(
+            self._client, step, self._section_vhost
+        ):
+            return Outcome(step, Status.FAILED, f"stays: its new form is refused: {refused}")
         started = time.monotonic()
         answer = self._client.write(request)
         if not answer.is_unanswered:
@@ -80,6 +80,19 @@ class Writer:
         if answer.is_sent:
             self._unanswered.sent.add(step.key)
         return writing.unanswered(step, answer, self._unanswered.status)
+
+
+def _in_the_way(
+    step: Step, filled: Mapping[Key, str], done: Mapping[Key, Outcome]
+) -> Outcome | None:
+    """Give the outcome of a step that is not written after all, because of what it or others would lose."""
+    if step.key in filled:
+        return Outcome(step, Status.FAILED, filled[step.key])
+    missing = _missing(done) if writing.is_old_policy(step) else None
+    if missing is None:
+        return None
+    text = f"stays: {missing.step.key[0]} may have to take its place: {missing.detail}"
+    return Outcome(step, missing.status, text)
 
 
 def _missing(done: Mapping[Key, Outcome]) -> Outcome | None:

@@ -84,6 +84,15 @@ def request(step: Step, section_vhost: str) -> Request | None:
     return _creation(step.change, step.change.resource.spec, vhost, step.action)
 
 
+def declaration(change: Change, section_vhost: str) -> Request:
+    """Give the request that declares a queue or an exchange as it is wanted."""
+    assert change.resource is not None  # noqa: S101 - only a deletion has none
+    vhost = encode(change.address.scope or section_vhost)
+    found = _creation(change, change.resource.spec, vhost, Action.CREATE)
+    assert found is not None  # noqa: S101 - only an update may need no request
+    return found
+
+
 def _creation(change: Change, spec: Spec, vhost: str, action: Action) -> Request | None:
     name = encode(change.address.parts[0])
     if isinstance(spec, QueueSpec):
