@@ -238,6 +238,17 @@ def test_c2_a_byte_a_second_ends_at_the_deadline(system: str, liar: Liar) -> Non
 
 
 @pytest.mark.parametrize("system", ["rabbitmq"], indirect=True)
+def test_a_vhost_that_goes_just_now_is_no_lie(liar: Liar) -> None:
+    """A cluster of 4.3.6 lists it without its name for a moment."""
+    content = json.dumps([{"name": None}, {"name": "/", "default_queue_type": "classic"}])
+    liar.path, liar.lie = "/vhosts", (content.encode(), JSON)
+
+    readings, _ = _ask("rabbitmq", liar)
+
+    assert readings["rabbitmq"].error is None
+
+
+@pytest.mark.parametrize("system", ["rabbitmq"], indirect=True)
 @pytest.mark.parametrize("lie", ["HTML", "an empty map", "half of JSON"])
 def test_c2_no_address_writes_whose_cluster_was_lied_about(liar: Liar, lie: str) -> None:
     """The id is asked for where several addresses are given, as they may be of two clusters."""
