@@ -95,6 +95,8 @@ def _check_map(value: dict[str, Any], shape: dict[Any, Any]) -> None:
     for written, inner in pairs:
         name = written if ... in shape else written.removesuffix("?")
         found = value.get(name)
+        if found is None and name == written and isinstance(inner, tuple) and name not in value:
+            _demand(found, inner[0])
         if found is None and (name != written or inner is ANY):
             continue
         try:
