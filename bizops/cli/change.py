@@ -112,7 +112,9 @@ def _check_stuck(plan: Plan) -> None:
     if plan.stuck:
         names = " and ".join(map(str, plan.stuck))
         verb = "does" if len(plan.stuck) == 1 else "do"
-        message = f"{names} {verb} not run as declared, and nothing tries again by itself"
+        message = (
+            f"{names} {verb} not run as declared, and nothing is to be written that would change it"
+        )
         ways = [f"bizops apply --restart {address}" for address in plan.stuck]
         raise errors.StuckError(message, remedy="\n".join(ways))
 

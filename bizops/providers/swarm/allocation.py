@@ -45,7 +45,7 @@ def warning(spec: Network, name: str, networks: Mapping[str, Raw]) -> str:
     is_of_swarm = raw.get("Scope") == "swarm"
     if raw and spec.external and not is_of_swarm and name not in {"host", "bridge", "none"}:
         return "it is a network of one node only: no service can join it"
-    if found := obstacle(spec, name, networks.values()):
+    if raw and (found := obstacle(spec, name, networks.values())):
         return found
     return f"{NOT_YET}: no service can join it" if is_of_swarm and not is_allocated(raw) else ""
 

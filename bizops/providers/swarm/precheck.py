@@ -9,7 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bizops.change import Action, Refusal
+from bizops.providers.swarm import allocation
 from bizops.providers.swarm import secret as secrets
+from bizops.providers.swarm.network import Network
+from bizops.providers.swarm.observation import engine_name
 from bizops.providers.swarm.service import Service
 from bizops.providers.swarm.usage import described
 
@@ -21,16 +24,20 @@ if TYPE_CHECKING:
 
     Port = tuple[int, str]
 
+_TAKEN_AWAY = frozenset({Action.DELETE, Action.REPLACE})
 _WRITTEN = frozenset({Action.CREATE, Action.UPDATE, Action.REPLACE})
 
 
 def refusals(changes: Sequence[Change], found: Inventory) -> Iterator[Refusal]:
     """Give what stands in the way of these changes."""
     moved = {c.address.name for c in changes if _moves(c)}
+    going = {(c.observed.raw or {}).get("Id") for c in changes if c.action in _TAKEN_AWAY}
     for change in changes:
         spec = change.resource.spec if change.resource else None
         if isinstance(spec, secrets.Secret) and change.action in {Action.CREATE, Action.REPLACE}:
             yield from _secret(change, spec)
+        elif isinstance(spec, Network) and change.action in {Action.CREATE, Action.REPLACE}:
+            yield from _network(change, spec, found.networks, going)
         elif isinstance(spec, Service) and change.action in _WRITTEN:
             yield from _configs(change, spec, found.names.configs)
             yield from _ports(change, spec, found.services, moved)
@@ -44,6 +51,17 @@ def _secret(change: Change, spec: secrets.Secret) -> Iterator[Refusal]:
         ways = [f"export {spec.environment}=..."] if spec.environment else []
         ways += ["external: true, where others make it", f"--exclude {change.address}"]
         yield Refusal(change.address, field, str(error), tuple(ways))
+
+
+def _network(
+    change: Change, spec: Network, networks: Mapping[str, Raw], going: Collection[object]
+) -> Iterator[Refusal]:
+    """Look for who has the addresses already, but for those that this plan takes away."""
+    assert change.resource is not None  # noqa: S101 - the caller looked
+    stay = [dict(raw) for raw in networks.values() if raw["Id"] not in going]
+    if why := allocation.obstacle(spec, engine_name(change.resource), stay):
+        ways = ("choose another range", f"--exclude {change.address}")
+        yield Refusal(change.address, "ipam.config", why, ways)
 
 
 def _is_written(change: Change, key: str) -> bool:
