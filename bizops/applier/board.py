@@ -112,10 +112,17 @@ class Board:
             self._taken.add(key)
             step = self._graph.steps[key]
             if step.is_awaited or step.action is not Action.NOOP:
-                verb = "is not settled" if outcome.status is Status.RUNNING else "failed"
-                detail = f"it needs {outcome.step.key[0]}, which {verb}"
-                self._note(Outcome(step, Status.SKIPPED, detail))
+                self._note(Outcome(step, Status.SKIPPED, _need(step, outcome)))
 
     def _note(self, outcome: Outcome) -> None:
         self._outcomes.append(outcome)
         self._listener.ended(outcome)
+
+
+def _need(step: Step, outcome: Outcome) -> str:
+    """Say what a step that is skipped needed: `it needs rabbitmq.queue/orders, which failed`."""
+    needed = outcome.step
+    if needed.change is not None and needed.change is step.change:
+        return "the one that it replaces is still there"
+    verb = "is not settled" if outcome.status is Status.RUNNING else "failed"
+    return f"it needs {needed.write.text if needed.write else needed.key[0]}, which {verb}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bizops import provider
 from bizops.change import Action, Change, Plan, Refusal
@@ -148,7 +148,10 @@ def _destruction(change: Change, resource: Resource) -> Change | None:
     gone = change.observed.presence is Presence.ABSENT
     if gone or resource.external or resource.lifecycle.protect:
         return None
-    return replace(change, action=Action.DELETE, fields=(), effects=(), unmanaged=(), adopts=False)
+    # Notes say of its settings that they stay, and so on.
+    observed = replace(change.observed, notes=())
+    parts: dict[str, Any] = {"fields": (), "effects": (), "unmanaged": (), "adopts": False}
+    return replace(change, action=Action.DELETE, observed=observed, **parts)
 
 
 def _deletion(observed: Observation) -> Change:

@@ -105,7 +105,7 @@ def binding_references(resource: Resource, settings: Settings) -> Iterable[Refer
 def queue_summary(spec: QueueSpec, address: Address) -> str:
     """Give a queue's settings on one line: `max_priority 5, message_ttl 4h, dead letters to dlx -> q.dlq`."""
     parts = [
-        f"{'.'.join(path)} {value}"
+        f"{'.'.join(path)} {_said(value)}"
         for path, value in spec.fields().items()
         if path[0] not in _QUIET | {"dead_letter"} or (path == ("type",) and value != "classic")
     ]
@@ -117,9 +117,14 @@ def queue_summary(spec: QueueSpec, address: Address) -> str:
     return ", ".join(parts)
 
 
+def _said(value: object) -> str:
+    """Spell a value as the file does."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def _summary(spec: Spec, _address: Address) -> str:
     return ", ".join(
-        f"{'.'.join(path)} {value}"
+        f"{'.'.join(path)} {_said(value)}"
         for path, value in spec.fields().items()
         if path[0] not in _QUIET or path == ("type",)
     )
