@@ -83,9 +83,9 @@ def _check(value: Any, shape: Any) -> None:  # noqa: ANN401 - see above
                 error.place = f"[{position}]{error.place}"
                 raise
     elif isinstance(shape, dict):
-        if value != []:
-            _demand(value, dict)
-            _check_map(value, shape)
+        # An empty map of Erlang is a list in JSON.
+        _demand({} if value == [] else value, dict)
+        _check_map({} if value == [] else value, shape)
     else:
         _demand(value, shape)
 
@@ -95,8 +95,6 @@ def _check_map(value: dict[str, Any], shape: dict[Any, Any]) -> None:
     for written, inner in pairs:
         name = written if ... in shape else written.removesuffix("?")
         found = value.get(name)
-        if found is None and name == written and isinstance(inner, tuple) and name not in value:
-            _demand(found, inner[0])
         if found is None and (name != written or inner is ANY):
             continue
         try:

@@ -57,6 +57,10 @@ LIES: dict[str, tuple[bytes, dict[str, str], str]] = {
 }
 
 
+TRUE = {("version", "an empty map"), ("vhosts", "no name")}
+"""What a server may answer there: the engine's version is known by its header, and a vhost may go just now."""
+
+
 class Liar(socketserver.ThreadingTCPServer):
     """Hands on requests to the real server, and answers those to one path itself; `drips`: a byte a second."""
 
@@ -209,7 +213,7 @@ def test_c2_a_lie_is_a_system_that_was_not_read(system: str, liar: Liar, lie: st
     content, headers, words = LIES[lie]
     for path in sorted(PATHS[system]):
         liar.path, liar.lie = f"/{path}", (content, headers)
-        if path == "version" and lie == "an empty map":
+        if (path, lie) in TRUE:
             continue
 
         readings, health = _ask(system, liar)
@@ -239,8 +243,8 @@ def test_c2_a_byte_a_second_ends_at_the_deadline(system: str, liar: Liar) -> Non
 
 @pytest.mark.parametrize("system", ["rabbitmq"], indirect=True)
 def test_a_vhost_that_goes_just_now_is_no_lie(liar: Liar) -> None:
-    """A cluster of 4.3.6 lists it without its name for a moment."""
-    content = json.dumps([{"name": None}, {"name": "/", "default_queue_type": "classic"}])
+    """A cluster of 4.3.6 lists it without its name for a moment, and one of 3.10.8 without anything."""
+    content = json.dumps([{"name": None}, [], {"name": "/", "default_queue_type": "classic"}])
     liar.path, liar.lie = "/vhosts", (content.encode(), JSON)
 
     readings, _ = _ask("rabbitmq", liar)

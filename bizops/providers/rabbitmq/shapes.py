@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from types import NoneType
 from typing import TYPE_CHECKING
 
 from bizops.provider.expected import MAP, NUMBER
@@ -58,8 +57,8 @@ _SHAPES: tuple[tuple[str, Shape], ...] = (
     ("/whoami", {"name": str, "tags?": (list, str)}),
     ("/global-parameters/internal_cluster_id", {"value": str}),
     ("/deprecated-features", [{"name": str, "state?": str, "deprecation_phase?": str}]),
-    # Without a name it is a vhost that somebody deletes just now (4.3.6, a cluster of three).
-    ("/vhosts", [{"name": (str, NoneType), "default_queue_type?": str}]),
+    # Without a name, or with nothing at all, it is a vhost that goes just now (4.3.6 and 3.10.8, three nodes).
+    ("/vhosts", [{"name?": str, "default_queue_type?": str}]),
     ("/vhost-limits", [{"vhost": str, "value?": {"max-queues?": NUMBER}}]),
     ("/nodes", [{"name": str, "running?": bool}]),
     ("/queues/[^/]+", [_QUEUE]),

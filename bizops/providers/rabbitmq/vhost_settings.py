@@ -47,4 +47,4 @@ def settings(vhost: str, listed: Any, limits: Any) -> VhostSettings:  # noqa: AN
 
 def _of(vhost: str, key: str, listing: Sequence[Mapping[str, Any]] | None) -> Mapping[str, Any]:
     """Give the entry of a vhost in a listing, empty where it has none."""
-    return next((each for each in listing or () if each[key] == vhost), {})
+    return next((each for each in listing or () if each and each.get(key) == vhost), {})
