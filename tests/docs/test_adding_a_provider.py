@@ -54,7 +54,7 @@ def test_the_provider_of_the_page_keeps_the_contract(folder: Path) -> None:
     result = run("-c", DRIVER, folder)
 
     assert result.returncode == 0, result.stdout + result.stderr
-    assert "7 passed" in result.stdout
+    assert "8 passed" in result.stdout
 
 
 def test_the_topology_of_the_page_is_loaded_and_observed(folder: Path) -> None:
