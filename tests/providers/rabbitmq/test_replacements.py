@@ -39,8 +39,13 @@ VALUES = (
     *("least-leaders", "drop-head", "reject-publish", "at-most-once", "at-least-once", "7D", "1M"),
     *("7x", "5", -1, 0, 1, 2, 3, 300, True),
 )
-LACKS = {"x-queue-version": (4, 3), "queue-version": (4, 3), "x-overflow": (3, 0)}
-"""Since when a version judges them in its own way: 4.3 takes no version 1, no quorum queue takes every overflow."""
+LACKS = {
+    "x-queue-version": (4, 3),
+    "queue-version": (4, 3),
+    "x-queue-mode": (4, 3),
+    "x-overflow": (3, 0),
+}
+"""Since when a version judges them in its own way: 4.3 takes any mode and no version 1, quorum queues not all overflows."""
 
 
 def test_a1_the_broker_takes_what_we_take_and_refuses_what_we_refuse(broker: Any) -> None:
