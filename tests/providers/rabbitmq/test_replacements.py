@@ -45,7 +45,7 @@ LACKS = {
     "x-queue-mode": (4, 3),
     "x-overflow": (3, 0),
 }
-"""Since when a version judges them in its own way: 4.3 takes any mode and no version 1, quorum queues not all overflows."""
+"""Since when a version judges them in its own way: 4.3 takes any mode, and no version 1."""
 
 
 def test_a1_the_broker_takes_what_we_take_and_refuses_what_we_refuse(broker: Any) -> None:
