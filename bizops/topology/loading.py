@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NoReturn
 
 from bizops import errors, provider
 from bizops.provider import Scope
-from bizops.resource import Secret, texts_within
+from bizops.resource import Secret
 from bizops.sensitive import is_distinct, is_telltale
 from bizops.topology import checks
 from bizops.topology.connections import Connections, note_secrets
@@ -17,7 +17,7 @@ from bizops.topology.entries import implied, with_needs
 from bizops.topology.faults import Faults
 from bizops.topology.files import Files, Seen
 from bizops.topology.interpolation import Interpolation
-from bizops.topology.named import secrets_in_names, secrets_within
+from bizops.topology.named import secrets_in_names, secrets_within, with_hidden
 from bizops.topology.nodes import Mapping as Tree
 from bizops.topology.nodes import Node, Scalar, Span, is_null
 from bizops.topology.overlay import lay, without_removed
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bizops.resource import Address, Resource, Spec
-    from bizops.resource import Path as FieldPath
     from bizops.topology.declarations import Declaration, Section
 
 VERSION = "1"
@@ -145,9 +144,13 @@ class _Loader:
             note_secrets(_distinct(resource.spec.fields().values()), self._faults)
             note_secrets(resource.spec.withheld(), self._faults)
         self._note_named(connections.shown, sections, declarations.values())
+        secrets = self._faults.secrets
         if name is None or self._faults:
             return None
-        resources = tuple(self._with_hidden(each, declarations) for each in resources)
+        resources = tuple(
+            with_hidden(each, declarations.get(each.address), self._surroundings.variables, secrets)
+            for each in resources
+        )
         settings = {s.definition.name: s.settings for s in sections if s.settings is not None}
         return Topology(
             name=name,
@@ -164,20 +167,6 @@ class _Loader:
             named=self._faults.secrets.named,
             origins=connections.origins,
         )
-
-    def _with_hidden(self, resource: Resource, declared: Mapping[Address, Declaration]) -> Resource:
-        """Note which settings of a resource hold secret values of variables."""
-        secrets, variables = self._faults.secrets, self._surroundings.variables
-        declaration = declared.get(resource.address)
-        if not (declaration and any(secrets_within(declaration.node, variables, secrets.values))):
-            return resource
-        hidden = {
-            path
-            for field, value in resource.spec.fields().items()
-            for path, part in _parts(field, value)
-            if any(secrets.conceal(text) != text for text in texts_within(part))
-        }
-        return replace(resource, hidden=frozenset(hidden))
 
     def _note_named(
         self,
@@ -269,14 +258,6 @@ class _Loader:
         for each in sections:
             checks.check_findings(each, declared, self._faults)
         return tuple(resources[address] for address in sorted(resources))
-
-
-def _parts(path: FieldPath, value: object) -> Iterator[tuple[FieldPath, object]]:
-    """Give the elements of a list, each with its number behind the path; what is none is its own part."""
-    if isinstance(value, tuple):
-        yield from (((*path, str(number)), each) for number, each in enumerate(value))
-    else:
-        yield path, value
 
 
 def _distinct(values: Iterable[object]) -> Iterator[Secret]:

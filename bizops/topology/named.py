@@ -1,15 +1,19 @@
-"""Which secrets the topology puts into names: addresses, and keys of settings. Such a name does not keep them."""
+"""Where a topology puts the secrets of variables: into names, which do not keep them then, and into settings."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from bizops.resource import texts_within
 from bizops.topology.nodes import keys_within, scalars
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
+    from bizops.resource import Path, Resource
     from bizops.topology.declarations import Declaration
+    from bizops.topology.hiding import Secrets
     from bizops.topology.nodes import Node, Span
 
 
@@ -45,3 +49,29 @@ def _named_by_values(declaration: Declaration) -> Iterator[str]:
         keys = keys_within(declaration.node)
         for path in declaration.resource.spec.fields():
             yield from (segment for segment in path if segment not in keys)
+
+
+def with_hidden(
+    resource: Resource,
+    declaration: Declaration | None,
+    variables: Mapping[str, str],
+    secrets: Secrets,
+) -> Resource:
+    """Give a resource with the paths of its settings that hold secret values of variables."""
+    if not (declaration and any(secrets_within(declaration.node, variables, secrets.values))):
+        return resource
+    hidden = {
+        path
+        for field, value in resource.spec.fields().items()
+        for path, part in _parts(field, value)
+        if any(secrets.conceal(text) != text for text in texts_within(part))
+    }
+    return replace(resource, hidden=frozenset(hidden))
+
+
+def _parts(path: Path, value: object) -> Iterator[tuple[Path, object]]:
+    """Give the elements of a list, each with its number behind the path; what is none is its own part."""
+    if isinstance(value, tuple):
+        yield from (((*path, str(number)), each) for number, each in enumerate(value))
+    else:
+        yield path, value

@@ -11,9 +11,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.integration
 
-TEXT = """\
-HEAD
-    TAG_%(queue)s: {}
+READER = """\
 swarm:
   services:
     TAG-reader:
@@ -27,6 +25,10 @@ swarm:
         update_config: {monitor: 2s, failure_action: rollback}
         rollback_config: {monitor: 1s}
 """
+TEXT = f"""\
+HEAD
+    TAG_%(queue)s: {{}}
+{READER}"""
 RUNS, FAILS = "[sleep, infinity]", "[sh, -c, 'sleep 1; exit 1']"
 
 
@@ -54,26 +56,14 @@ def test_r2_a_queue_stays_where_its_reader_was_rolled_back(
     assert shop.run("plan", "--prune").out.count("No changes") == 1
 
 
-CHAIN = """\
+CHAIN = f"""\
 HEAD
     TAG_%(queue)s:
-      dead_letter: {exchange: TAG_dlx}
+      dead_letter: {{exchange: TAG_dlx}}
       message_ttl: 1h
-    TAG_%(queue)s_loop: {dead_letter: {exchange: "", routing_key: TAG_%(queue)s}, message_ttl: 1m}
+    TAG_%(queue)s_loop: {{dead_letter: {{exchange: "", routing_key: TAG_%(queue)s}}, message_ttl: 1m}}
   bindings: [%(binding)s]
-swarm:
-  services:
-    TAG-reader:
-      image: PLACEHOLDER:1
-      command: %(command)s
-      stop_grace_period: 1s
-      environment: {QUEUE_NAME: TAG_%(queue)s}
-      deploy:
-        replicas: 1
-        restart_policy: {delay: 1s}
-        update_config: {monitor: 2s, failure_action: rollback}
-        rollback_config: {monitor: 1s}
-"""
+{READER}"""
 
 
 def test_r2_all_that_leads_to_and_from_a_queue_stays_with_it(
