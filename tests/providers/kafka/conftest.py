@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from stack.parts.model import Part
 
 SERVERS = read_addresses(os.environ).bootstrap
+LOOKS = 3
 
 
 @pytest.fixture
@@ -138,9 +139,25 @@ def override(admin: AdminClient) -> Callable[[str, str, str], None]:
         entry = ConfigEntry(key, value, incremental_operation=AlterConfigOpType.SET)
         asked = ConfigResource(ConfigResource.Type.TOPIC, name, incremental_configs=[entry])
         admin.incremental_alter_configs([asked])[asked].result()
-        time.sleep(0.5)  # every broker takes it over in its own time
+        for server in SERVERS.split(","):
+            await_override(server, name, key, value)
 
     return _override
+
+
+def await_override(server: str, name: str, key: str, value: str) -> None:
+    """Wait until a broker has a config: each takes it over in its own time.
+
+    It is asked with a client that has not met the others yet, several times, as that may ask another one.
+    """
+    end, in_a_row = time.monotonic() + 30, 0
+    while in_a_row < LOOKS:
+        asked = ConfigResource(ConfigResource.Type.TOPIC, name)
+        client = AdminClient({"bootstrap.servers": server})
+        found = client.describe_configs([asked])[asked].result()[key].value
+        in_a_row = in_a_row + 1 if found == value else 0
+        assert time.monotonic() < end, f"{server} never had {key} {value} of {name}"
+        time.sleep(0.05)
 
 
 _START = 300.0

@@ -77,7 +77,7 @@ def test_a1_the_broker_takes_what_we_take_and_refuses_what_we_refuse(broker: Any
 
 
 NEW_FORMS: dict[str, dict[str, Any]] = {
-    "queue": {"queues": {"own_q": {"arguments": {"x-queue-mode": "foo"}}}},
+    "queue": {"queues": {"own_q": {"arguments": {"x-queue-version": 9}}}},
     "type": {
         "queues": {"own_q": {"type": "quorum", "arguments": {"x-quorum-initial-group-size": -1}}}
     },
