@@ -13,7 +13,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 
 from workers.errors import REMEDY, EventsAwayError
 from workers.events import TOPICS
-from workers.reports import Report, reported
+from workers.reports import UNKNOWN_TOPIC, Report, reported
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,8 +27,6 @@ POLL = 0.1
 PROBE_PAUSE = 3.0
 PROBE_TIMEOUT = 3.0
 """Seconds: between two looks for brokers that are away, and how long one look may take."""
-
-
 MISSING_SECONDS = 60.0
 """How long all events wait for a topic that is missing: as long as somebody may take to make it."""
 
@@ -84,10 +82,10 @@ class EventStream:
 
         def report(error: Any, _: object) -> None:  # noqa: ANN401 - a KafkaError or None, as librdkafka gives it
             self._is_broken |= _is_fatal(error)
-            on_report(reported(topic, error))
+            on_report(reported(topic, error, is_ours=topic in TOPICS))
 
         if topic in self._given_up:
-            on_report(Report(f"{topic}: there is no such topic", "unknown_topic"))
+            on_report(Report(f"{topic}: there is no such topic", UNKNOWN_TOPIC))
             return
         try:
             self._producer.produce(topic, value, key, on_delivery=report)

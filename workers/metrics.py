@@ -36,9 +36,10 @@ class Metrics:
             "results_reused", "Deliveries that a stored result answered, each a run saved"
         )
         self.events_refused = self._counter(
-            "events_refused", "Events that Kafka refuses for good: they wait in events.outbox.dlq",
-            "topic", "error_class",
-        )  # fmt: skip
+            "events_refused",
+            "Events that Kafka refuses for good: they wait in events.outbox.dlq",
+            "error_class",
+        )
         self.publishes_refused = self._counter(
             "publishes_refused",
             "Messages that RabbitMQ refused for longer than they are tried",

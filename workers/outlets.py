@@ -143,12 +143,12 @@ class Outlets:
         topic, key = headers.get("topic"), headers.get("key")
         if not _is_word(topic) or not _is_word(key):
             report = Report("a message without a topic and a key is no event", "no_event")
-            self._aside.submit(self._set_aside, delivery, str(topic), str(key), report)
+            self._hand_over(delivery, ascii(topic), ascii(key), report)
             return
 
         def hear(report: Report) -> None:
             if report.refusal:
-                self._aside.submit(self._set_aside, delivery, topic, key, report)
+                self._hand_over(delivery, topic, key, report)
                 return
             if report.problem:
                 self._stream.report_away(report.problem)
@@ -160,6 +160,13 @@ class Outlets:
         """Stop insisting: the worker goes, and the broker delivers again what is not acknowledged."""
         self._stop.set()
         self._aside.shutdown(wait=False, cancel_futures=True)
+
+    def _hand_over(self, delivery: Delivery, topic: str, key: str, report: Report) -> None:
+        """Let another thread set an event aside; a worker that goes leaves it to the next one."""
+        try:
+            self._aside.submit(self._set_aside, delivery, topic, key, report)
+        except RuntimeError:  # it is shut down
+            self._consumer.settle(delivery, requeue=True)
 
     def _set_aside(self, delivery: Delivery, topic: str, key: str, report: Report) -> None:
         """Move an event that Kafka refuses out of the outbox."""
@@ -179,7 +186,7 @@ class Outlets:
         """Note that an event is refused, and give the properties of the dead letter that it becomes."""
         why = {"topic": topic, "error_class": report.refusal, "error": report.problem}
         LOG.error("event_refused", extra=why)
-        self._metrics.events_refused.labels(topic[:MAX_HEADER], report.refusal).inc()
+        self._metrics.events_refused.labels(report.refusal).inc()
         return _of_event(
             {
                 "topic": topic[:MAX_HEADER],

@@ -6,6 +6,10 @@ from dataclasses import dataclass
 
 from confluent_kafka import KafkaError
 
+UNKNOWN_TOPIC = "unknown_topic"
+_UNKNOWN = frozenset(
+    {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC}  # noqa: SLF001 - its name in librdkafka
+)
 _REFUSALS = {
     KafkaError.MSG_SIZE_TOO_LARGE: "too_large",
     KafkaError.RECORD_LIST_TOO_LARGE: "too_large",
@@ -31,8 +35,14 @@ class Report:
         return bool(self.problem) and not self.refusal
 
 
-def reported(topic: str, error: KafkaError | None) -> Report:
-    """Give what librdkafka reports of a record; None where it was delivered."""
+def reported(topic: str, error: KafkaError | None, *, is_ours: bool) -> Report:
+    """Give what librdkafka reports of a record; None where it was delivered.
+
+    A topic that `is_ours` and is missing may be made yet, and is waited for. One that is nobody's is not.
+    """
     if error is None:
         return Report()
-    return Report(f"{topic}: {error.str()}", _REFUSALS.get(error.code(), ""))
+    refusal = _REFUSALS.get(error.code(), "")
+    if error.code() in _UNKNOWN and not is_ours:
+        refusal = UNKNOWN_TOPIC
+    return Report(f"{topic}: {error.str()}", refusal)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 import time
 import urllib.request
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ from confluent_kafka.admin import (
 )
 
 from stack.names import own_name
+from workers.amqp.properties import Properties
 from workers.following import find_ends
 
 if TYPE_CHECKING:
@@ -191,6 +193,41 @@ def test_w3_an_event_that_is_too_large_waits_aside_and_can_be_put_back(
     replayed = site.dlq("replay", "events", *ids)
     assert replayed.code == 0, replayed.err
     completed(site, topic, {large, waiting})
+
+
+def test_w3_no_message_in_the_outbox_holds_up_those_behind_it(
+    site: Site, topic: str, port: int
+) -> None:
+    """Its headers may hold anything, and its topic may be nobody's."""
+    # Given messages that are no events, and a sound one behind them
+    name = own_name()
+    broken = b"S" + struct.pack(">I", 2) + b"\xff\xfe"
+    odd = [
+        Properties({b"topic": broken, b"key": broken}),
+        Properties({b"topic": b"T" + struct.pack(">Q", 1_764_000_000_000)}),
+        Properties(headers={"topic": own_name(), "key": "k"}),
+        Properties(headers={"topic": "no topic's name", "key": "k"}),
+        Properties(headers={"topic": topic, "key": ""}),
+    ]
+    for properties in odd:
+        site.channel.basic_publish("", OUTBOX, b"{}", properties, mandatory=True)
+    site.put(OUTBOX, b"{}", headers={"topic": topic, "key": name})
+
+    # When they are relayed
+    completed(site, topic, {name})
+
+    # Then they wait aside, each with its reason, and the metrics can be read
+    wait_for(site, OUTBOX, 0)
+    wait_for(site, REFUSED, len(odd))
+    listed = site.dlq("list", "events", "--format", "json").json()["dead_letters"]
+    assert sorted(letter["error_class"] for letter in listed) == [
+        "invalid_topic",
+        "no_event",
+        "no_event",
+        "no_event",
+        "unknown_topic",
+    ]
+    assert metric(port, "agent_worker_events_refused_total{") == len(odd)
 
 
 def test_w3_a_topic_that_stays_missing_holds_up_no_other(

@@ -60,8 +60,15 @@ def test_a_producer_that_is_replaced_reports_what_it_held(
 def test_what_a_record_alone_is_refused_for_is_told_from_what_may_pass(
     code: int, refusal: str
 ) -> None:
-    found = reported("ai.errors", KafkaError(code, "words"))
+    found = reported("ai.errors", KafkaError(code, "words"), is_ours=True)
 
     assert found == Report("ai.errors: words", refusal)
     assert found.is_passing is not bool(refusal)
-    assert not reported("ai.errors", None).is_passing
+    assert not reported("ai.errors", None, is_ours=True).is_passing
+
+
+def test_a_missing_topic_is_waited_for_where_it_is_ours_alone() -> None:
+    error = KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART, "words")
+
+    assert reported("ai.errors", error, is_ours=True).is_passing
+    assert reported("nobody.knows", error, is_ours=False).refusal == "unknown_topic"
