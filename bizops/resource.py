@@ -243,13 +243,24 @@ def unreadable(address: Address, why: str) -> Observation:
 
 def texts_within(value: Any) -> Iterator[str]:  # noqa: ANN401 - any setting
     """Give every text in a value: in lists and maps, and what is hidden as well."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Secret):
-        yield value.reveal()
-    elif isinstance(value, (tuple, list)):
+    for leaf in _leaves(value):
+        if isinstance(leaf, str):
+            yield leaf
+        elif isinstance(leaf, Secret):
+            yield leaf.reveal()
+
+
+def secrets_within(value: Any) -> Iterator[Secret]:  # noqa: ANN401 - any setting
+    """Give what is hidden in a value: in lists and maps, too."""
+    return (leaf for leaf in _leaves(value) if isinstance(leaf, Secret))
+
+
+def _leaves(value: Any) -> Iterator[Any]:  # noqa: ANN401 - any setting
+    if isinstance(value, (tuple, list)):
         for each in value:
-            yield from texts_within(each)
+            yield from _leaves(each)
     elif isinstance(value, dict):
         for each in value.values():
-            yield from texts_within(each)
+            yield from _leaves(each)
+    else:
+        yield value

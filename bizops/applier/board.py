@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from bizops import graph
-from bizops.change import Action, Outcome, Status, Step
+from bizops.change import Outcome, Status, Step
 
 if TYPE_CHECKING:
     from bizops.applier.progress import Listener
@@ -46,7 +46,7 @@ class Board:
             while again:
                 again = False
                 for step in list(graph.ready(self._graph, self._done, self._taken)):
-                    if step.action is Action.NOOP and not step.is_awaited:
+                    if step.only_orders:
                         self._taken.add(step.key)
                         self._done.add(step.key)
                         again = True
@@ -93,7 +93,7 @@ class Board:
         """Give every outcome; what was never taken is skipped."""
         with self._moved:
             for key, step in self._graph.steps.items():
-                if key not in self._taken and (step.is_awaited or step.action is not Action.NOOP):
+                if key not in self._taken and not step.only_orders:
                     self._taken.add(key)
                     self._note(Outcome(step, Status.SKIPPED, self._unstarted(step)))
             return tuple(self._outcomes)
@@ -111,7 +111,7 @@ class Board:
                 continue
             self._taken.add(key)
             step = self._graph.steps[key]
-            if step.is_awaited or step.action is not Action.NOOP:
+            if not step.only_orders:
                 self._note(Outcome(step, Status.SKIPPED, _need(step, outcome)))
 
     def _note(self, outcome: Outcome) -> None:

@@ -181,7 +181,12 @@ class Step:
     @property
     def is_awaited(self) -> bool:
         """True where nothing is written, and what was written before has yet to settle."""
-        return self.action is Action.NOOP and self.change is not None and self.change.is_awaited
+        return self.change is not None and self.change.is_awaited
+
+    @property
+    def only_orders(self) -> bool:
+        """True where there is nothing to do, and what needs it is ordered by it all the same."""
+        return self.action is Action.NOOP and not self.is_awaited
 
     @property
     def key(self) -> tuple[str, str]:

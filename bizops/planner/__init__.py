@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bizops import provider
 from bizops.change import Action, Change, Plan, Refusal
@@ -150,8 +150,8 @@ def _destruction(change: Change, resource: Resource) -> Change | None:
         return None
     # Notes say of its settings that they stay, and so on.
     observed = replace(change.observed, notes=())
-    parts: dict[str, Any] = {"fields": (), "effects": (), "unmanaged": (), "adopts": False}
-    return replace(change, action=Action.DELETE, observed=observed, **parts)
+    bare = replace(change, fields=(), effects=(), unmanaged=(), adopts=False)
+    return replace(bare, action=Action.DELETE, observed=observed)
 
 
 def _deletion(observed: Observation) -> Change:

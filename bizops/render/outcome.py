@@ -32,13 +32,13 @@ def is_shown(outcome: Outcome) -> bool:
     What carries order only gets none, nor a write that went well.
     """
     return is_listed(outcome.step) or (
-        outcome.step.action is not Action.NOOP and outcome.status is not Status.APPLIED
+        not outcome.step.only_orders and outcome.status is not Status.APPLIED
     )
 
 
 def is_listed(step: Step) -> bool:
     """Tell whether a step gets a line when all goes well."""
-    if step.change is None or (step.action is Action.NOOP and not step.is_awaited):
+    if step.change is None or step.only_orders:
         return False
     return not (step.action is Action.DELETE and step.change.action is Action.REPLACE)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from typing import IO, TYPE_CHECKING, Self
 
-from bizops.change import Action
 from bizops.render.outcome import is_shown, outcome_text, step_text
 from bizops.render.style import Style, duration_text
 from bizops.render.values import printable
@@ -123,7 +122,7 @@ class Screen:
 
     def started(self, step: Step) -> None:
         """Add a line for the step."""
-        if step.change is not None and (step.is_awaited or step.action is not Action.NOOP):
+        if step.change is not None and not step.only_orders:
             self._running[step.key] = (step, time.monotonic(), "")
 
     def waiting(self, step: Step, detail: str, seconds: float) -> None:

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from bizops import sensitive
 from bizops.errors import ProviderError
-from bizops.resource import Secret, texts_within
+from bizops.resource import secrets_within, texts_within
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from bizops.change import Change, Plan
     from bizops.provider import Health
-    from bizops.resource import Address, Observation, Path, Resource
+    from bizops.resource import Address, Observation, Path, Resource, Secret
 
     Hide = Callable[[str], str]
 
@@ -50,8 +50,7 @@ def secrets_in_live_names(plan: Plan, hide: Hide) -> set[str]:
     for ends, values in live:
         if len(ends) == _ENDS and ends in secret_joins:
             names = {end.name for end in ends}
-            found.update(text for value in values for text in texts_within(value))
-            found -= names
+            found |= {text for value in values for text in texts_within(value)} - names
     return {value for value in found if value and sensitive.is_distinct(value)}
 
 
@@ -101,19 +100,11 @@ def _befores(pairs: Iterable[tuple[Path, Any, Any]], hide: Hide) -> Iterator[Sec
         return hide(text) != text
 
     for path, before, after in pairs:
-        yield from _secrets(before)
+        yield from secrets_within(before)
         if any(map(is_known, texts_within(after))):
-            guessed = set(_secrets(sensitive.hide(path, before)))
-            shown = _secrets(sensitive.pair(path, before, after, is_known)[0])
+            guessed = set(secrets_within(sensitive.hide(path, before)))
+            shown = secrets_within(sensitive.pair(path, before, after, is_known)[0])
             yield from (each for each in shown if each not in guessed)
-
-
-def _secrets(value: Any) -> Iterator[Secret]:  # noqa: ANN401 - any setting
-    if isinstance(value, Secret):
-        yield value
-    elif isinstance(value, (tuple, list)):
-        for each in value:
-            yield from _secrets(each)
 
 
 def _distinct(secrets: Iterable[Secret]) -> Iterator[str]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from bizops import sensitive
 from bizops.errors import ProviderError
 from bizops.redaction import Redaction
-from bizops.resource import Secret
+from bizops.resource import Secret, secrets_within
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -91,15 +91,9 @@ def _hiding(fields: Iterable[tuple[Path, Any]]) -> Hide:
 
 
 def _secrets(value: Any) -> Iterator[Secret]:  # noqa: ANN401 - any setting
-    if isinstance(value, Secret):
-        yield value
-        yield from map(Secret, sensitive.parts(value.reveal()))
-    elif isinstance(value, (tuple, list)):
-        for each in value:
-            yield from _secrets(each)
-    elif isinstance(value, dict):
-        for each in value.values():
-            yield from _secrets(each)
+    for secret in secrets_within(value):
+        yield secret
+        yield from map(Secret, sensitive.parts(secret.reveal()))
 
 
 def _change(change: Change, hide: Hide) -> Change:

@@ -7,20 +7,22 @@ not here may be a plugin's, and is the broker's to judge.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from bizops.quantity import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+Overflow = Literal["drop-head", "reject-publish", "reject-publish-dlx"]
+Strategy = Literal["at-most-once", "at-least-once"]
 _LEADERS = ("client-local", "balanced", "random", "least-leaders")
 _WORDS = {
     "queue-mode": ("default", "lazy"),
     "queue-leader-locator": _LEADERS,
     "x-queue-leader-locator": (*_LEADERS, "min-masters"),
-    "overflow": ("drop-head", "reject-publish", "reject-publish-dlx"),
-    "dead-letter-strategy": ("at-most-once", "at-least-once"),
+    "overflow": get_args(Overflow),
+    "dead-letter-strategy": get_args(Strategy),
     "match": ("all", "any", "all-with-x", "any-with-x"),
 }
 _BOUNDS: dict[str, tuple[int, int | None]] = {

@@ -29,7 +29,6 @@ OWN_NAME = "<queue>"
 """The dead-letter routing key where none is declared: the queue's own name."""
 
 QueueType = Literal["classic", "quorum", "stream"]
-Overflow = Literal["drop-head", "reject-publish", "reject-publish-dlx"]
 SettingsIn = Literal["policy", "arguments"]
 Vhost = Annotated[str | None, Field(min_length=1, description="The vhost, if not the section's.")]
 External = Annotated[Flag, Field(description="It must exist already, and is never written.")]
@@ -83,7 +82,7 @@ class DeadLetter(BaseModel):
         default=None,
         description="The key they get. Left out: the queue's name, and `<queue>.dlq` with its binding follows.",
     )
-    strategy: Literal["at-most-once", "at-least-once"] | None = Field(
+    strategy: known_values.Strategy | None = Field(
         default=None,
         description="Quorum queues only: at-least-once also needs overflow: reject-publish.",
     )
@@ -125,7 +124,7 @@ class QueueSpec(Spec):
     max_length_bytes: Annotated[SizeField, Field(ge=0, le=MAX_LONG)] | None = Field(
         default=None, description="How many bytes of messages may wait, such as 64MiB."
     )
-    overflow: Overflow | None = Field(
+    overflow: known_values.Overflow | None = Field(
         default=None,
         description="What happens beyond a limit: drop-head, reject-publish, reject-publish-dlx.",
     )

@@ -33,8 +33,9 @@ def problem(client: Client, step: Step, section_vhost: str) -> str:
     Where it cannot be tried, as without the right to declare another name, it gives "", too.
     """
     change = step.change
-    is_replaced = change is not None and change.action is Action.REPLACE
-    if change is None or not is_replaced or change.address.kind not in {"queue", "exchange"}:
+    if change is None or (step.action, change.action) != (Action.DELETE, Action.REPLACE):
+        return ""
+    if change.address.kind not in {"queue", "exchange"}:
         return ""
     made = writing.declaration(change, section_vhost)
     body = dict(made.body or {})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from bizops.change import Action, Outcome, Status
+from bizops.change import Outcome, Status
 from bizops.providers.rabbitmq import trial, writing
 
 if TYPE_CHECKING:
@@ -68,9 +68,7 @@ class Writer:
             return Outcome(step, Status.APPLIED)
         if self._unanswered.reason:
             return self.unsent(step)
-        if refused := step.action is Action.DELETE and trial.problem(
-            self._client, step, self._section_vhost
-        ):
+        if refused := trial.problem(self._client, step, self._section_vhost):
             return Outcome(step, Status.FAILED, f"stays: its new form is refused: {refused}")
         started = time.monotonic()
         answer = self._client.write(request)

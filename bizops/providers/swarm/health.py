@@ -6,14 +6,16 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from bizops.provider import Health
-from bizops.providers.swarm import observation
+from bizops.providers.swarm import observation, update_status
+from bizops.providers.swarm.service import Service
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from bizops.providers.swarm.inventory import Inventory, Raw
+    from bizops.providers.swarm.observation import Declared
     from bizops.providers.swarm.standing import Standing
-    from bizops.resource import Path, Resource
+    from bizops.resource import Resource
 
 COLUMNS = ("SERVICE", "TASKS", "IMAGE", "UPDATE", "LAST ERROR")
 _UPDATES = {
@@ -32,16 +34,23 @@ _WRONG = {
 }
 
 
-def of(services: Sequence[Resource], found: Inventory) -> Health:
-    """Give one row for each service, in the order given."""
+def of(declared: Declared, found: Inventory) -> Health:
+    """Give one row for each declared service, in the order given."""
     rows, settings = [], []
-    for resource in services:
+    for resource in declared.resources:
+        if not isinstance(resource.spec, Service):
+            continue
         name = observation.engine_name(resource)
         raw = found.services.get(name)
-        fields = observation.settings(raw, found, resource) if raw else ()
-        cells, problem = _row(resource, raw, found.standings.get(name), dict(fields))
+        fields = observation.settings(raw, found, resource.spec) if raw else ()
+        is_as_declared = observation.is_as_declared(
+            fields, resource.spec, declared.renamed(resource.spec)
+        )
+        cells, problem = _row(
+            resource, raw, found.standings.get(name), is_as_declared=is_as_declared
+        )
         rows.append((resource.address, cells, problem))
-        settings.append((resource.address, fields))
+        settings.append((resource.address, tuple((path, field.value) for path, field in fields)))
     cluster = found.nodes.cluster()
     is_fine = not cluster.is_degraded and not any(row[2] for row in rows)
     verdict = "ok" if is_fine else "DEGRADED"
@@ -49,7 +58,7 @@ def of(services: Sequence[Resource], found: Inventory) -> Health:
 
 
 def _row(
-    resource: Resource, raw: Raw | None, stands: Standing | None, live: Mapping[Path, Any]
+    resource: Resource, raw: Raw | None, stands: Standing | None, *, is_as_declared: bool
 ) -> tuple[tuple[str, ...], str]:
     name = resource.address.name
     if raw is None or stands is None:
@@ -59,8 +68,8 @@ def _row(
     image = observation.tag_of(
         raw["Spec"]["TaskTemplate"].get("ContainerSpec", {}).get("Image", "")
     )
-    wrong = "" if _is_history(state, resource, live) else _WRONG.get(state, "")
-    problem = wrong or stands.trouble
+    is_history = update_status.is_history(state, is_as_declared=is_as_declared)
+    problem = ("" if is_history else _WRONG.get(state, "")) or stands.trouble
     cells = (
         name,
         f"{stands.running}/{stands.wanted}",
@@ -69,14 +78,6 @@ def _row(
         stands.error if problem else "",
     )
     return cells, problem
-
-
-def _is_history(state: str, resource: Resource, live: Mapping[Path, Any]) -> bool:
-    """True of a rollback that led to what is declared: Swarm keeps its status until the next update."""
-    wanted = resource.spec.fields()
-    return state == "rollback_completed" and all(
-        path in live and live[path] == value for path, value in wanted.items()
-    )
 
 
 def _told(state: str, update: Mapping[str, Any]) -> str:

@@ -213,7 +213,7 @@ def _live_service(  # noqa: PLR0913, PLR0917 - everything that one service's pic
             ("running", stands.running),
         ),
         notes=tuple(
-            update_status.notes(raw, is_as_declared=_is_as_declared(fields, spec, refined))
+            update_status.notes(raw, is_as_declared=is_as_declared(fields, spec, refined))
             if not (stands.has_ended_well or stands.rollout)
             else ()
         ),
@@ -228,19 +228,12 @@ def _live_service(  # noqa: PLR0913, PLR0917 - everything that one service's pic
     )
 
 
-def settings(raw: Raw, found: Inventory, resource: Resource) -> tuple[tuple[Path, Any], ...]:
-    """Give the live settings of a service by path, its image by the tag."""
-    spec = resource.spec if isinstance(resource.spec, Service) else None
+def settings(raw: Raw, found: Inventory, spec: Service) -> tuple[tuple[Path, Field], ...]:
+    """Give the live settings of a service by path, its image by the tag; what must not be shown is hidden."""
     fields = live.fields(raw["Spec"], found.names, spec, pinned=False)
     owner = inventory.owner(raw["Spec"].get("Labels"))
     record = last_declared.recorded(raw["Spec"], owner) or {}
-    wanted = resource.spec.fields()
-    return tuple(
-        (path, field.value)
-        if field.value == wanted.get(path)
-        else (path, last_declared.concealed(field, record.get(path, "")).value)
-        for path, field in fields
-    )
+    return last_declared.marked(fields, record, spec.fields(), owner)
 
 
 def _degraded(address: Address, stands: Standing) -> str:
@@ -248,9 +241,10 @@ def _degraded(address: Address, stands: Standing) -> str:
     return f"{stands.degraded}{way}"
 
 
-def _is_as_declared(
+def is_as_declared(
     fields: Iterable[tuple[Path, Field]], spec: Service | None, refined: Mapping[Path, Any]
 ) -> bool:
+    """True where every declared setting is live; `refined` gives what some of them mean to the engine."""
     found = dict(fields)
     wanted = {**spec.fields(), **refined} if spec else {}
     return all(path in found and found[path].value == value for path, value in wanted.items())

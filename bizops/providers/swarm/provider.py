@@ -115,9 +115,8 @@ class Swarm:
         """Give one row for each declared service."""
         from bizops.providers.swarm import health  # noqa: PLC0415 - only `status` needs it
 
-        found = self._inventory(observation.Declared.of(resources), scope)
-        services = [resource for resource in resources if isinstance(resource.spec, Service)]
-        return health.of(services, found)
+        declared = observation.Declared.of(resources)
+        return health.of(declared, self._inventory(declared, scope))
 
     def close(self) -> None:
         """Give back connections."""

@@ -20,13 +20,15 @@ UPDATES = {
 }
 
 
-def notes(raw: Mapping[str, Any], *, is_as_declared: bool) -> Iterator[str]:
-    """Tell where the last update has not ended well: the spec alone does not show it.
+def is_history(state: str, *, is_as_declared: bool) -> bool:
+    """True of a rollback that ended with what is declared: Swarm keeps its status until the next update."""
+    return state == "rollback_completed" and is_as_declared
 
-    A rollback that ended is history where it led to what is declared: Swarm keeps its status until the next update.
-    """
+
+def notes(raw: Mapping[str, Any], *, is_as_declared: bool) -> Iterator[str]:
+    """Tell where the last update has not ended well: the spec alone does not show it."""
     update = raw.get("UpdateStatus") or {}
     state = update.get("State", "")
-    if state in UPDATES and not (state == "rollback_completed" and is_as_declared):
+    if state in UPDATES and not is_history(state, is_as_declared=is_as_declared):
         said = update.get("Message", "") if state.endswith("paused") else ""
         yield f"{UPDATES[state]} ({said})" if said else UPDATES[state]
