@@ -148,8 +148,17 @@ class ProviderContract:
         assert before == witness()
 
         asked = itertools.count()
-        live.apply(steps, lambda: next(asked) > 0)
+        ended = {
+            o.step.change.address: o.status
+            for o in live.apply(steps, lambda: next(asked) > 0)
+            if o.step.change
+        }
 
+        found = {o.address: o.presence for o in live.observe(wanted, scope).found}
+        assert Status.APPLIED in ended.values()
+        assert {
+            found[address] for address, status in ended.items() if status is Status.SKIPPED
+        } <= {Presence.ABSENT}
         converge(live, wanted, scope)
         assert plan_for(live, wanted, scope).is_empty
 

@@ -172,3 +172,32 @@ def test_an_update_under_way_is_a_difference_and_an_apply_waits_for_its_end(
         assert not only(live, scope, after).observed.degraded
     else:
         assert "PAUSED by Swarm" in outcome.detail
+
+
+def test_a_rollback_to_what_is_declared_is_history(
+    live: Provider, scope: Scope, service: Make, docker: Callable[..., str]
+) -> None:
+    """Plan and status say the same of it; a rollback to something else is a difference, and no history."""
+    # Given a service that Swarm has set back after a change by hand
+    wanted = service("-s", command=["sleep", "9999"], deploy={"replicas": 1})
+    converge(live, (wanted,), scope)
+    name = wanted.address.name
+    by_hand = ("--args", "sh -c 'sleep 1; exit 1'", "--update-monitor", "4s")
+    docker("service", "update", "-d", "--update-failure-action", "rollback", *by_hand, name)
+    state = "{{.UpdateStatus.State}}"
+    end = time.monotonic() + 60
+    while docker("service", "inspect", "--format", state, name) != "rollback_completed":
+        assert time.monotonic() < end
+        time.sleep(0.5)
+    time.sleep(6)
+
+    # Then both call it well
+    ((_, _, problem),) = live.status((wanted,), scope).rows
+    assert problem == ""
+    assert not only(live, scope, wanted).observed.degraded
+
+    # And neither where another spec is declared
+    other = service("-s", command=["sleep", "8888"], deploy={"replicas": 1})
+    ((_, _, problem),) = live.status((other,), scope).rows
+    assert problem == "Swarm rolled its last update back"
+    assert only(live, scope, other).action is Action.UPDATE
