@@ -147,7 +147,8 @@ def site(
     vhost: str, tmp_path: Path, management: Callable[..., Any], addresses: Addresses
 ) -> Iterator[Site]:
     """Give the vhost with nothing in its queues."""
-    parameters = pika.ConnectionParameters("127.0.0.1", addresses.amqp, vhost)
+    # A test may leave it alone for minutes, and pika answers heartbeats only while it is asked for something.
+    parameters = pika.ConnectionParameters("127.0.0.1", addresses.amqp, vhost, heartbeat=0)
     connection = pika.BlockingConnection(parameters)
     channel = connection.channel()
     channel.confirm_delivery()

@@ -18,6 +18,11 @@ MOST = 2000
 BODY = json.dumps({"id": "t1"}).encode()
 
 
+def gzipped(body: bytes) -> bytes:
+    """Compress without the time of now, which would give a test another name in each process."""
+    return gzip.compress(body, mtime=0)
+
+
 @pytest.mark.parametrize("encoding", [None, "", "identity", "utf-8", "UTF8", "binary"])
 def test_a_body_is_read_as_it_is(encoding: str | None) -> None:
     assert load(BODY, encoding, MOST) == {"id": "t1"}
@@ -26,10 +31,10 @@ def test_a_body_is_read_as_it_is(encoding: str | None) -> None:
 @pytest.mark.parametrize(
     ("encoding", "body"),
     [
-        ("gzip", gzip.compress(BODY)),
-        ("x-gzip", gzip.compress(BODY)),
+        ("gzip", gzipped(BODY)),
+        ("x-gzip", gzipped(BODY)),
         ("deflate", zlib.compress(BODY)),
-        (" GZIP ", gzip.compress(BODY)),
+        (" GZIP ", gzipped(BODY)),
     ],
 )
 def test_a_compressed_body_is_decompressed(encoding: str, body: bytes) -> None:
@@ -43,8 +48,8 @@ def test_a_compressed_body_is_decompressed(encoding: str, body: bytes) -> None:
         ("br", BODY, "content_encoding is 'br', and gzip and deflate are read"),
         ("\udcff", BODY, "content_encoding is '\\udcff', and gzip and deflate are read"),
         ("gzip", BODY, "content_encoding is gzip, and the body is not"),
-        ("gzip", gzip.compress(BODY)[:-4], "the body breaks off"),
-        ("gzip", gzip.compress(b"[" + b" " * MOST + b"]"), "more than 2000 bytes when it is decom"),
+        ("gzip", gzipped(BODY)[:-4], "the body breaks off"),
+        ("gzip", gzipped(b"[" + b" " * MOST + b"]"), "more than 2000 bytes when it is decom"),
         ("gzip", b"x" * (MOST + 1), "has 2001 bytes, and 2000 are allowed"),
     ],
 )
