@@ -67,7 +67,7 @@ def plan(
     changes = exclusive.in_turn(changes)
     refusals += [*kept, *users.claimed_replacements(changes, choice)]
     changes, left_out = without_excluded_needs(changes, found, choice)
-    derived = [_derived(name, changes, observations[name], desired) for name in observations]
+    derived = [_derived(changes, observations[name], desired, choice) for name in observations]
     effects = [effect for each in derived for effect in each.effects]
     return Plan(
         desired.topology,
@@ -184,14 +184,16 @@ def _unmanaged(
 
 
 def _derived(
-    name: str, changes: Sequence[Change], observations: Observations, desired: Desired
+    changes: Sequence[Change], observations: Observations, desired: Desired, choice: Choice
 ) -> Derived:
     if observations.system.problem:
         return Derived()
+    name = observations.system.provider
     mine = tuple(
         sorted((c for c in changes if c.address.provider == name), key=lambda c: c.address)
     )
     scope = desired.scopes.get(name, Scope(desired.topology))
+    scope = replace(scope, is_partial=choice.is_partial)
     return provider.definition(name).derive(mine, observations, scope)
 
 

@@ -20,13 +20,14 @@ class Scope:
 
     `owns` maps a kind's name to its patterns (`*` and `?` only, anchored, case-sensitive).
     `settings` are the provider's section settings (vhost, policy priority). `refresh` are address globs whose tags
-    are to be resolved.
+    are to be resolved. `is_partial` is true where the run leaves out some of what is declared.
     """
 
     topology: str
     owns: tuple[tuple[str, tuple[str, ...]], ...] = ()
     settings: Spec | None = None
     refresh: tuple[str, ...] = ()
+    is_partial: bool = False
 
     def is_owned(self, kind: str, name: str) -> bool:
         """True where the name matches a pattern of that kind."""

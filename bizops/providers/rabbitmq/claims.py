@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from bizops.change import Action, Refusal
 from bizops.providers.rabbitmq import definitions, effective, fields, rules, view
+from bizops.providers.rabbitmq.names import is_derived, topology_of_policy
 from bizops.providers.rabbitmq.specs import QueueSpec
 
 if TYPE_CHECKING:
@@ -55,15 +56,17 @@ def of_change(change: Change, seen: view.View, priority: int) -> Claim:
         is_dropped = any(f.path in definitions.POLICY_KEY for f in change.fields)
         kept = seen.is_covered and change.action is Action.NOOP and not is_dropped
         return Claim(seen.covering[0].definition) if kept else Claim()
-    refusals = _stronger(change, seen, wanted, priority) or _weaker(change, seen, wanted)
+    carried = rules.carried(seen, wanted)
+    definition = fields.freeze({**carried, **wanted})
+    strong = _stronger(seen, definition, priority)
+    refusals = tuple(_overruled(change, policy, min(wanted), priority) for policy in strong)
+    refusals = refusals or _weaker(change, seen, wanted, priority)
     refusals += _capped(change, seen, wanted)
     without = seen.settings_under({})
     is_met = not seen.is_covered and _is_met(wanted, without)
     givers = _givers(wanted, without) if is_met else ()
     if is_met and (refusals or not givers):
         return Claim()
-    carried = rules.carried(seen, wanted)
-    definition = fields.freeze({**carried, **wanted})
     pins = givers if change.action in STAYS else ()
     return Claim(definition, refusals, _notes(seen, carried), pins)
 
@@ -95,38 +98,51 @@ def _givers(wanted: Mapping[str, Any], without: Mapping[str, effective.Setting])
     return tuple(sorted(origin for origin in origins if "policy " in origin))
 
 
-def _stronger(
+def _stronger(seen: view.View, definition: Pairs, priority: int) -> tuple[Policy, ...]:
+    """Give the foreign policies that would win over ours, or tie with it so that nobody can say which is in force.
+
+    One that ties and says the same may win: nothing depends on it. So two topologies may declare one queue alike, and
+    the policies of both show it.
+    """
+    return tuple(
+        policy
+        for policy in seen.foreign
+        if policy.priority >= priority and not is_same(policy, definition, priority)
+    )
+
+
+def is_same(policy: Policy, definition: Pairs, priority: int) -> bool:
+    """True where it makes no difference which of the two the broker applies."""
+    return policy.priority == priority and policy.definition == definition
+
+
+def _overruled(change: Change, policy: Policy, key: str, priority: int) -> Refusal:
+    how = "wins over" if policy.priority > priority else "ties with"
+    left_out = f"give policy {policy.name} a pattern that leaves {change.address.name} out"
+    ways: tuple[str, ...] = (
+        f"give policy {policy.name} a priority below {priority}",
+        left_out,
+        f"policy_priority: {policy.priority + 1} in the rabbitmq section",
+    )
+    if is_derived(policy.name):
+        other = topology_of_policy(policy.name)
+        ways = (f"take the queue out of topology {other}, and apply that one first",)
+    return Refusal(
+        change.address,
+        _field(key),
+        f"policy {policy.name} (priority {policy.priority}) matches it and {how} ours (priority {priority})",
+        (*ways, "settings_in: arguments on this queue"),
+    )
+
+
+def _weaker(
     change: Change, seen: view.View, wanted: Mapping[str, Any], priority: int
 ) -> tuple[Refusal, ...]:
-    """Refuse where a foreign policy would win over ours, or nobody can say which of them would."""
-    found = []
-    for policy in seen.foreign:
-        if policy.priority < priority:
-            continue
-        how = "wins over" if policy.priority > priority else "ties with"
-        why = (
-            f"policy {policy.name} (priority {policy.priority}) matches it and {how} ours "
-            f"(priority {priority})"
-        )
-        found.append(
-            Refusal(
-                change.address,
-                _field(min(wanted)),
-                why,
-                (
-                    f"give policy {policy.name} a priority below {priority}",
-                    f"give policy {policy.name} a pattern that leaves {change.address.name} out",
-                    f"policy_priority: {policy.priority + 1} in the rabbitmq section",
-                    "settings_in: arguments on this queue",
-                ),
-            )
-        )
-    return tuple(found)
+    """Refuse to displace foreign policies that cannot be carried: several, or one that sets the same key.
 
-
-def _weaker(change: Change, seen: view.View, wanted: Mapping[str, Any]) -> tuple[Refusal, ...]:
-    """Refuse to displace foreign policies that cannot be carried: several, or one that sets the same key."""
-    if seen.is_covered or not seen.foreign:
+    Where one that says the same as ours is in force, it has displaced them already.
+    """
+    if seen.is_covered or not seen.foreign or seen.foreign[0].priority == priority:
         return ()
     leave_out = f"a pattern that leaves {change.address.name} out"
     if len(seen.foreign) > 1:

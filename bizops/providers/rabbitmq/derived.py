@@ -22,7 +22,12 @@ from bizops.providers.rabbitmq import (
     queue_types,
     vhost_limits,
 )
-from bizops.providers.rabbitmq.names import is_derived_policy, is_protected_queue, queue_address
+from bizops.providers.rabbitmq.names import (
+    is_derived,
+    is_derived_policy,
+    is_protected_queue,
+    queue_address,
+)
 from bizops.providers.rabbitmq.policy_writes import PolicyWrites, queue_changes
 from bizops.providers.rabbitmq.specs import Settings
 
@@ -69,6 +74,7 @@ class _Derivation:
         self._vhost = vhost
         settings = scope.settings if isinstance(scope.settings, Settings) else Settings()
         self._scope = "" if vhost.name == snapshot.section_vhost else vhost.name
+        self._is_partial = scope.is_partial
         self._all_changes = changes
         self._changes = queue_changes(changes, self._scope)
         self._declared = declared.Declared(
@@ -122,12 +128,24 @@ class _Derivation:
             change = self._changes.get(name)
             if change is None or (change.resource is not None and change.resource.external):
                 if name in covering:
-                    yield name, claims.of_undeclared(covering[name])
+                    yield name, self._claim_of_undeclared(name, covering[name])
             elif change.action is not Action.DELETE:
                 yield (
                     name,
                     claims.of_change(change, self._declared.view(change), self._context.priority),
                 )
+
+    def _claim_of_undeclared(self, name: str, covering: Policy) -> claims.Claim:
+        """Keep what the queue has, unless it left the file and another topology has written the same for it."""
+        twins = (
+            other
+            for other in self._vhost.candidates(name)
+            if is_derived(other.name)
+            and other.name not in self._context.live
+            and claims.is_same(other, covering.definition, covering.priority)
+        )
+        is_left_to_others = not self._is_partial and any(twins)
+        return claims.Claim() if is_left_to_others else claims.of_undeclared(covering)
 
     def _covering(self) -> Mapping[str, Policy]:
         """Give the policy of ours that each live queue has, whatever this plan says about it.

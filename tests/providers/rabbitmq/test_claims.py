@@ -46,3 +46,66 @@ def test_r1_what_two_topologies_declare_is_destroyed_by_neither_unless_adopted(
     assert not plan.changes
     assert any("rabbitmq.queue/shop_a stays: topology" in text for text in plan.warnings)
     assert [change.address.name for change in plan_for(broker.live, mine, other, adopted).changes]
+
+
+@pytest.fixture
+def second(broker: Any) -> Any:
+    """Give the scope of a second topology, which owns nothing but what it declares."""
+    return replace(broker.scope, topology="second", owns=())
+
+
+def test_r1_a_queue_that_two_topologies_declare_alike_has_a_policy_of_each(
+    broker: Any, second: Any
+) -> None:
+    mine = broker.resources(DECLARED)
+    converge(broker.live, mine, broker.scope)
+    converge(broker.live, mine, second)
+
+    for scope in (broker.scope, second):
+        assert plan_for(broker.live, mine, scope).is_empty
+        plan = plan_for(broker.live, mine, scope, Choice(destroy=True))
+        assert not plan.changes
+    assert {name.split(".")[1] for name in broker.policies()} == {"trial", "second"}
+
+
+def test_r1_the_one_that_lets_go_leaves_the_queue_to_the_other(broker: Any, second: Any) -> None:
+    """So a topology gets another name: the new one is applied, and the old one destroyed."""
+    mine = broker.resources(DECLARED)
+    converge(broker.live, mine, broker.scope)
+    converge(broker.live, mine, second)
+
+    assert carry_out(
+        broker.live, plan_for(broker.live, mine, broker.scope, Choice(destroy=True))
+    ).is_ok
+
+    assert {name.split(".")[1] for name in broker.policies()} == {"second"}
+    assert plan_for(broker.live, mine, second).is_empty
+    gone = plan_for(broker.live, mine, second, Choice(destroy=True))
+    assert [change.address.name for change in gone.changes] == ["shop_a"]
+
+
+def test_r1_neither_changes_what_both_declare_until_one_has_left_it(
+    broker: Any, second: Any
+) -> None:
+    mine = broker.resources(DECLARED)
+    longer = broker.resources({"queues": {"shop_a": {"message_ttl": "2h"}}})
+    converge(broker.live, mine, broker.scope)
+    converge(broker.live, mine, second)
+
+    (refusal,) = plan_for(broker.live, longer, second).refusals
+    assert refusal.remedies[0] == "take the queue out of topology trial, and apply that one first"
+    converge(broker.live, broker.resources({"queues": {"shop_b": {}}}), broker.scope)
+    converge(broker.live, longer, second)
+
+    assert list(broker.policies().values()) == [{"message-ttl": 7_200_000}]
+
+
+def test_r1_a_partial_run_lets_go_of_nothing(broker: Any, second: Any) -> None:
+    both = broker.resources({"queues": {"shop_a": {"message_ttl": "1h"}, "shop_b": {}}})
+    converge(broker.live, both, broker.scope)
+    converge(broker.live, both, second)
+
+    plan = plan_for(broker.live, both, second, Choice(targets=("rabbitmq.queue/shop_b",)))
+
+    assert not plan.writes
+    assert {name.split(".")[1] for name in broker.policies()} == {"trial", "second"}

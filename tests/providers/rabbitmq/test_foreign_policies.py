@@ -229,13 +229,24 @@ def test_k1_a_pin_carries_what_the_policy_gives_besides(broker: Any) -> None:
     assert broker.plan(queues(a="1h")).is_empty
 
 
-@pytest.mark.parametrize("priority", [100, 200])
-def test_k1_what_a_stronger_policy_gives_cannot_be_pinned_and_is_no_refusal(
-    broker: Any, priority: int
-) -> None:
+def test_k1_a_policy_as_strong_as_ours_that_says_the_same_is_no_obstacle(broker: Any) -> None:
+    """Whichever of the two the broker applies, the setting is the same; and ours outlives the other."""
+    broker.put("queues", "own_a", {})
+    broker.policy("theirs", {"message-ttl": 3_600_000}, priority=100)
+
+    plan = broker.plan(queues(a="1h"))
+
+    assert plan.is_in_force
+    assert broker.carry_out(plan).is_ok
+    broker.delete("policies", "theirs")
+    assert broker.queues()["own_a"].startswith("bizops.trial.ttl-1h.")
+    assert broker.plan(queues(a="1h")).is_empty
+
+
+def test_k1_what_a_stronger_policy_gives_cannot_be_pinned_and_is_no_refusal(broker: Any) -> None:
     """It is in force, and nothing of ours could take its place."""
     broker.put("queues", "own_a", {})
-    broker.policy("theirs", {"message-ttl": 3_600_000}, priority=priority)
+    broker.policy("theirs", {"message-ttl": 3_600_000}, priority=200)
 
     plan = broker.plan(queues(a="1h"))
 
