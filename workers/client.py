@@ -63,6 +63,11 @@ class TaskClient:
         """Wait for the connection; raises PublishError with the reason as soon as a try fails."""
         self._publisher.wait(self._timeout)
 
+    @property
+    def cluster(self) -> str:
+        """What the broker calls itself, once there is a connection."""
+        return self._publisher.cluster
+
     def submit(  # noqa: PLR0913 - what a task consists of, each by its name
         self,
         agent: str,

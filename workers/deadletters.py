@@ -19,9 +19,10 @@ from pika.exceptions import AMQPError, ChannelClosedByBroker
 
 from workers import interrupts
 from workers.amqp.consumer import NOT_FOUND, Delivery
-from workers.amqp.link import parameters, say
+from workers.amqp.link import cluster_name, parameters, say
 from workers.errors import REMEDY, QueueReadError, StoreAwayError
 from workers.message import Message
+from workers.store import Place
 from workers.task import find_id
 
 if TYPE_CHECKING:
@@ -176,13 +177,25 @@ class DeadLetters:
         with self._explained():
             self._channel.basic_ack(letter.message.delivery.tag)
 
+    def place(self, letter: DeadLetter) -> Place:
+        """Give where its task has its record."""
+        delivery = letter.message.delivery
+        return Place.of(self._settings, delivery.cluster, delivery.queue)
+
     def _take(self, queue: str) -> DeadLetter | None:
         with self._explained():
             method, properties, body = self._channel.basic_get(f"{queue}.dlq")
         if method is None:
             return None
-        tag = method.delivery_tag
-        delivery = Delivery(queue, body, properties, redelivered=True, tag=tag, generation=0)
+        delivery = Delivery(
+            queue,
+            body,
+            properties,
+            redelivered=True,
+            tag=method.delivery_tag,
+            generation=0,
+            cluster=cluster_name(self._connection),
+        )
         return DeadLetter.read(delivery, self._settings.max_body)
 
     @contextlib.contextmanager
@@ -218,7 +231,7 @@ def drop(letters: DeadLetters, letter: DeadLetter, store: TaskStore) -> str:
     kept = ""
     try:
         if letter.reason not in NO_RECORD:
-            store.forget(letter.message.delivery.queue, letter.task_id)
+            store.forget(letters.place(letter), letter.task_id)
     except StoreAwayError as error:
         kept = str(error)
     letters.remove(letter)

@@ -28,7 +28,7 @@ from workers.logs import about
 from workers.message import Message
 from workers.outlets import GoneError, Obituary
 from workers.runs import Run
-from workers.store import Claim, Grant, Verdict
+from workers.store import Claim, Grant, Place, Verdict
 from workers.task import find_id, read_task
 
 if TYPE_CHECKING:
@@ -126,7 +126,9 @@ class Handling:
 
     def _claim(self, message: Message, task_id: str) -> Claim:
         owner = f"{self._bench.worker}/{next(self._numbers)}"
-        return Claim(message.delivery.queue, task_id, owner, message.replays, message.attempt)
+        delivery = message.delivery
+        place = Place.of(self._bench.settings, delivery.cluster, delivery.queue)
+        return Claim(place, task_id, owner, message.replays, message.attempt)
 
     def _begin(self, message: Message, task: Task, claim: Claim) -> None:
         grant = self._ask(message, claim, task)

@@ -9,6 +9,8 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
+from workers.errors import SettingsError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -27,10 +29,17 @@ class Answers:
 
 
 class HealthServer:
-    """Serves in threads of its own. Raises OSError where the port is taken."""
+    """Serves in threads of its own. Raises SettingsError where it cannot listen, such as on a port that is taken."""
 
     def __init__(self, host: str, port: int, answers: Answers) -> None:
-        self._server = ThreadingHTTPServer((host, port), _handler(answers))
+        try:
+            self._server = ThreadingHTTPServer((host, port), _handler(answers))
+        except OSError as error:
+            fault = (
+                f"HEALTH_HOST, HEALTH_PORT: cannot listen on {host}:{port}: {error.strerror}; "
+                "HEALTH_PORT=0 takes any free port"
+            )
+            raise SettingsError([fault]) from None
         self._server.daemon_threads = True
         self._thread = threading.Thread(
             target=self._server.serve_forever, name="health", daemon=True

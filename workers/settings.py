@@ -91,6 +91,17 @@ class Settings:
         "how long a result is kept, so that its task is not paid for again",
     )
 
+    record_namespace: str = _setting(
+        text,
+        "",
+        "whose tasks they are in Redis; RabbitMQ's cluster name and the vhost where unset",
+    )
+    worker_old_records: str = _setting(
+        choice("share", "ignore"),
+        "",
+        "what to do with records of workers of 0.1.0, which name no vhost: share, ignore",
+    )
+
     llm_model: str = _setting(
         model, "openai/gpt-4o-mini", "the model: openai/NAME or anthropic/NAME"
     )

@@ -3,7 +3,8 @@
 --   starts    runs that began and never ended      owner, until       who runs it now, and how long it is reserved
 --   result    the events of a finished task        done               1 once they are on Kafka, or in the outbox
 --   dead      why it was dead-lettered             why                what is known about a run that never ended
-local task, action = KEYS[1], ARGV[1]
+-- KEYS[2], where it is given, is the record of a worker from before records had a namespace: read and written as well.
+local action = ARGV[1]
 
 local function now()
   local time = redis.call('TIME')
@@ -15,15 +16,53 @@ local function is_older(replays, attempt, record)
   return replays < known or (replays == known and attempt < tonumber(record.attempt or 0))
 end
 
-local function read()
-  local record, flat = {}, redis.call('HGETALL', task)
+local function is_held(record)
+  return record.owner and tonumber(record['until']) > now()
+end
+
+local function read(key)
+  local record, flat = {}, redis.call('HGETALL', key)
   for i = 1, #flat, 2 do record[flat[i]] = flat[i + 1] end
   return record
 end
 
+-- Of two records: the one with a result, else the one that is held, else the one of the newer copy.
+local function choose(mine, old)
+  if mine.result or not next(old) then return mine end
+  if old.result or not next(mine) then return old end
+  if is_held(mine) then return mine end
+  if is_held(old) then return old end
+  if is_older(tonumber(mine.replays or 0), tonumber(mine.attempt or 0), old) then return old end
+  return mine
+end
+
+local function load()
+  local record = read(KEYS[1])
+  if KEYS[2] then record = choose(record, read(KEYS[2])) end
+  return record
+end
+
+local function save(record, gone, ttl)
+  for _, field in ipairs(gone) do record[field] = nil end
+  local flat = {}
+  for field, value in pairs(record) do
+    flat[#flat + 1] = field
+    flat[#flat + 1] = value
+  end
+  for _, key in ipairs(KEYS) do
+    if #gone > 0 then redis.call('HDEL', key, unpack(gone)) end
+    redis.call('HSET', key, unpack(flat))
+    if ttl then redis.call('PEXPIRE', key, ttl) end
+  end
+end
+
+local function drop()
+  redis.call('DEL', unpack(KEYS))
+end
+
 local function begin(owner, digest, replays, attempt, redelivered, lease, most_starts, ttl)
   replays, attempt = tonumber(replays), tonumber(attempt)
-  local record = read()
+  local record = load()
   if record.result then
     if record.digest and record.digest ~= digest then return {'conflict'} end
     return {'result', record.result, record.done or ''}
@@ -31,73 +70,87 @@ local function begin(owner, digest, replays, attempt, redelivered, lease, most_s
   if record.dead then
     local is_newer = replays > tonumber(record.replays or 0)
     if redelivered == '1' and not is_newer then return {'stale', record.dead} end
-    redis.call('DEL', task)
+    drop()
     record = {}
   end
   if record.digest and record.digest ~= digest then return {'conflict'} end
   if is_older(replays, attempt, record) then return {'stale', ''} end
-  if record.owner and tonumber(record['until']) > now() then return {'leased', record.owner} end
-  if tonumber(record.starts or 0) >= tonumber(most_starts) then
+  if is_held(record) then return {'leased', record.owner} end
+  local starts = tonumber(record.starts or 0)
+  if starts >= tonumber(most_starts) then
     return {'poison', record.starts, record.why or ''}
   end
-  redis.call('HINCRBY', task, 'starts', 1)
-  redis.call('HSET', task, 'digest', digest, 'replays', replays, 'attempt', attempt,
-    'owner', owner, 'until', now() + tonumber(lease))
-  redis.call('PEXPIRE', task, ttl)
+  record.starts, record.digest, record.replays, record.attempt = starts + 1, digest, replays, attempt
+  record.owner, record['until'] = owner, now() + tonumber(lease)
+  save(record, {}, ttl)
   return {'run'}
 end
 
 local function complete(owner, result, ttl)
   -- The first result stands, whoever holds the lease by now: it is paid for.
-  if redis.call('HSETNX', task, 'result', result) == 0 then
-    return {redis.call('HGET', task, 'result'), redis.call('HGET', task, 'done') or ''}
-  end
-  redis.call('HDEL', task, 'starts', 'owner', 'until', 'why', 'dead')
-  redis.call('PEXPIRE', task, ttl)
+  local record = load()
+  if record.result then return {record.result, record.done or ''} end
+  record.result = result
+  save(record, {'starts', 'owner', 'until', 'why', 'dead'}, ttl)
   return {result, ''}
+end
+
+local function done()
+  for _, key in ipairs(KEYS) do
+    if redis.call('HEXISTS', key, 'result') == 1 then redis.call('HSET', key, 'done', '1') end
+  end
+  return {}
 end
 
 local function release(owner, replays, attempt, dead, ttl)
   -- A result stays: whoever finished meanwhile has nothing to be told.
-  if redis.call('HEXISTS', task, 'result') == 1 then return {} end
-  if redis.call('HGET', task, 'owner') == owner then
-    redis.call('HDEL', task, 'starts', 'owner', 'until', 'why')
-  end
-  redis.call('HSET', task, 'replays', replays, 'attempt', attempt)
-  if dead ~= '' then redis.call('HSET', task, 'dead', dead) end
-  redis.call('PEXPIRE', task, ttl)
+  local record = load()
+  if record.result then return {} end
+  local gone = {}
+  if record.owner == owner then gone = {'starts', 'owner', 'until', 'why'} end
+  record.replays, record.attempt = replays, attempt
+  if dead ~= '' then record.dead = dead end
+  save(record, gone, ttl)
   return {}
 end
 
 local function renew(owner, lease, ttl)
   -- Where the record was lost meanwhile, it is reserved anew.
-  local holder = redis.call('HGET', task, 'owner')
-  if redis.call('HEXISTS', task, 'result') == 1 or (holder and holder ~= owner) then return {} end
-  redis.call('HSET', task, 'owner', owner, 'until', now() + tonumber(lease))
-  redis.call('PEXPIRE', task, ttl)
+  local record = load()
+  if record.result or (record.owner and record.owner ~= owner) then return {} end
+  record.owner, record['until'] = owner, now() + tonumber(lease)
+  save(record, {}, ttl)
   return {}
 end
 
 local function leave(owner, lease)
   -- No start is counted; but the run goes on until its process has gone, so nobody else may begin before.
-  if redis.call('HGET', task, 'owner') ~= owner then return {} end
-  redis.call('HDEL', task, 'starts', 'why')
-  redis.call('HSET', task, 'until', now() + tonumber(lease))
+  local record = load()
+  if record.owner ~= owner then return {} end
+  record['until'] = now() + tonumber(lease)
+  save(record, {'starts', 'why'})
   return {}
 end
 
 local function explain(owner, why)
-  if redis.call('HGET', task, 'owner') == owner then redis.call('HSET', task, 'why', why) end
+  local record = load()
+  if record.owner ~= owner then return {} end
+  record.why = why
+  save(record, {})
   return {}
+end
+
+local function find()
+  local record = load()
+  return {record.result or '', record.done or '', record.digest or ''}
 end
 
 local function forget()
-  local record = read()
-  local is_running = record.owner and tonumber(record['until']) > now()
-  if not record.result and not is_running then redis.call('DEL', task) end
+  local record = load()
+  if not record.result and not is_held(record) then drop() end
   return {}
 end
 
-local actions = {begin = begin, complete = complete, release = release, renew = renew, leave = leave,
-  explain = explain, forget = forget}
+local actions = {begin = begin, complete = complete, done = done, release = release, renew = renew, leave = leave,
+  explain = explain, find = find, forget = forget}
 return actions[action](unpack(ARGV, 2))

@@ -16,6 +16,7 @@ from workers.amqp.publisher import Publisher
 from workers.breaker import Breaker, State
 from workers.endings import Endings, Exits
 from workers.engine import Persona, load_engine
+from workers.errors import SettingsError
 from workers.handling import Bench, Handling
 from workers.health import Answers, HealthServer
 from workers.kafka import EventStream
@@ -26,7 +27,7 @@ from workers.reach import Reach
 from workers.retries import TIERS
 from workers.runs import Runs
 from workers.stopping import CLOSE_SECONDS, Premises, Stop
-from workers.store import TaskStore
+from workers.store import OLD_RECORDS, TaskStore
 from workers.vitals import Vitals
 
 if TYPE_CHECKING:
@@ -107,6 +108,8 @@ class CrewAIWorker:
         for signum in (signal.SIGTERM, signal.SIGINT):
             signal.signal(signum, self._on_signal)
         LOG.info("worker_started", extra={"worker": self.worker, "queue": self.queue_name})
+        if self._store.look():
+            raise SettingsError([OLD_RECORDS])
         self._health.start()
         self._connect_kafka()
         for thread in self._slots:
@@ -244,8 +247,9 @@ class CrewAIWorker:
             if self._runs.tick() and not self._signals:
                 self._exit_code = 1
             self._breaker.tick()
-            if not self._reach.has("redis"):
-                self._store.look()
+            if not self._reach.has("redis") and self._store.look():
+                LOG.error("old_records", extra={"reason": OLD_RECORDS})
+                self._exit_code = 1
             self._reach.flush()
             if stop is None and self._is_stopping:
                 LOG.info("worker_stopping", extra={"worker": self.worker})

@@ -101,6 +101,8 @@ class Site:
             "RABBITMQ_VHOST": self.vhost,
             "KAFKA_BOOTSTRAP_SERVERS": self.addresses.bootstrap,
             "REDIS_URL": f"{self.addresses.redis}/6",
+            # A stack may hold what an older checkout's workers wrote less than a day ago.
+            "WORKER_OLD_RECORDS": "ignore",
         }
         return {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **ours, **settings}
 

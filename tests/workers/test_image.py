@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
+import time
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from stack.worker_image import CHECKOUT
 
 pytestmark = pytest.mark.integration
 MAX_MIB = 350
+GONE_SECONDS = 6.0
 
 
 def _docker(*arguments: str) -> str:
@@ -28,11 +31,29 @@ def image(worker_image: str) -> dict[str, Any]:
 
 
 def test_it_runs_as_nobody_in_particular_and_says_how_it_is(image: dict[str, Any]) -> None:
-    """An orchestrator can check a numeric user; without an entry point, the topology's command is all."""
+    """An orchestrator can check a numeric user; signals are passed on, and the command is the topology's."""
     config = image["Config"]
     assert config["User"] == "10001:10001"
-    assert config["Entrypoint"] is None
+    assert config["Entrypoint"] == ["/usr/bin/tini", "--"]
     assert config["Healthcheck"]["Test"] == ["CMD", "python", "-m", "workers.probe"]
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6])
+def test_w5_sigterm_ends_it_at_any_moment_after_its_start(worker_image: str, delay: float) -> None:
+    """Nothing that it connects to is there, and it has nothing to end in order: it goes at once."""
+    options = ("--detach", "--network", "none", "--read-only", "--env", "ENGINE=stub")
+    name = _docker("run", *options, worker_image, "python", "-m", "workers", "order").strip()
+    try:
+        time.sleep(delay)
+        begun = time.monotonic()
+        _docker("kill", "--signal", "TERM", name)
+        code = int(_docker("wait", name))
+        took = time.monotonic() - begun
+    finally:
+        _docker("rm", "--force", name)
+
+    assert code in {0, 128 + signal.SIGTERM}
+    assert took < GONE_SECONDS
 
 
 def test_its_labels_say_what_it_is_and_what_it_was_made_from(image: dict[str, Any]) -> None:

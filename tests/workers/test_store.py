@@ -16,7 +16,7 @@ from workers.errors import StoreAwayError
 from workers.events import Event
 from workers.reach import Reach
 from workers.settings import load_settings
-from workers.store import Claim, TaskStore, Verdict
+from workers.store import Claim, Place, TaskStore, Verdict
 from workers.task import Task
 
 if TYPE_CHECKING:
@@ -29,19 +29,21 @@ REDIS = {
     "LEASE": "2s",
     "MAX_STARTS": "2",
 }
+HERE = Place("cluster/vhost", "auto_orders")
 EVENTS = (Event("ai.completions", "t", '{"x": 1}'), Event("audit.trail", "t", "{}"))
 
 
 @pytest.fixture
 def store() -> Iterator[TaskStore]:
     made = TaskStore(load_settings(REDIS), Reach(["redis"]))
+    assert not made.look()
     yield made
     made.close()
 
 
 @pytest.fixture
 def claim() -> Iterator[Claim]:
-    made = Claim("auto_orders", f"task-{uuid.uuid4()}", "a", replays=0, attempt=1)
+    made = Claim(HERE, f"task-{uuid.uuid4()}", "a", replays=0, attempt=1)
     yield made
     lose(made)
 
@@ -194,15 +196,15 @@ def test_a_task_that_is_given_up_is_forgotten_unless_it_runs_or_is_finished(
     store: TaskStore, claim: Claim
 ) -> None:
     begin(store, claim)
-    store.forget(claim.queue, claim.task_id)
+    store.forget(claim.place, claim.task_id)
     assert begin(store, by(claim, "b")) is Verdict.LEASED
     store.release(claim, attempt=3)
     assert begin(store, by(claim, "b")) is Verdict.STALE
 
-    store.forget(claim.queue, claim.task_id)
+    store.forget(claim.place, claim.task_id)
     assert begin(store, by(claim, "b")) is Verdict.RUN
     store.complete(by(claim, "b"), EVENTS)
-    store.forget(claim.queue, claim.task_id)
+    store.forget(claim.place, claim.task_id)
     assert begin(store, by(claim, "c")) is Verdict.RESULT
 
 
@@ -210,7 +212,7 @@ def test_the_events_of_a_task_that_was_finished_and_told_are_found(
     store: TaskStore, claim: Claim
 ) -> None:
     def found(description: str = "do") -> tuple[Event, ...]:
-        return store.find_events(claim.queue, task(claim, description))
+        return store.find_events(claim.place, task(claim, description))
 
     begin(store, claim)
     assert found() == ()

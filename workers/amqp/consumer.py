@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pika.exceptions import ChannelClosedByBroker
 
-from workers.amqp.link import Link, LostError
+from workers.amqp.link import Link, LostError, say
 from workers.errors import REMEDY
 
 if TYPE_CHECKING:
@@ -27,7 +27,10 @@ NOT_FOUND = 404
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A message as it came, and how to find it again: its tag holds for one generation of the connection."""
+    """A message as it came, and how to find it again: its tag holds for one generation of the connection.
+
+    `cluster` is what the broker calls itself that it came from.
+    """
 
     queue: str
     body: bytes
@@ -35,6 +38,7 @@ class Delivery:
     redelivered: bool
     tag: int
     generation: int
+    cluster: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +164,15 @@ class Consumer:
     def _note_cancel(self, frame: object) -> None:
         self._lost = f"the broker cancelled the consumer: {frame}"
 
+    def _check_channels(self) -> None:
+        """Raise LostError where the broker closed a channel, as after its `consumer_timeout`: pika says nothing."""
+        for subscription in self._subscriptions.values():
+            if subscription.channel is not None and not subscription.channel.is_open:
+                # The reason is nowhere else, until the channel is used (pika 1.4.4).
+                reason = say(subscription.channel._closing_reason or LostError("no reason given"))  # noqa: SLF001
+                message = f"the broker closed the channel of {subscription.queue}: {reason}"
+                raise LostError(message)
+
     def _adjust(self) -> None:
         for subscription in self._subscriptions.values():
             if subscription.wanted == subscription.prefetch or subscription.channel is None:
@@ -184,6 +197,7 @@ class Consumer:
                     method.redelivered,
                     tag,
                     self._link.generation,
+                    self._link.cluster,
                 )
             )
 
@@ -209,6 +223,7 @@ class Consumer:
             _acknowledge(self._subscriptions[queue], tags)
 
     def _tick(self) -> None:
+        self._check_channels()
         self._flush()
         self._adjust()
         if self._lost:

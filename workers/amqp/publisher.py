@@ -67,6 +67,11 @@ class Publisher:
         return self._link.is_open
 
     @property
+    def cluster(self) -> str:
+        """What the broker of the last connection calls itself."""
+        return self._link.cluster
+
+    @property
     def connections(self) -> int:
         """How many connections there were so far."""
         return self._link.generation

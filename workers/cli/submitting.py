@@ -42,9 +42,9 @@ def submit(chosen: argparse.Namespace) -> int:
     with ExitStack() as stack:
         # Before the task is published: its event may be there before we look.
         follower = stack.enter_context(_follow(settings)) if chosen.wait else None
-        known = _find_known(settings, queue, task) if chosen.wait and chosen.id else None
         stack.enter_context(client)
         client.connect()
+        known = _find_known(settings, client, queue, task) if chosen.wait and chosen.id else None
         client.publish(chosen.agent, task, chosen.priority)
         try:
             if chosen.format == "text":
@@ -115,14 +115,16 @@ def _follow(settings: Settings) -> EventFollower:
         raise EventsAwayError(message) from None
 
 
-def _find_known(settings: Settings, queue: str, task: Task) -> dict[str, Any] | None:
+def _find_known(
+    settings: Settings, client: TaskClient, queue: str, task: Task
+) -> dict[str, Any] | None:
     """Give what came of the task where its id is one that was finished before: no event would follow."""
     from workers.reach import Reach  # noqa: PLC0415 - as below
-    from workers.store import TaskStore  # noqa: PLC0415 - redis, which a new id does not need
+    from workers.store import Place, TaskStore  # noqa: PLC0415 - redis, which a new id does not need
 
     store = TaskStore(settings, Reach(["redis"]))
     try:
-        events = store.find_events(queue, task)
+        events = store.find_events(Place.of(settings, client.cluster, queue), task)
     except StoreAwayError as error:
         console.warn(f"Redis is away ({error}): if this id was finished before, no event comes")
         return None

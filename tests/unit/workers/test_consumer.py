@@ -35,7 +35,15 @@ def test_each_acknowledgement_is_sent_although_the_io_thread_overtook_the_one_be
 
     for tag in (1, 2):
         consumer.settle(
-            Delivery(QUEUE, b"", pika.BasicProperties(), redelivered=False, tag=tag, generation=0)
+            Delivery(
+                QUEUE,
+                b"",
+                pika.BasicProperties(),
+                redelivered=False,
+                tag=tag,
+                generation=0,
+                cluster="",
+            )
         )
 
     assert len(asked) == 2

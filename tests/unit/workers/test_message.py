@@ -13,7 +13,7 @@ from workers.message import OBITUARY, Message
 def delivered(headers: dict[str, Any] | None = None, **properties: Any) -> Message:
     found = pika.BasicProperties(headers=headers, **properties)
     return Message.read(
-        Delivery("auto_orders", b"{}", found, redelivered=False, tag=1, generation=1)
+        Delivery("auto_orders", b"{}", found, redelivered=False, tag=1, generation=1, cluster="")
     )
 
 
@@ -68,7 +68,7 @@ def test_a_copy_reads_back_as_the_next_attempt() -> None:
 
     copy = message.copy({"attempt": 3, "is_outboxed": True})
     again = Message.read(
-        Delivery("auto_orders", b"{}", copy, redelivered=False, tag=1, generation=1)
+        Delivery("auto_orders", b"{}", copy, redelivered=False, tag=1, generation=1, cluster="")
     )
 
     assert (again.attempt, again.replays, again.is_outboxed) == (3, 1, True)
