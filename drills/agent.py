@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from workers.task import Task
 
 LEDGER = "DRILLS_LEDGER"
+SENT_SECONDS = 0.055
+"""After which librdkafka has sent what it was given (`linger.ms` is 50), and may have no report yet."""
 
 
 class DrillWorker(OrderWorker):
@@ -32,7 +35,7 @@ class DrillWorker(OrderWorker):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
-        self._dying: dict[str, str] = {}
+        self._planned: dict[str, str] = {}
 
     def process_task(self, task: Task, deadline: Deadline) -> Answer:
         """Work on a task as the ledger says; raises RunError."""
@@ -55,12 +58,16 @@ class DrillWorker(OrderWorker):
             return answer
 
     def publish_event(self, message: Message, events: Sequence[Event]) -> bool:
-        """As any worker; or die right before or right after."""
-        dying = self._dying.get(events[0].key, "")
-        if dying == "die_untold":
+        """As any worker; or die, or freeze, right before, meanwhile or right after."""
+        plan = self._planned.get(events[0].key, "")
+        if plan == "die_untold":
             _die()
+        if plan == "freeze_untold":
+            _freeze()
+        if plan == "freeze_sent":
+            threading.Timer(SENT_SECONDS, _freeze).start()
         is_outboxed = super().publish_event(message, events)
-        if dying == "die_told":
+        if plan == "die_told":
             _die()
         return is_outboxed
 
@@ -82,8 +89,13 @@ class DrillWorker(OrderWorker):
             case "400" | "401" | "429" | "500" as status:
                 headers = {"Retry-After": str(step["retry_after"])} if step["retry_after"] else {}
                 raise failures.from_status(int(status), headers, "", "no answer")
-            case "die_untold" | "die_told" as dying:
-                self._dying[task.id] = dying
+            case "freeze":
+                _freeze()
+            case "freeze_and_fail":
+                _freeze()
+                raise failures.from_status(400, {}, "", "no answer")
+            case "die_untold" | "die_told" | "freeze_untold" | "freeze_sent" as plan:
+                self._planned[task.id] = plan
         return Answer(f"worked on {task.id}", "drill/none", Usage())
 
 
@@ -96,6 +108,11 @@ def _exchange(file: Any, content: dict[str, Any]) -> dict[str, Any]:  # noqa: AN
 
 def _die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _freeze() -> None:
+    """Stop this process, until somebody lets it go on."""
+    os.kill(os.getpid(), signal.SIGSTOP)
 
 
 def main(worker: type[DrillWorker] = DrillWorker) -> None:

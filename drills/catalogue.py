@@ -8,6 +8,8 @@ from drills.harms import SHORT_GRACE
 from drills.ledger import Step
 from drills.scene import Batch
 
+OLDER = "0b6d90934b84dbb35d6c488bb76f7a9e88811e6c"
+"""Workers of 0.1.0, whose records name no vhost."""
 DIE = Step("die")
 LONG = Step(seconds=3)
 FEW = Batch(count=6)
@@ -91,6 +93,29 @@ WORKERS = (
         harms.replace_workers,
         workers=3,
         is_short=True,
+    ),
+    Drill(
+        "SIGSTOP for longer than lease and heartbeat",
+        "before an answer, before a failure, with the result stored, with the event on the way; another worker goes on",
+        (
+            Batch((Step("freeze"), Step()), runs=2, overlaps=True),
+            Batch((Step("freeze_and_fail"), Step()), runs=2, overlaps=True),
+            Batch((Step("freeze_untold"),)),
+            Batch((Step("freeze_sent"),)),
+        ),
+        harms.freeze_workers,
+        workers=4,
+        patience=60,
+    ),
+    Drill(
+        "workers of 0.1.0 are upgraded one by one",
+        "with 1,000 tasks in flight; at each step every connection breaks, and others get what runs already",
+        (Batch((Step(seconds=0.5),), count=1000),),
+        harms.upgrade_workers,
+        settings={"CONCURRENCY": "8", "WORKER_OLD_RECORDS": "share"},
+        workers=4,
+        older=OLDER,
+        patience=180,
     ),
     Drill(
         "read-only root",

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from drills.fleet import build_image
+from drills.older import checkout_of
 from drills.scene import Batch, DrillError, Scene
 from drills.verdict import Counts, count
 
@@ -30,8 +31,8 @@ class Drill:
     """`batches` are published, then `harm` is done, given their tasks' ids in order.
 
     `is_short` marks those that take some seconds and harm nobody but their own workers, so that they may run on
-    shared servers. `is_in_image` runs the workers in containers of their image. `patience` is how many seconds
-    after the harm everything has to be over.
+    shared servers. `is_in_image` runs the workers in containers of their image. `older` is a commit whose workers are
+    there before the harm. `patience` is how many seconds after the harm everything has to be over.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Drill:
     workers: int = 2
     is_short: bool = False
     is_in_image: bool = False
+    older: str = ""
     patience: float = 40.0
 
 
@@ -71,7 +73,7 @@ def run(drill: Drill, servers: Servers, module: str = "drills.agent") -> Row:
     image = build_image() if drill.is_in_image else ""
     with Scene(servers, drill.settings, module, image) as scene:
         try:
-            scene.fleet.start(drill.workers)
+            scene.fleet.start(drill.workers, checkout_of(drill.older, scene.folder))
             scene.expect(lambda: scene.room.consumers() == drill.workers, "all workers consume")
             task_ids = scene.publish(*drill.batches)
             drill.harm(scene, task_ids)

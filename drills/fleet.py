@@ -9,13 +9,13 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from drills.room import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from pathlib import Path
 
     from drills.verdict import Run
 
@@ -45,11 +45,11 @@ class Fleet:
         self._keeper = threading.Thread(target=self._keep, name="fleet", daemon=True)
         self._keeper.start()
 
-    def start(self, number: int) -> None:
-        """Start some more workers."""
+    def start(self, number: int, checkout: Path = ROOT) -> None:
+        """Start some more workers, of this checkout or of another one."""
         for _ in range(number):
             with self._guard:
-                self._spawn()
+                self._spawn(checkout)
 
     @property
     def pids(self) -> list[int]:
@@ -65,6 +65,16 @@ class Fleet:
         """Kill the process that a run is in; another one takes its place."""
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid_of(run), signal.SIGKILL)
+
+    def wait_for_frozen(self, number: int, patience: float = 30) -> list[int]:
+        """Wait until so many processes are stopped; gives them. Raises TimeoutError."""
+        deadline = time.monotonic() + patience
+        while len(found := [pid for pid in self.pids if _is_stopped(pid)]) < number:
+            if time.monotonic() > deadline:
+                message = f"{len(found)} of {number} processes are stopped"
+                raise TimeoutError(message)
+            time.sleep(0.05)
+        return found
 
     def leave(self, pid: int, *, signals: int = 1) -> int:
         """Ask a process to go, and do not replace it; gives its exit code, below 0 where a signal ended it."""
@@ -95,10 +105,10 @@ class Fleet:
             thread.join()
         return sum(code != 0 for code in codes)
 
-    def _spawn(self) -> None:
+    def _spawn(self, checkout: Path = ROOT) -> None:
         with (self._folder / f"worker-{len(self._processes) + 1}.log").open("wb") as log:
             process = subprocess.Popen(
-                self._command, env=self._environment, cwd=ROOT, stdout=log, stderr=log
+                self._command, env=self._environment, cwd=checkout, stdout=log, stderr=log
             )
         self._processes[process.pid] = process
 
@@ -130,6 +140,15 @@ def _in_container(image: str, module: str, names: Iterable[str]) -> list[str]:
     settings = [part for name in names for part in ("--env", name)]
     shared = ("--network", "host", "--pid", "host", "--mount", drills)
     return ["docker", "run", "--rm", *root, *shared, *settings, image, "python", "-m", module]
+
+
+def _is_stopped(pid: int) -> bool:
+    """Whether a process was stopped by a signal, as the third field of its `stat` says (proc(5))."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(") ")[2]
+    except OSError:
+        return False
+    return fields.startswith("T")
 
 
 def pid_of(run: Run) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from drills.scene import Scene
 
 ALARM = "0.0000001"
+FROZEN_SECONDS = 15.0
+"""Longer than two heartbeats and a lease of the drills' workers."""
 SHORT_GRACE = 6.0
 """Seconds of grace in the drill of a stop that has to cut something off."""
 
@@ -108,6 +112,37 @@ def _leave(scene: Scene, task: str, *, exit_code: int, signals: int = 1) -> None
     if code != exit_code:
         message = f"the worker exited with {code}, not {exit_code}"
         raise DrillError(message)
+
+
+def freeze_workers(scene: Scene, tasks: list[str]) -> None:
+    """Wait until the tasks' processes stopped themselves, and let them go on when others have done their tasks.
+
+    RabbitMQ closes their connections after two missed heartbeats, and their leases are over before.
+    """
+    try:
+        frozen = scene.fleet.wait_for_frozen(len(tasks))
+    except TimeoutError as error:
+        raise DrillError(str(error)) from None
+    scene.fleet.start(1)
+    time.sleep(FROZEN_SECONDS)
+    try:
+        scene.expect(lambda: set(tasks) <= scene.listener.finished(), "others do the tasks")
+    finally:
+        for pid in frozen:
+            os.kill(pid, signal.SIGCONT)
+    scene.expect(lambda: scene.room.consumers() == len(scene.fleet.pids), "all workers consume")
+
+
+def upgrade_workers(scene: Scene, _: list[str]) -> None:
+    """Replace workers of 0.1.0 one by one, and break all connections at each step: others get what runs already."""
+    for pid in scene.fleet.pids:
+        scene.fleet.start(1)
+        time.sleep(2)
+        scene.proxy.mend()
+        time.sleep(1)
+        if code := scene.fleet.leave(pid):
+            message = f"a worker exited with {code}"
+            raise DrillError(message)
 
 
 def publish_again(scene: Scene, tasks: list[str]) -> None:

@@ -24,7 +24,9 @@ class Step:
 
     `answer`; `400`, `401`, `429` or `500` from the provider; `hang` until the client's time-out; `stick`, which only
     the end of the process ends; `die`, which kills the process; `die_untold` or `die_told`, which kills it once its
-    result is stored, before or after its event is delivered; `think`, which lets the worker's own engine answer.
+    result is stored, before or after its event is delivered; `freeze`, `freeze_and_fail`, `freeze_untold` or
+    `freeze_sent`, which stops it before it has an answer or a failure, with its result stored, or with its event on the
+    way; `think`, which lets the worker's own engine answer.
     """
 
     then: str = "answer"

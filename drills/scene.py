@@ -40,6 +40,7 @@ SETTINGS = {
     "STOP_GRACE_PERIOD": "30s",
     "BREAKER_PAUSE": "1s",
     "TASK_TTL": "1h",
+    "WORKER_OLD_RECORDS": "ignore",
 }
 """The workers' settings in drills: as in production, but what has to pass before something happens passes sooner."""
 
@@ -53,6 +54,7 @@ class Batch:
     """Tasks to publish: what happens in their runs, how they end, and how many runs the harm excuses.
 
     `body` stands in for a valid task, `age` puts the publishing back by seconds, `copies` publishes each so often.
+    `overlaps` says that the harm lets two runs of a task overlap, because it stops a process for longer than its lease.
     """
 
     steps: tuple[Step, ...] = ()
@@ -62,6 +64,7 @@ class Batch:
     body: bytes | None = None
     age: float = 0.0
     copies: int = 1
+    overlaps: bool = False
 
 
 class DrillError(Exception):
@@ -113,7 +116,7 @@ class Scene:
         body = json.dumps(task).encode() if batch.body is None else batch.body
         for _ in range(batch.copies):
             self.room.publish(message_id, body, age=batch.age)
-            self.sent.append(Sent(message_id, task_id, batch.end, batch.runs))
+            self.sent.append(Sent(message_id, task_id, batch.end, batch.runs, batch.overlaps))
 
     def wait_for_run(self, *task_ids: str, number: int = 1) -> Run:
         """Wait until one of some tasks is in its `number`th run, and give that run."""

@@ -23,12 +23,14 @@ class Sent:
     """A message that RabbitMQ confirmed: how it should end (`completed`, or why it is dead-lettered).
 
     `runs` is how many runs the drill's harm excuses: 1, and one for each that the harm ends before it has a result.
+    `overlaps` says that it excuses two at a time.
     """
 
     message_id: str
     task_id: str
     end: str
     runs: int
+    overlaps: bool = False
 
 
 @dataclass(slots=True)
@@ -105,7 +107,7 @@ def count(found: Found) -> Counts:
         dead_lettered=len(letters),
         lost=sum(_is_lost(sent, found, finished, {*letters, *left}) for sent in found.sent),
         run_twice=_count_repeats(found),
-        overlapped=sum(map(_overlaps, _by_task(found.runs).values())),
+        overlapped=_count_overlaps(found),
         stuck=len(left) + found.idle_workers + found.bad_exits,
         astray=_count_astray(found, finished, letters),
     )
@@ -139,6 +141,12 @@ def _count_repeats(found: Found) -> int:
     return repeats
 
 
+def _count_overlaps(found: Found) -> int:
+    excused = {sent.task_id for sent in found.sent if sent.overlaps}
+    runs = _by_task(found.runs)
+    return sum(_overlaps(runs[task_id]) for task_id in runs.keys() - excused)
+
+
 def _overlaps(runs: Sequence[Run]) -> bool:
     ordered = sorted(runs, key=lambda run: run.begun)
     return any(
@@ -168,6 +176,7 @@ def _count_astray(found: Found, finished: set[str], letters: Counter[str]) -> in
         + len(strangers)
         + _count_disorder(found.told)
         + _count_contradictions(found.told)
+        + _count_second_results(found.told)
     )
 
 
@@ -177,6 +186,15 @@ def _count_contradictions(told: Sequence[Told]) -> int:
     for event in told:
         meanings.setdefault(event.event_id, set()).add(event.task_end)
     return sum(len(found) > 1 for found in meanings.values())
+
+
+def _count_second_results(told: Sequence[Told]) -> int:
+    """Count tasks with more than one answer: the same one may come again, and has the same id then."""
+    ids: dict[str, set[str]] = {}
+    for event in told:
+        if event.topic == TOPICS[COMPLETED][0]:
+            ids.setdefault(event.task_id, set()).add(event.event_id)
+    return sum(len(found) > 1 for found in ids.values())
 
 
 def _count_disorder(told: Sequence[Told]) -> int:

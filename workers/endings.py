@@ -59,6 +59,8 @@ class Endings:
     def finish(self, message: Message, claim: Claim, grant: Grant, outcome: str) -> None:
         """Deliver a result's events, unless they are, and acknowledge."""
         if not grant.is_done:
+            if outcome == "reused":
+                self._exits.metrics.events_repeated.inc(len(grant.result))
             self._exits.tell(message, grant.result)
             try:
                 self._exits.store.mark_done(claim)

@@ -211,13 +211,30 @@ class Handling:
         return PermanentError(text, error_class="agent_error")
 
     def _keep(self, claim: Claim, found: tuple[events.Event, ...]) -> Grant:
+        """Store a result; gives the one that stands, which is another run's where that was first."""
         try:
-            return self._bench.store.complete(claim, found)
+            grant = self._bench.store.complete(claim, found)
         except StoreAwayError:
             return Grant(Verdict.RESULT, found)
+        if grant.result != found:
+            LOG.info("late_result_dropped")
+            self._bench.metrics.late_runs.inc()
+        return grant
+
+    def _is_taken(self, claim: Claim) -> bool:
+        try:
+            return self._bench.store.is_taken(claim)
+        except StoreAwayError:
+            return False
 
     def _fail(self, message: Message, run: Run, failure: RunError, effort: events.Effort) -> None:
         """Tell a failure that counts from one that is nobody's attempt: called off, or the provider is down."""
+        if self._is_taken(run.claim):
+            # Whoever has the task now says what becomes of it.
+            LOG.info("late_failure_dropped", extra={"error_class": failure.error_class})
+            self._bench.metrics.late_runs.inc()
+            self._endings.settle(message, "returned", requeue=True)
+            return
         if run.is_stuck:
             text = f"over the hard time limit of {self._bench.settings.hard_time_limit}"
             failure = TransientError(text, error_class="hard_time_limit")

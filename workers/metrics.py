@@ -35,6 +35,12 @@ class Metrics:
         self.results_reused = self._counter(
             "results_reused", "Deliveries that a stored result answered, each a run saved"
         )
+        self.late_runs = self._counter(
+            "late_runs", "Runs that ended when another one had the task, whose outcome stands"
+        )
+        self.events_repeated = self._counter(
+            "events_repeated", "Events that may be there already, sent again with the same id"
+        )
         self.events_refused = self._counter(
             "events_refused",
             "Events that Kafka refuses for good: they wait in events.outbox.dlq",

@@ -140,6 +140,13 @@ local function explain(owner, why)
   return {}
 end
 
+local function taken(owner)
+  -- Whether the task went on without this run: it has a result, or another run holds it.
+  local record = load()
+  if record.result or (record.owner and record.owner ~= owner) then return {'1'} end
+  return {''}
+end
+
 local function find()
   local record = load()
   return {record.result or '', record.done or '', record.digest or ''}
@@ -152,5 +159,5 @@ local function forget()
 end
 
 local actions = {begin = begin, complete = complete, done = done, release = release, renew = renew, leave = leave,
-  explain = explain, find = find, forget = forget}
+  explain = explain, taken = taken, find = find, forget = forget}
 return actions[action](unpack(ARGV, 2))

@@ -219,6 +219,10 @@ class TaskStore:
         found = self._call(claim, "complete", claim.owner, _pack(events), self._ttl)
         return Grant(Verdict.RESULT, _unpack(found[0]), is_done=bool(found[1]))
 
+    def is_taken(self, claim: Claim) -> bool:
+        """Whether the task went on without this run, as after a pause that was longer than its lease."""
+        return bool(self._call(claim, "taken", claim.owner)[0])
+
     def mark_done(self, claim: Claim) -> None:
         """Note that the events of a finished task are delivered."""
         self._call(claim, "done")
