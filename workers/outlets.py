@@ -19,7 +19,7 @@ from workers.amqp.link import pause_before
 from workers.errors import EventsAwayError, PublishError, RefusedError, WorkersError
 from workers.message import IS_DEAD, MAX_HEADER, PERSISTENT, is_unicode, timestamp_now
 from workers.queues import OUTBOX, REFUSED
-from workers.reports import Report
+from workers.reports import NO_EVENT, Report
 from workers.retries import TIERS
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ class Outlets:
         headers = delivery.properties.headers or {}
         topic, key = headers.get("topic"), headers.get("key")
         if not _is_word(topic) or not _is_word(key):
-            report = Report("a message without a topic and a key is no event", "no_event")
+            report = Report("a message without a topic and a key is no event", NO_EVENT)
             self._hand_over(delivery, ascii(topic), ascii(key), report)
             return
 
@@ -186,7 +186,7 @@ class Outlets:
         """Note that an event is refused, and give the properties of the dead letter that it becomes."""
         why = {"topic": topic, "error_class": report.refusal, "error": report.problem}
         LOG.error("event_refused", extra=why)
-        self._metrics.events_refused.labels(report.refusal).inc()
+        self._metrics.refuse_event(report.refusal)
         return _of_event(
             {
                 "topic": topic[:MAX_HEADER],
@@ -220,7 +220,7 @@ class Outlets:
                     (refused_at or time.monotonic()) if isinstance(error, RefusedError) else None
                 )
                 if refused_at and time.monotonic() - refused_at > REFUSED_SECONDS:
-                    self._metrics.publishes_refused.labels(exchange or routing_key).inc()
+                    self._metrics.refuse_publish(exchange or routing_key)
                     raise
                 if tries == 1:
                     LOG.warning("publish_failed", extra={"to": routing_key, "reason": str(error)})

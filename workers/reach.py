@@ -25,7 +25,7 @@ class Reach:
         self._now: dict[str, str] = {}
         self._said: dict[str, str] = {}
         self._said_at: dict[str, float] = {}
-        self._systems = systems
+        self.systems = tuple(systems)
         self._begun = time.monotonic()
 
     def report(self, system: str, reason: str) -> None:
@@ -48,7 +48,7 @@ class Reach:
         with self._guard:
             now = dict(self._now)
         is_early = time.monotonic() - self._begun < FIRST_LOOK
-        if not self._said and len(now) < len(self._systems) and is_early:
+        if not self._said and len(now) < len(self.systems) and is_early:
             return
         changed = {
             system: reason for system, reason in now.items() if self._is_news(system, reason)

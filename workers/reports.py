@@ -21,6 +21,10 @@ _REFUSALS = {
 }
 """What a broker answers to one record, and would answer again; all other errors may pass."""
 
+NO_EVENT = "no_event"
+REFUSALS = frozenset({*_REFUSALS.values(), UNKNOWN_TOPIC, NO_EVENT})
+"""Every word for why an event never comes to Kafka."""
+
 
 @dataclass(frozen=True, slots=True)
 class Report:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from workers.breaker import State
@@ -66,15 +67,30 @@ class Vitals:
     def add_gauges(self, metrics: Metrics, outbox_depth: Callable[[], float]) -> None:
         """Let the metrics show what can be read at any time."""
         gauge = metrics.gauge
-        gauge("in_flight", "Tasks that agents work on now", lambda: len(self.runs.active()))
-        gauge("breaker_state", "0 closed, 1 half-open, 2 open", lambda: self.breaker.state.value)
-        gauge("kafka_outstanding", "Events without a report yet", lambda: self.stream.outstanding)
-        gauge("outbox_messages", "Events that wait for Kafka", outbox_depth)
+        gauge("tasks_in_flight", "Tasks that agents work on now.", lambda: len(self.runs.active()))
         gauge(
-            "consumer_connections",
-            "Connections to RabbitMQ so far: all but the first are reconnects",
-            lambda: self.consumer.connections,
+            "breaker_state",
+            "Whether tasks are taken: 0 closed, yes; 1 half-open, one; 2 open, none.",
+            lambda: self.breaker.state.value,
         )
         gauge(
-            "publisher_connections", "As consumer_connections", lambda: self.publisher.connections
+            "kafka_events_in_flight",
+            "Events without a delivery report yet.",
+            lambda: self.stream.outstanding,
+        )
+        gauge("outbox_messages", "Events that wait in events.outbox for Kafka.", outbox_depth)
+        metrics.gauges(
+            "up",
+            "Whether a system was there when it was last asked.",
+            "system",
+            [(system, partial(self.reach.has, system)) for system in self.reach.systems],
+        )
+        metrics.counters(
+            "rabbitmq_connections",
+            "Connections to RabbitMQ so far: all but the first are reconnects.",
+            "role",
+            [
+                ("consumer", lambda: self.consumer.connections),
+                ("publisher", lambda: self.publisher.connections),
+            ],
         )

@@ -67,7 +67,7 @@ class CrewAIWorker:
         self.worker = f"{self.name}@{socket.gethostname()}:{os.getpid()}"
         self._persona = Persona(self.name, self.role, self.goal, self.backstory)
         self._engine = load_engine(settings)
-        self._metrics = Metrics(self.name)
+        self._metrics = Metrics(self.name, self.queue_name, settings.llm_model)
         self._waiting: queue.SimpleQueue[Delivery | None] = queue.SimpleQueue()
         self._reach = Reach(("rabbitmq", "rabbitmq_publisher", "kafka", "redis"))
         self._consumer = Consumer(settings, self._reach, self._requirements(), self._tick)

@@ -277,9 +277,7 @@ class Weight:
 def weigh(process: subprocess.Popen[str], port: int) -> Weight:
     pages = int(Path(f"/proc/{process.pid}/statm").read_text().split()[1])
     text = _metrics(port)
-    made = re.findall(
-        r"^agent_worker_(?:consumer|publisher)_connections(?:_total)? (\S+)", text, re.MULTILINE
-    )
+    made = re.findall(r"^agent_worker_rabbitmq_connections_total\{.*\} (\S+)", text, re.MULTILINE)
     assert len(made) == 2
     return Weight(pages * 4, int(sum(map(float, made))))
 

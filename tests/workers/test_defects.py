@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 import redis
 
-from workers.store import PREFIX
+from workers.store import Place
 
 if TYPE_CHECKING:
     import subprocess
@@ -26,10 +26,10 @@ def test_a_task_over_which_the_worker_fails_twice_is_dead_lettered_and_the_next_
 ) -> None:
     """Here its record holds what no worker wrote: no try can help, and none is an attempt of the agent."""
     task_id = f"task-{uuid.uuid4()}"
-    record = f"{PREFIX}:{QUEUE}:{task_id}"
+    record = Place("defects", QUEUE).key(task_id)
     store = redis.Redis.from_url(site.environment()["REDIS_URL"])
     store.hset(record, "result", "{broken")
-    worker("order")
+    worker("order", RECORD_NAMESPACE="defects")
 
     site.run("submit", "order", "--description", "broken", "--id", task_id)
     done = site.run("submit", "order", "--description", "sound", "--wait", "--timeout", "60s")
