@@ -14,7 +14,7 @@ from bizops.providers.swarm.table import DECLARED
 from bizops.resource import Presence
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from bizops.change import Change
     from bizops.provider import Observations, Scope
@@ -26,17 +26,18 @@ _MOVING = frozenset({"updating", "paused", "rollback_started", "rollback_paused"
 def derive(changes: Sequence[Change], observations: Observations, scope: Scope) -> Derived:
     """Give what a service's label needs, notes on what left the file and stays, and what cannot be done."""
     found = observations.context
+    called = found.names.called if isinstance(found, Inventory) else {}
     writes: list[Write] = []
     refused = list(precheck.refusals(changes, found)) if isinstance(found, Inventory) else []
     effects: list[tuple[Address, Effect]] = []
     for change in changes:
         if not _is_live_service(change):
             continue
-        said = _notes(change, scope.topology)
+        said = _notes(change, scope.topology, called)
         if change.action is Action.UPDATE:
             effects += [(change.address, Effect(EffectKind.NOTE, text)) for text in said]
             refused += conflicts.refusals(change, _wanted(change))
-        elif change.action is Action.NOOP and _may_be_labelled(change, scope.topology):
+        elif change.action is Action.NOOP and _may_be_labelled(change, scope.topology, called):
             writes.append(_labelling(change, said))
     return Derived(tuple(writes), tuple(refused), effects=tuple(effects))
 
@@ -46,9 +47,10 @@ def _is_live_service(change: Change) -> bool:
     return declared and change.observed.presence is Presence.PRESENT
 
 
-def _notes(change: Change, topology: str) -> list[str]:
+def _notes(change: Change, topology: str, called: Mapping[str, str]) -> list[str]:
     record = last_declared.recorded(change.observed.raw["Spec"], topology)
-    return list(last_declared.notes(dict(change.observed.fields), record or {}, _wanted(change)))
+    fields, wanted = dict(change.observed.fields), _wanted(change)
+    return list(last_declared.notes(fields, record or {}, wanted, called))
 
 
 def _wanted(change: Change) -> dict[Path, Any]:
@@ -56,7 +58,7 @@ def _wanted(change: Change) -> dict[Path, Any]:
     return {**change.resource.spec.fields(), **dict(change.observed.refined)}
 
 
-def _may_be_labelled(change: Change, topology: str) -> bool:
+def _may_be_labelled(change: Change, topology: str, called: Mapping[str, str]) -> bool:
     """True where the label says something else, and writing it alone harms nothing.
 
     Swarm runs a job again and goes on with a paused update whatever is written (swarmkit `controlapi/service.go`).
@@ -69,7 +71,7 @@ def _may_be_labelled(change: Change, topology: str) -> bool:
     if (raw.get("UpdateStatus") or {}).get("State", "") in _MOVING:
         return False
     assert change.resource is not None  # noqa: S101 - the caller looked
-    wanted = last_declared.label(change.resource, dict(change.observed.refined), topology)
+    wanted = last_declared.label(change.resource, dict(change.observed.refined), topology, called)
     return bool((raw["Spec"].get("Labels") or {}).get(DECLARED) != wanted)
 
 

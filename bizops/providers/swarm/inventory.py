@@ -198,6 +198,7 @@ def names(
         _by_key({name: raw["Id"] for name, raw in _by_name(networks).items()}, called),
         {raw["Spec"]["Name"]: raw["ID"] for raw in secrets},
         {raw["Spec"]["Name"]: raw["ID"] for raw in configs},
+        called,
     )
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from bizops.resource import Path, Resource
 
 _ENGINE = "engine"
+_NETWORKS = ("networks",)
 _DIGITS = 8
 """Of the digest: 32 bits tell two values of one setting apart, and are of little use to guess one."""
 _HIDDEN = "*"
@@ -41,8 +42,13 @@ _MAPS = frozenset({"labels", "environment", "sysctls", "ulimits"})
 Recorded = dict["Path", str]
 
 
-def label(resource: Resource, refined: Mapping[Path, Any], topology: str) -> str:
-    """Give the text of the label for what a service declares. What is ignored is not ours once it is created."""
+def label(
+    resource: Resource, refined: Mapping[Path, Any], topology: str, called: Mapping[str, str]
+) -> str:
+    """Give the text of the label for what a service declares. What is ignored is not ours once it is created.
+
+    `called` leads from the keys of networks to the engine's names: a key is gone from the file with its network.
+    """
     tree: dict[str, Any] = {}
     wanted = {**resource.spec.fields(), **refined}
     for path in sorted(wanted):
@@ -51,9 +57,10 @@ def label(resource: Resource, refined: Mapping[Path, Any], topology: str) -> str
             and path[-1]
             and not resource.lifecycle.ignores(path)
         ):
-            digest = _digest(path, wanted[path], topology)
+            held, value = _in_engine(path, wanted[path], called)
+            digest = _digest(held, value, topology)
             mark = _mark(path, wanted[path], resource.hidden)
-            _put(tree, path, "" if path in HANDED_OVER else f"{mark}{digest}")
+            _put(tree, held, "" if path in HANDED_OVER else f"{mark}{digest}")
     return json.dumps(tree, separators=(",", ":"))
 
 
@@ -85,6 +92,7 @@ def marked(
     record: Recorded,
     wanted: Mapping[Path, Any],
     topology: str,
+    called: Mapping[str, str],
 ) -> tuple[tuple[Path, Field], ...]:
     """Give the live settings, with those as ours that have left the file and are still as bizops wrote them.
 
@@ -92,22 +100,28 @@ def marked(
     """
 
     def marked_one(path: Path, field: Field) -> Field:
-        if path not in record:
+        held, value = _in_engine(path, field.value, called)
+        if held not in record:
             return field
         if path not in wanted:
-            return _left(path, field, record[path], topology)
-        return field if field.value == wanted[path] else concealed(field, record[path])
+            return _left(path, field, record[held], _digest(held, value, topology))
+        return field if field.value == wanted[path] else concealed(field, record[held])
 
     return tuple((path, marked_one(path, field)) for path, field in found)
 
 
 def notes(
-    found: Mapping[Path, Field], record: Recorded, wanted: Mapping[Path, Any]
+    found: Mapping[Path, Field],
+    record: Recorded,
+    wanted: Mapping[Path, Any],
+    called: Mapping[str, str],
 ) -> Iterator[str]:
     """Say of each path that has left the file, and that is not reset, why it is not."""
     owned = {path[0] for path in wanted if path[0] in WHOLE}
-    for path in sorted(record.keys() - wanted.keys()):
-        field = found.get(path)
+    live_fields = {_in_engine(path, None, called)[0]: field for path, field in found.items()}
+    declared = {_in_engine(path, None, called)[0] for path in wanted}
+    for path in sorted(record.keys() - declared):
+        field = live_fields.get(path)
         if field is None or path[0] in owned:
             continue
         name = ".".join(path)
@@ -117,10 +131,10 @@ def notes(
             yield f"{name} left the file and was changed by others since: it stays"
 
 
-def _left(path: Path, field: Field, digest: str, topology: str) -> Field:
-    value = concealed(field, digest).value
+def _left(path: Path, field: Field, recorded_one: str, digest: str) -> Field:
+    value = concealed(field, recorded_one).value
     default = _defaults().get(path)
-    is_as_written = _MARKED.sub("", digest, count=1) == _digest(path, field.value, topology)
+    is_as_written = _MARKED.sub("", recorded_one, count=1) == digest
     if field.value == default or not is_as_written:
         return Field(value, field.origin)
     whose = "" if _MAPS.intersection(path[:-1]) else _ENGINE
@@ -153,6 +167,19 @@ def _mark(path: Path, value: Any, hidden: Collection[Path]) -> str:  # noqa: ANN
 def _defaults() -> dict[Path, Any]:
     """Give what the engine does where a service says nothing."""
     return live.settings(blank(""), Names())
+
+
+def _in_engine(path: Path, value: Any, called: Mapping[str, str]) -> tuple[Path, Any]:  # noqa: ANN401 - any setting
+    """Give a setting with networks by the engine's names, as its path or its value has them."""
+
+    def name(key: str) -> str:
+        return called.get(key, key).removesuffix(f"#{inventory.LIVE}")
+
+    if path == _NETWORKS:
+        return path, tuple(sorted(map(name, value))) if isinstance(value, tuple) else value
+    if path[:1] == _NETWORKS:
+        return (*_NETWORKS, name(path[1]), *path[2:]), value
+    return path, value
 
 
 def _digest(path: Path, value: Any, topology: str) -> str:  # noqa: ANN401 - any setting

@@ -179,9 +179,9 @@ def _service(  # noqa: PLR0913, PLR0917 - everything that one service's picture 
     observed = _live_service(resource.address, raw, declared, found, spec, refined)
     record = last_declared.recorded(raw["Spec"], scope.topology) or {}
     wanted = {**spec.fields(), **dict(observed.refined)}
-    return replace(
-        observed, fields=last_declared.marked(observed.fields, record, wanted, scope.topology)
-    )
+    called = found.names.called
+    fields = last_declared.marked(observed.fields, record, wanted, scope.topology, called)
+    return replace(observed, fields=fields)
 
 
 def _live_service(  # noqa: PLR0913, PLR0917 - everything that one service's picture is made of
@@ -233,7 +233,7 @@ def settings(raw: Raw, found: Inventory, spec: Service) -> tuple[tuple[Path, Fie
     fields = live.fields(raw["Spec"], found.names, spec, pinned=False)
     owner = inventory.owner(raw["Spec"].get("Labels"))
     record = last_declared.recorded(raw["Spec"], owner) or {}
-    return last_declared.marked(fields, record, spec.fields(), owner)
+    return last_declared.marked(fields, record, spec.fields(), owner, found.names.called)
 
 
 def _degraded(address: Address, stands: Standing) -> str:

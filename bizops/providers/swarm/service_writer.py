@@ -43,11 +43,11 @@ def look_up(engine: Engine, steps: Sequence[Step], called: Mapping[str, str]) ->
 
     `called` leads from the keys of networks to their names in the engine where those differ.
     """
+    names = Names(called=called)
     settings = [wanted(step) for step in steps if step.change and _is_written(step)]
     if not settings:
-        return Lookup()
+        return Lookup(names)
     used = {path[0] for each in settings for path in each}
-    names = Names()
     if used & {"networks", "secrets", "configs"}:
         names = inventory.names(engine, called, with_configs="configs" in used)
     images = {each[_IMAGE] for each in settings if each.get(_IMAGE)}
@@ -71,7 +71,7 @@ def create(engine: Engine, step: Step, topology: str, lookup: Lookup) -> Outcome
     """Create a service with our label. One that a killed run created already is as good."""
     name = engine_name(_resource(step))
     spec, image = _spec(engine, write.blank(name), step, lookup)
-    body = write.owned(spec, topology, _declared(_change(step), topology))
+    body = write.owned(spec, topology, _declared(_change(step), topology, lookup))
     answer = engine.ask("POST", "/services/create", body=body, headers=_credentials(image))
     if answer.status == _CONFLICT and _is_there_already(engine, step, topology, lookup):
         return Outcome(step, Status.APPLIED, "it was there already")
@@ -83,17 +83,18 @@ def update(engine: Engine, step: Step, topology: str, lookup: Lookup) -> Outcome
     change = _change(step)
     raw = change.observed.raw
     spec, image = _spec(engine, raw["Spec"], step, lookup)
-    spec = write.owned(spec, topology, _declared(change, topology))
+    spec = write.owned(spec, topology, _declared(change, topology, lookup))
     answer = _written(engine, raw, spec, _credentials(image))
     return _moved(step) if answer is None else answers.outcome(step, answer, _told(image))
 
 
-def record(engine: Engine, step: Step, topology: str) -> Outcome:
+def record(engine: Engine, step: Step, topology: str, lookup: Lookup) -> Outcome:
     """Write the label alone that tells what is declared: it restarts nothing."""
     assert step.write is not None  # noqa: S101 - the caller looked
     change: Change = step.write.payload
     raw = change.observed.raw
-    answer = _written(engine, raw, write.owned(raw["Spec"], topology, _declared(change, topology)))
+    spec = write.owned(raw["Spec"], topology, _declared(change, topology, lookup))
+    answer = _written(engine, raw, spec)
     return _moved(step) if answer is None else answers.outcome(step, answer)
 
 
@@ -126,9 +127,10 @@ def _moved(step: Step) -> Outcome:
     return Outcome(step, Status.FAILED, _MEANWHILE)
 
 
-def _declared(change: Change, topology: str) -> str:
+def _declared(change: Change, topology: str, lookup: Lookup) -> str:
     assert change.resource is not None  # noqa: S101 - only what is declared is written
-    return last_declared.label(change.resource, dict(change.observed.refined), topology)
+    refined, called = dict(change.observed.refined), lookup.names.called
+    return last_declared.label(change.resource, refined, topology, called)
 
 
 def _change(step: Step) -> Change:

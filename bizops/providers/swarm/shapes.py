@@ -19,11 +19,15 @@ Pairs = Iterator[tuple[Path, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """The ids of what a service refers to, by engine name, as listed by the engine."""
+    """The ids of what a service refers to, by engine name, as listed by the engine.
+
+    Networks go by their keys where those are others; `called` leads from such keys to the engine's names.
+    """
 
     networks: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)
     configs: Mapping[str, str] = field(default_factory=dict)
+    called: Mapping[str, str] = field(default_factory=dict)
 
 
 class Shape(Protocol):

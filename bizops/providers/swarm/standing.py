@@ -88,6 +88,9 @@ def is_told(service: Raw, tasks: Sequence[Raw], now: float) -> bool:
     """
     counts = service.get("ServiceStatus") or {}
     state = (service.get("UpdateStatus") or {}).get("State", "")
+    if mode_of(service["Spec"])[0] == "global" and _most_attempts(service["Spec"]):
+        # The engine counts what it wants to run, and where it has given up it wants nothing.
+        return False
     is_well = counts.get("RunningTasks", 0) >= desired(service, ()) and state not in UNSETTLED
     return is_well and not any(_is_new(service["Spec"], task, now) for task in tasks)
 
@@ -124,7 +127,7 @@ def counted(
     problem = f"{up} of {wanted} {'task runs' if wanted == 1 else 'tasks run'}"
     if up + done >= wanted:
         problem = f"{problem}, and another is to"
-    is_over = ends(spec) and not waits and _has_given_up(service, heard)
+    is_over = not waits and _has_given_up(service, heard, wanted)
     return Standing(
         up,
         wanted,
@@ -163,17 +166,34 @@ def _is_doubtful(service: Raw, task: Raw, tasks: Sequence[Raw], now: float) -> b
     return state_of(last) in FAILED
 
 
-def _has_given_up(service: Raw, heard: Sequence[Raw]) -> bool:
-    """True where a task failed and no other is to come in its place."""
-    going = any(is_wanted(task) and state_of(task) not in FAILED for task in heard)
-    return not going and not is_moving(service) and last_failure(heard) is not None
+def _has_given_up(service: Raw, heard: Sequence[Raw], wanted: int) -> bool:
+    """True where a task failed and no other is to come in its place: what ends once, or may fail so often only."""
+    if is_moving(service) or last_failure(heard) is None:
+        return False
+    going = {slot_of(task) for task in heard if is_wanted(task) and state_of(task) not in FAILED}
+    if ends(service["Spec"]):
+        return not going
+    return bool(_most_attempts(service["Spec"])) and len(going) < wanted
+
+
+def _most_attempts(spec: Raw) -> int:
+    """Give how often Swarm starts a task again, 0 where without end."""
+    policy = (spec.get("TaskTemplate") or {}).get("RestartPolicy") or {}
+    return int(policy.get("MaxAttempts") or 0)
 
 
 def _wanted(service: Raw, heard: Sequence[Raw]) -> int:
-    """Give how many tasks are to run: of a global service, on the nodes that are ready alone."""
-    if mode_of(service["Spec"])[0] == "global":
-        return sum(is_wanted(task) for task in heard)
-    return desired(service, heard)
+    """Give how many tasks are to run: of a global service, on the nodes that are ready alone.
+
+    Where it has given up on a node, the last task there failed, and none is wanted.
+    """
+    if mode_of(service["Spec"])[0] != "global":
+        return desired(service, heard)
+    last: dict[object, Raw] = {}
+    for task in sorted(heard, key=lambda t: t.get("CreatedAt", "")):
+        last[slot_of(task)] = task
+    given_up = sum(not is_wanted(t) and state_of(t) in FAILED for t in last.values())
+    return sum(is_wanted(task) for task in heard) + given_up
 
 
 def _lasts(service: Raw, heard: Sequence[Raw]) -> bool:

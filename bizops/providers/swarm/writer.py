@@ -56,7 +56,7 @@ class Writer:
             outcome = (
                 self._written(step, step.change, lookup)
                 if step.change
-                else service_writer.record(self._engine, step, self._topology)
+                else service_writer.record(self._engine, step, self._topology, lookup)
             )
         except (LookupError, ValueError) as error:
             return Outcome(step, Status.FAILED, str(error.args[0]))

@@ -134,6 +134,29 @@ def test_s3_what_fails_again_and_again_is_a_difference_at_every_moment(
     assert seen == {"0 of 1 task runs: task: non-zero exit (3)"}
 
 
+@pytest.mark.parametrize("mode", ["replicated", "global"])
+def test_s3_what_may_fail_so_often_and_no_more_is_over_and_the_plan_says_how_to_try_again(
+    live: Provider, scope: Scope, service: Make, mode: str
+) -> None:
+    """`condition: any` with `max_attempts`: no task is left that will run, and of a global service none is wanted."""
+    deploy = {
+        "mode": mode,
+        **({"replicas": 1} if mode == "replicated" else {}),
+        "restart_policy": {"delay": "1s", "max_attempts": 1},
+    }
+    wanted = service("-s", command=FAILS, deploy=deploy)
+    (failed,) = carry_out(live, plan_for(live, (wanted,), scope)).outcomes
+    assert failed.status is Status.FAILED
+    deadline = time.monotonic() + 30
+    while not (change := only(live, scope, wanted)).observed.is_stuck:
+        assert time.monotonic() < deadline
+        time.sleep(1)
+
+    assert change.observed.degraded == (
+        f"0 of 1 task runs: task: non-zero exit (3); --restart {wanted.address} tries again"
+    )
+
+
 @pytest.mark.parametrize(
     ("update", "status"),
     [("sleep infinity", Status.APPLIED), ("sleep 4; exit 1", Status.FAILED)],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -214,17 +215,51 @@ def test_a_secret_is_rotated_by_another_name_under_the_same_key(
     assert f'"SecretName": "{name}-v2"' in docker("service", "inspect", user.address.name)
 
 
+NETWORK = {"backend": {"aliases": ["worker"]}}
+
+
 def test_a_network_may_have_another_name_than_its_key(
     live: Provider, scope: Scope, name: str, service: Callable[..., Resource]
 ) -> None:
     """The key is what the topology says, the name what the engine knows."""
     network = _network("backend", name=name)
-    made = service("-svc", networks={"backend": {"aliases": ["worker"]}})
+    made = service("-svc", networks=NETWORK)
     both = (network, Resource(made.address, made.spec, (network.address,)))
 
     converge(live, both, scope)
 
     assert plan_for(live, both, scope).is_empty
+
+
+@pytest.mark.parametrize("stays", ["nothing", "the network", "the network under another key"])
+def test_s8_a_network_of_another_name_than_its_key_goes_from_the_service(
+    live: Provider, scope: Scope, name: str, service: Callable[..., Resource], stays: str
+) -> None:
+    """The key left the file with it, so what bizops wrote is told by the engine's name."""
+    network, user = _network("backend", name=name), service("-svc", networks=NETWORK)
+    converge(live, (network, replace(user, needs=(network.address,))), scope)
+    kept = {
+        "nothing": (),
+        "the network": (network,),
+        "the network under another key": (_network("front", name=name),),
+    }[stays]
+    bare = (*kept, service("-svc"))
+
+    plan = plan_for(live, bare, scope, Choice(prune=True))
+    assert not plan.refusals
+    (change,) = (c for c in plan.changes if c.address.kind == "service")
+    assert {field.name for field in change.fields} == {
+        "networks",
+        f"networks.{key(stays, name)}.aliases",
+    }
+    assert carry_out(live, plan).is_ok
+
+    assert plan_for(live, bare, scope).is_empty
+
+
+def key(stays: str, name: str) -> str:
+    """Give what the network is called in the file, or by the engine where no key is left."""
+    return {"nothing": name, "the network": "backend"}.get(stays, "front")
 
 
 def test_aliases_can_be_changed_and_an_undeclared_network_goes(

@@ -35,7 +35,7 @@ def service(*ignored: str, **settings: Any) -> Resource:
 
 
 def label(resource: Resource) -> str:
-    return last_declared.label(resource, {}, TOPOLOGY)
+    return last_declared.label(resource, {}, TOPOLOGY, {})
 
 
 def written(resource: Resource) -> dict[str, Any]:
@@ -47,7 +47,7 @@ def written(resource: Resource) -> dict[str, Any]:
 def observed(spec: dict[str, Any], resource: Resource) -> tuple[tuple[Path, Field], ...]:
     record = last_declared.recorded(spec, TOPOLOGY) or {}
     found = live.fields(spec, NAMES, None)
-    return last_declared.marked(found, record, resource.spec.fields(), TOPOLOGY)
+    return last_declared.marked(found, record, resource.spec.fields(), TOPOLOGY, {})
 
 
 def ours(spec: dict[str, Any], resource: Resource) -> set[str]:
@@ -56,7 +56,9 @@ def ours(spec: dict[str, Any], resource: Resource) -> set[str]:
 
 def notes(spec: dict[str, Any], resource: Resource) -> list[str]:
     record = last_declared.recorded(spec, TOPOLOGY) or {}
-    return list(last_declared.notes(dict(observed(spec, resource)), record, resource.spec.fields()))
+    return list(
+        last_declared.notes(dict(observed(spec, resource)), record, resource.spec.fields(), {})
+    )
 
 
 def test_s8_all_that_is_declared_is_known_again_by_what_is_live() -> None:
@@ -108,7 +110,7 @@ def test_s8_what_another_topology_declared_is_not_reset_by_who_adopts_it_with_an
     """That leaves the label of the topology before, and writes the name of its own."""
     theirs = service(image="worker:1", user="1000")
     spec = changed(blank("worker"), theirs.spec.fields(), NAMES)
-    spec = owned(spec, TOPOLOGY, last_declared.label(theirs, {}, "other"))
+    spec = owned(spec, TOPOLOGY, last_declared.label(theirs, {}, "other", {}))
     assert ours(spec, service(image="worker:1")) == set()
 
 

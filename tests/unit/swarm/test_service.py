@@ -172,11 +172,11 @@ def test_s8_what_left_the_file_is_as_if_it_had_never_been_there(first: dict[str,
     """But for the replicas, which are handed over."""
     full, bare = _resource(first), _resource({"image": "a/b:1"})
     raw = write.changed(write.blank("x"), full.spec.fields(), ANY)
-    raw = write.owned(raw, "shop", last_declared.label(full, {}, "shop"))
+    raw = write.owned(raw, "shop", last_declared.label(full, {}, "shop", {}))
     networks = Names({name: f"id-of-{name}" for name, _ in full.spec.networks or ()})
     record = last_declared.recorded(raw, "shop") or {}
     wanted = bare.spec.fields()
-    found = last_declared.marked(live.fields(raw, networks, None), record, wanted, "shop")
+    found = last_declared.marked(live.fields(raw, networks, None), record, wanted, "shop", {})
 
     changes = diff.diff(wanted, dict(found), WHOLE)
 
