@@ -19,11 +19,14 @@ from urllib.parse import quote
 
 import pytest
 
-from bizops import errors, observer, provider
+from bizops import applier, errors, graph, observer, provider
+from bizops.change import Status
 from bizops.provider import Options, Scope
+from bizops.providers.rabbitmq.specs import ExchangeSpec, QueueSpec
 from bizops.providers.swarm.network import Network
 from bizops.providers.swarm.service import Service
 from bizops.resource import Address, Resource
+from bizops.testing import plan_for
 from stack.addresses import Addresses, read_addresses
 from stack.names import own_name
 
@@ -74,6 +77,7 @@ class Liar(socketserver.ThreadingTCPServer):
         self.lie: tuple[bytes, dict[str, str]] = (b"", {})
         self.drips = False
         self.echoes = False
+        self.lies_to_writes = False
         self.asked: set[str] = set()
         self.port = self.server_address[1]
 
@@ -102,6 +106,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             answer = real.getresponse()
             kind = {"Content-Type": answer.headers.get("Content-Type", "")}
             self._tell(answer.status, kind, answer.read())
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        assert self.server.lies_to_writes, "no test writes the truth"
+        self._tell(200, self.server.lie[1], self.server.lie[0])
+
+    do_PUT = do_DELETE = do_POST  # noqa: N815 - as the standard library calls them
 
     def _tell(self, status: int, headers: dict[str, str], content: bytes) -> None:
         self.send_response(status)
@@ -282,6 +293,42 @@ def test_c2_a_lie_about_containers_is_a_system_that_was_not_read(liar: Liar, lie
         live.observe((network,), Scope(own_name(), (), found.settings()))
 
     assert f"127.0.0.1:{liar.port}" in str(raised.value)
+
+
+WRITTEN: dict[str, tuple[Resource, ...]] = {
+    "rabbitmq": (
+        Resource(Address("rabbitmq", "queue", (own_name(),)), QueueSpec(message_ttl="1h")),
+        Resource(Address("rabbitmq", "exchange", (own_name(),)), ExchangeSpec(type="direct")),
+    ),
+    "swarm": (
+        Resource(Address("swarm", "service", (own_name(),)), Service(image="i:1")),
+        Resource(Address("swarm", "network", (own_name(),)), Network()),
+    ),
+}
+
+
+@pytest.mark.parametrize("lie", ["HTML", "nothing", "text", "half of JSON"])
+def test_c2_a_lie_in_answer_to_a_write_is_a_failure(system: str, liar: Liar, lie: str) -> None:
+    """A gateway before the server may answer in its place, and then nothing is written."""
+    liar.lie, liar.lies_to_writes = LIES[lie][:2], True
+    found = provider.definition(system)
+    key = {"rabbitmq": "url", "swarm": "host"}[system]
+    scheme = {"rabbitmq": "http", "swarm": "tcp"}[system]
+    connection = found.connection.model_validate({key: f"{scheme}://127.0.0.1:{liar.port}"})
+    live = found.connect(connection, found.settings(), Options())
+    scope = Scope(own_name(), (), found.settings())
+
+    with contextlib.closing(live):
+        plan = plan_for(live, WRITTEN[system], scope)
+        pace = applier.Pace(settle_timeout=5)
+        outcomes = applier.apply(graph.steps(plan), {system: live}, pace=pace).outcomes
+
+    assert outcomes
+    for outcome in outcomes:
+        assert outcome.status in {Status.FAILED, Status.SKIPPED}, outcome
+    written = [o for o in outcomes if o.status is Status.FAILED]
+    assert all(f"127.0.0.1:{liar.port}" in o.detail for o in written), written
+    assert all("nothing may be written" in o.detail for o in written), written
 
 
 TOPOLOGY = """\

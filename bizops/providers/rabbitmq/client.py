@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 
 MAX_CONNECTIONS = 16
 _TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
+_DONE = frozenset({201, 204})
+"""What a broker answers to a write that it carried out (3.10.8 to 4.3.6)."""
+_OK = 200
 _REDIRECTS = range(300, 400)
 _REFUSED = 400
 _SHORTEST = 0.001
@@ -61,17 +64,19 @@ class Request:
 class Answer:
     """A status code and, where the broker refused, its reason in words.
 
-    `is_sent` is False where there was no connection, so that surely nothing happened.
+    `is_sent` is False where there was no connection, so that surely nothing happened. `is_answer` is True where a
+    question, `POST .../get`, was answered.
     """
 
     status: int
     reason: str = ""
     is_sent: bool = True
+    is_answer: bool = False
 
     @property
     def is_ok(self) -> bool:
         """True where the request was carried out."""
-        return 0 < self.status < _REFUSED
+        return self.status in _DONE or self.is_answer
 
     @property
     def is_unanswered(self) -> bool:
@@ -135,8 +140,17 @@ class Client:
             response = self._send(request, timeout)
         except errors.ProviderError as error:
             return Answer(0, str(error), not isinstance(error.__context__, _UNSENT))
-        if response.status < _REFUSED:
+        if response.status in _DONE:
             return Answer(response.status)
+        if response.status == _OK and request.path.endswith("/get") and _is_json(response):
+            return Answer(response.status, is_answer=True)
+        if response.status < _REFUSED:
+            # A gateway or a login page before the broker.
+            kind = response.headers.get("Content-Type") or "no type"
+            said = (
+                f"it answered HTTP {response.status} with content of {kind}, as RabbitMQ does not"
+            )
+            return Answer(response.status, f"{self.url}: {said}: nothing may be written")
         said = failures.reason(response.data)
         return Answer(response.status, failures.explained(self._whom, response.status, said))
 

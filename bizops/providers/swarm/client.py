@@ -31,6 +31,7 @@ _LEAST_SECONDS = 1.0
 """For the addresses that are left when others have used the time up."""
 _SERVER_ERRORS = range(500, 600)
 _DENIED = frozenset({401, 403})
+_BAD_GATEWAY = 502
 """A proxy, or an authorization plugin of the engine, which refuses every request that it does not know."""
 _NOT_A_MANAGER = "is not a swarm manager"
 
@@ -155,13 +156,18 @@ class Engine:
     def _answer(self, method: str, path: str, status: int, content: bytes) -> Answer:
         is_reading = method == "GET" and status in OK
         try:
-            body = expected.decoded(content) if content or is_reading else None
+            is_told = is_reading or (status in OK and _is_answered(method, path))
+            body = expected.decoded(content) if content or is_told else None
             if is_reading:
                 expected.check(body, expected_answers.of(path))
+            elif is_told:
+                expected.check(body, dict)
         except expected.UnexpectedError as error:
+            said = f"{self.label} is no Docker engine: it answered {error} to {method} {path}"
             if is_reading:
-                message = f"{self.label} is no Docker engine: it answered {error} to GET {path}"
-                raise errors.WrongSystemError(message, remedy="docker info") from None
+                raise errors.WrongSystemError(said, remedy="docker info") from None
+            if status in OK:
+                return Answer(_BAD_GATEWAY, {"message": f"{said}: nothing may be written"})
             body = content[:500].decode(errors="replace")
         return Answer(status, body)
 
@@ -230,6 +236,11 @@ class Engine:
             raise silence.error(self.label, error, waited, complaint) from None
         self.now = _seconds(response.headers.get("Date"))
         return response
+
+
+def _is_answered(method: str, path: str) -> bool:
+    """True where the engine has something to say when it did what was asked (20.10 to 28.5)."""
+    return method == "POST" and (path.endswith("/create") or path.startswith("/services/"))
 
 
 def _query(params: Mapping[str, Any]) -> dict[str, Any]:
