@@ -149,13 +149,18 @@ class Prune(Group):
     ] = False
 
 
-class Take(Group):
-    """What else a plan may take in hand."""
+class Adopt(Group):
+    """What of others a run may take for its own."""
 
     adopt: Annotated[
         list[str],
-        _listed("--adopt", "GLOB", "Take over these services and secrets of others.", CONSENT),
+        _listed("--adopt", "GLOB", "Take these for ours, whoever's mark they carry.", CONSENT),
     ]
+
+
+class Take(Adopt):
+    """What else a plan may take in hand."""
+
     restart: Annotated[
         list[str],
         _listed("--restart", "GLOB", "Start the tasks of these services anew.", WHAT),
@@ -325,7 +330,7 @@ class Apply(Approval, Settle, Loss, Take, Prune, Compare):
     """What `apply` takes."""
 
 
-class Destroy(Confirmation, Approval, Settle, Loss, Prune, Compare):
+class Destroy(Confirmation, Approval, Settle, Loss, Adopt, Prune, Compare):
     """What `destroy` takes."""
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from bizops import errors, render, topology
 from bizops.cli.failure import debugged
-from bizops.cli.options import Loss, Online, Prune, Take, Where
+from bizops.cli.options import Adopt, Loss, Online, Prune, Take, Where
 from bizops.cli.road import Question, Road
 from bizops.cli.signals import exit_at_once
 from bizops.guard import Limits
@@ -119,7 +119,7 @@ def question(given: Compare, *, destroy: bool = False) -> Question:
     choice = Choice(
         targets=tuple(given.target),
         excludes=tuple(given.exclude),
-        adopt=tuple(take.adopt),
+        adopt=tuple(given.adopt) if isinstance(given, Adopt) else (),
         restart=tuple(take.restart),
         prune=isinstance(given, Prune) and given.prune,
         destroy=destroy,

@@ -219,11 +219,13 @@ def _warnings(
         for resource in desired.resources
         if choice.destroy and resource.lifecycle.protect and choice.has(resource.address)
     ]
+    declared = {resource.address for resource in desired.resources}
     claimed = [
         f"{o.address} stays: {users.claims_text(o)}; --adopt {o.address} destroys it"
         for each in observations.values()
         for o in each.found
         if choice.destroy and choice.has(o.address) and users.claimed(o, choice)
+        if choice.prune or o.address in declared
     ]
     return (
         *(text for each in observations.values() for text in _of_system(each.system)),

@@ -27,13 +27,12 @@ def step_text(step: Step) -> str:
 
 
 def is_shown(outcome: Outcome) -> bool:
-    """Tell whether an outcome gets a line: one for each resource, so half of a replace only where it failed.
+    """Tell whether an outcome gets a line: one for each resource, so half of a replace only where it says something.
 
     What carries order only gets none, nor a write that went well.
     """
-    return is_listed(outcome.step) or (
-        not outcome.step.only_orders and outcome.status is not Status.APPLIED
-    )
+    is_news = outcome.status is not Status.APPLIED or bool(outcome.lines)
+    return is_listed(outcome.step) or (not outcome.step.only_orders and is_news)
 
 
 def is_listed(step: Step) -> bool:
@@ -74,7 +73,7 @@ def _said(outcome: Outcome) -> str:
     change = outcome.step.change
     if outcome.status is Status.APPLIED:
         if change is not None and change.action is Action.REPLACE:
-            return "replaced"
+            return "replaced" if is_listed(outcome.step) else "the old one is gone"
         return _DONE.get(outcome.step.action, "done")
     return {Status.RUNNING: "still settling", Status.SKIPPED: "not begun"}.get(
         outcome.status, "failed"

@@ -92,8 +92,9 @@ class Rabbitmq:
             for item in self._get("bindings/%2F")
             if item["source"].startswith(PREFIX)
         }
+        # Asked after the bindings: a node that is noticed to be away in between hides them first.
         if self._hides_bindings and any(
-            queue["name"] == FAR and queue.get("state") == "down" for queue in queues
+            queue["name"] == FAR and queue.get("state") == "down" for queue in self._ours("queues")
         ):
             objects.add(f"rabbitmq.binding/{BINDING_OF_FAR}")
         return State(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import secrets
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 PROVIDER = "rabbitmq"
 LOCK_PREFIX = "bizops.lock."
 POLICY_PREFIX = "bizops."
+_TRIED_BYTES = 230
+"""Bytes of the name that a trial keeps, of the 255 that the broker takes."""
+_TRIAL = re.compile(r"(.+)\.trial-[0-9a-f]{8}", re.DOTALL)
 MAX_NAME_BYTES = 255
 """Names are AMQP 0-9-1 short strings: at most 255 bytes of UTF-8."""
 
@@ -64,6 +68,22 @@ def name_problem(name: str) -> str:
     if any(ord(char) < ord(" ") or ord(char) == 0x7F for char in name):  # noqa: PLR2004 - DEL
         return "a name must not hold control characters"
     return ""
+
+
+def trial_name(name: str) -> str:
+    """Give the name under which the new form of a queue or an exchange is tried."""
+    return f"{tried_part(name)}.trial-{secrets.token_hex(4)}"
+
+
+def tried_part(name: str) -> str:
+    """Give what a trial's name keeps of a name."""
+    return name.encode()[:_TRIED_BYTES].decode(errors="ignore")
+
+
+def tried(name: str) -> str:
+    """Give what the name of a trial keeps, "" where it is the name of none."""
+    found = _TRIAL.fullmatch(name)
+    return found[1] if found else ""
 
 
 def is_protected_exchange(name: str) -> bool:

@@ -22,6 +22,8 @@ from bizops.providers.rabbitmq.names import (
     policy_address,
     queue_address,
     topology_of_policy,
+    tried,
+    tried_part,
 )
 from bizops.providers.rabbitmq.specs import OWN_NAME, QueueSpec
 from bizops.resource import Field, Observation, Presence, Use, absent, unreadable
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
     from bizops.provider import Scope
     from bizops.providers.rabbitmq.live import LiveExchange, LiveQueue, Snapshot, Vhost
     from bizops.resource import Address, Path, Resource, Spec
+
+_LEFT_BY_A_TRIAL = "a trial of its new form left it, before a replacement that was cut off"
 
 Fields = tuple[tuple["Path", Field], ...]
 
@@ -55,7 +59,26 @@ class Observer:
             for address in self._owned(section):
                 if address not in found:
                     found[address] = self._observation(address, section, QueueSpec())
+        for address in self._tried(resources):
+            if address not in found:
+                vhost = self._snapshot.vhosts[address.scope or self._snapshot.section_vhost]
+                there = self._observation(address, vhost, QueueSpec())
+                found[address] = replace(there, notes=(*there.notes, _LEFT_BY_A_TRIAL))
         return tuple(found.values())
+
+    def _tried(self, resources: Sequence[Resource]) -> Iterator[Address]:
+        """Give what trials of our queues and exchanges left where they were cut off: it is as much ours."""
+        ours: dict[str, set[tuple[str, str]]] = {}
+        for address in (resource.address for resource in resources):
+            if address.kind in {"queue", "exchange"}:
+                ours.setdefault(address.scope, set()).add((address.kind, tried_part(address.name)))
+        for scope, wanted in ours.items():
+            vhost = self._snapshot.vhosts[scope or self._snapshot.section_vhost]
+            for kind, made in (("queue", queue_address), ("exchange", exchange_address)):
+                there = vhost.queues if kind == "queue" else vhost.exchanges
+                for name in sorted(there):
+                    if (kind, tried(name)) in wanted:
+                        yield made(name, scope)
 
     def _asked(self, resource: Resource) -> Observation:
         address = resource.address

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bizops.change import Outcome, Status
@@ -68,12 +69,14 @@ class Writer:
             return Outcome(step, Status.APPLIED)
         if self._unanswered.reason:
             return self.unsent(step)
-        if refused := trial.problem(self._client, step, self._section_vhost):
-            return Outcome(step, Status.FAILED, f"stays: its new form is refused: {refused}")
+        tried = trial.of(self._client, step, self._section_vhost)
+        if tried.problem:
+            return Outcome(step, Status.FAILED, f"stays: its new form is refused: {tried.problem}")
         started = time.monotonic()
         answer = self._client.write(request)
         if not answer.is_unanswered:
-            return writing.outcome(step, answer)
+            told = writing.outcome(step, answer)
+            return replace(told, lines=(tried.left,)) if tried.left else told
         self._unanswered.miss(started, answer.reason)
         if answer.is_sent:
             self._unanswered.sent.add(step.key)
