@@ -32,6 +32,7 @@ class _Pending:
     due: float | None = None
     silent: float | None = None
     detail: str = ""
+    lines: tuple[str, ...] = ()
     said: str = ""
 
     def seconds(self) -> float:
@@ -90,6 +91,7 @@ class Worker:
         for item, outcome in zip(items, self._outcomes(items), strict=True):
             is_unsent = outcome.status is Status.SKIPPED
             item.detail = _untried(item) if is_unsent else outcome.detail
+            item.lines = outcome.lines
             if outcome.status is Status.RETRY and self._may_try_again(item):
                 item.due = time.monotonic() + self._pace.delay(item.tried)
                 item.tried += 1
@@ -147,7 +149,7 @@ class Worker:
                 return None
             else:
                 detail = f"not settled after {self._pace.settle_timeout:g} s: {readiness.detail}"
-        return Outcome(item.step, status, detail, readiness.lines, seconds)
+        return Outcome(item.step, status, detail, (*item.lines, *readiness.lines), seconds)
 
     def _is_too_long(self, since: float) -> bool:
         return time.monotonic() - since >= self._pace.silence
