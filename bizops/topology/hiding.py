@@ -18,8 +18,15 @@ from bizops.topology.nodes import Listing, Mapping, Node, Scalar, Span, scalars
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
+    from bizops.resource import Path
+
 _MISSPELT = ("password", "passwd", "passphrase", "secret", "token", "credential", "credentials")
 _LISTED = re.compile(r"sensitive[\"']?\s*:\s*(\[[^\]]*|(?:[ \t]*\n\s*-[^\n]*)+|[^\n]*)")
+_BELOW_A_NAME = ("", "", "")
+"""Stands for a section, a kind and a name."""
+_OF_MAPS = frozenset({"secrets", "credential_spec"})
+_OF_SECRETS = ("swarm", "secrets")
+_KNOWN = frozenset({"name", "file", "environment", "external", "lifecycle", "needs"})
 _WORD = re.compile(r"[A-Za-z]+")
 
 
@@ -93,7 +100,7 @@ def hidden_spans(trees: Sequence[Mapping]) -> Iterator[Span]:
     lists = [names for tree in trees for names in _under(tree, "sensitive")]
     listed = {item.text for names in lists for item in scalars(names)}
     for tree in trees:
-        yield from (scalar.span for scalar in _hidden(tree, listed))
+        yield from (scalar.span for scalar in _hidden(tree, listed, ()))
 
 
 def guessed(text: str) -> frozenset[str]:
@@ -103,7 +110,7 @@ def guessed(text: str) -> frozenset[str]:
 
 def hidden_within(node: Node) -> Iterator[Scalar]:
     """Give the values below a place that are secret by their position there."""
-    yield from _hidden(node, ())
+    yield from _hidden(node, (), _BELOW_A_NAME)
 
 
 def _under(node: Node, name: str) -> Iterator[Node]:
@@ -117,19 +124,34 @@ def _under(node: Node, name: str) -> Iterator[Node]:
             yield from _under(item, name)
 
 
-def _hidden(node: Node, listed: Collection[str]) -> Iterator[Scalar]:
+def _hidden(node: Node, listed: Collection[str], path: Path) -> Iterator[Scalar]:
     if isinstance(node, Mapping):
         for name, entry in node.entries.items():
-            is_hidden = name in listed or resembles_sensitive(name)
-            if is_hidden and not isinstance(entry.value, Mapping):
+            below = (*path, name)
+            is_map = isinstance(entry.value, Mapping)
+            is_said = name in listed or resembles_sensitive(name) or _is_of_a_secret(below)
+            if is_said and not (is_map and _may_hold_a_map(below)):
                 yield from scalars(entry.value)
             else:
-                yield from _hidden(entry.value, listed)
+                yield from _hidden(entry.value, listed, below)
     elif isinstance(node, Listing):
         for item in node.items:
-            yield from _hidden(item, listed)
+            yield from _hidden(item, listed, path)
     elif _is_assignment(node, listed) or tells(without_user_info(node.text)):
         yield node
+
+
+def _may_hold_a_map(path: Path) -> bool:
+    """True where a map is no mistake, and holds settings: below the name of an object, and below keys of ours."""
+    is_name = len(path) == len(_BELOW_A_NAME) and path[0] != "connections"
+    return is_name or path[-1] in _OF_MAPS
+
+
+def _is_of_a_secret(path: Path) -> bool:
+    """True where a Swarm secret is given something that we do not know: it may be the secret itself."""
+    return (
+        len(path) == len(_OF_SECRETS) + 2 and path[:2] == _OF_SECRETS and path[2:][-1] not in _KNOWN
+    )
 
 
 def _is_assignment(scalar: Scalar, listed: Collection[str]) -> bool:

@@ -90,3 +90,28 @@ def test_c1_no_fault_shows_the_password_of_a_url(tmp_path: Path, url: str, setti
     said, _ = said_of(tmp_path, f"bizops: 1\nname: shop\n{texts[setting]}\n", "unused")
     assert "wombat" not in said
     assert "9quartz" not in said
+
+
+MAPS = {
+    "a variable": "swarm: {services: {one: {image: e, environment: {DB_PASSWORD: {a: MARK}}}}}",
+    "an unknown key": "swarm: {services: {one: {image: e, api_token: {b: [MARK]}}}}",
+    "a connection": "connections: {kafka: {bootstrap.servers: h, ssl.key.password: {a: MARK}}}",
+    "a secret's own value": "swarm: {secrets: {pw: {value: MARK}}}",
+    "a label": "swarm: {services: {one: {image: e, labels: {cookie: {c: MARK}}}}}",
+}
+
+
+@pytest.mark.parametrize("place", MAPS)
+def test_c1_a_map_where_one_value_is_to_be_is_hidden_like_one(tmp_path: Path, place: str) -> None:
+    text = f"bizops: 1\nname: shop\n{MAPS[place]}\n".replace("MARK", MARK)
+    said, is_valid = said_of(tmp_path, text, MARK)
+    assert not is_valid
+    assert found_in(said, (MARK,)) == []
+
+
+def test_c1_what_is_only_named_like_a_secret_stays_readable(tmp_path: Path) -> None:
+    text = "bizops: 1\nname: shop\nrabbitmq: {queues: {token-refresh: {message_tttl: 17h}}}\n"
+    text += "swarm: {services: {one: {image: e, secrets: [{source: tok, targget: there}]}}}\n"
+    said, _ = said_of(tmp_path, text, MARK)
+    assert "{message_tttl: 17h}" in said
+    assert "targget: there" in said
