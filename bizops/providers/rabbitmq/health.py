@@ -15,6 +15,7 @@ from bizops.providers.rabbitmq.specs import QueueSpec
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from bizops.change import Cluster
     from bizops.resource import Address, Resource
 
 COLUMNS = ("QUEUE", "READY", "UNACKED", "CONSUMERS", "IN/s", "OUT/s", "DLQ")
@@ -34,7 +35,10 @@ def path(vhost: str) -> str:
 
 
 def health(
-    resources: Sequence[Resource], listings: Mapping[str, Mapping[str, Any]], section_vhost: str
+    resources: Sequence[Resource],
+    listings: Mapping[str, Mapping[str, Any]],
+    section_vhost: str,
+    state: Cluster,
 ) -> Health:
     """Give one row for each declared queue; a dead-letter queue that is implied is a column of its parent."""
     queues = [r for r in resources if isinstance(r.spec, QueueSpec)]
@@ -46,8 +50,8 @@ def health(
         for resource in queues
         if resource.address not in implied
     )
-    verdict = "DEGRADED" if any(p and p != _UNREAD for _, _, p in rows) else "ok"
-    return Health(COLUMNS, rows, verdict)
+    is_degraded = state.is_degraded or any(p and p != _UNREAD for _, _, p in rows)
+    return Health(COLUMNS, rows, "DEGRADED" if is_degraded else "ok", state)
 
 
 def _row(

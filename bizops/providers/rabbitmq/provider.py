@@ -182,9 +182,9 @@ class RabbitMQ:
             vhost: {queue["name"]: queue for queue in answer}
             for vhost, answer in zip(vhosts, answers, strict=True)
         }
-        found = health.health(resources, listings, self._settings.vhost)
         places = [cluster.place(item) for listing in listings.values() for item in listing.values()]
-        return replace(found, cluster=cluster.state(reading.nodes(nodes, places), places))
+        state = cluster.state(reading.nodes(nodes, places), places)
+        return health.health(resources, listings, self._settings.vhost, state)
 
     def _identity(self) -> reading.Broker:
         """Give who answers, asked anew unless `meet` just did: an answer may take as long as a request is allowed."""

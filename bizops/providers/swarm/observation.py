@@ -68,7 +68,7 @@ class Declared:
         return {
             name
             for name, raw in found.services.items()
-            if name in declared or _is_ours(raw["Spec"], scope)
+            if name in declared or _is_shown("service", name, raw["Spec"], scope)
         }
 
     def address(self, kind: str, name: str) -> Address:
@@ -139,20 +139,43 @@ def _undeclared(
 ) -> Iterator[Observation]:
     known = {(r.address.kind, engine_name(r)) for r in declared.resources}
     for name, raw in sorted(found.services.items()):
-        if ("service", name) not in known and _is_ours(raw["Spec"], scope):
+        if ("service", name) not in known and _is_shown("service", name, raw["Spec"], scope):
             address = declared.address("service", name)
-            yield _live_service(address, raw, declared, found, None, {})
+            observed = _live_service(address, raw, declared, found, None, {})
+            yield _claimed(observed, scope)
     for name, raw in sorted(found.networks.items()):
-        if ("network", name) not in known and _is_ours(raw, scope):
-            yield _network(declared.address("network", name), raw, users, None)
+        is_shown = _is_of_the_swarm(raw) and _is_shown("network", name, raw, scope)
+        if ("network", name) not in known and is_shown:
+            observed = _network(declared.address("network", name), raw, users, None)
+            yield _claimed(observed, scope)
     for name, raw in sorted(found.secrets.items()):
-        if ("secret", name) not in known and _is_ours(raw["Spec"], scope):
-            yield _secret(declared.address("secret", name), raw, users)
+        if ("secret", name) not in known and _is_shown("secret", name, raw["Spec"], scope):
+            yield _claimed(_secret(declared.address("secret", name), raw, users), scope)
 
 
-def labelled_networks(found: Inventory, scope: Scope) -> frozenset[str]:
-    """Give the names of the networks with our label."""
-    return frozenset(name for name, raw in found.networks.items() if _is_ours(raw, scope))
+def shown_networks(found: Inventory, scope: Scope) -> frozenset[str]:
+    """Give the names of the networks with our label, and of those that we own by name."""
+    return frozenset(
+        name for name, raw in found.networks.items() if _is_shown("network", name, raw, scope)
+    )
+
+
+def _is_shown(kind: str, name: str, labelled: Mapping[str, Any], scope: Scope) -> bool:
+    """True for what carries our label, and for what bears a name that is ours."""
+    return _is_ours(labelled, scope) or scope.is_owned(kind, name)
+
+
+def _is_of_the_swarm(network: Raw) -> bool:
+    """True for a network that somebody made for services: not for the node's own, nor for the routing mesh."""
+    return network.get("Scope") == "swarm" and not network.get("Ingress")
+
+
+def _claimed(observed: Observation, scope: Scope) -> Observation:
+    """Say of what bears a name of ours whose label it carries: it is the other topology's until it is adopted."""
+    if not observed.owner or observed.owner == scope.topology:
+        return observed
+    notes = (*observed.notes, f"topology {observed.owner} declares it, too")
+    return replace(observed, claims=(observed.owner,), notes=notes)
 
 
 def _is_ours(labelled: Mapping[str, Any], scope: Scope) -> bool:

@@ -133,7 +133,7 @@ class Swarm:
             remedy = "correct connections.swarm, or its expect: {cluster_id: ...}"
             raise errors.WrongSystemError(message, remedy=remedy)
         found = inventory.with_allocated(self._engine, found, declared.own_networks)
-        ours = declared.own_networks | observation.labelled_networks(found, scope)
+        ours = declared.own_networks | observation.shown_networks(found, scope)
         found = inventory.with_containers(self._engine, found, ours)
         shown = declared.shown_services(found, scope)
         return inventory.with_standings(self._engine, found, shown)
