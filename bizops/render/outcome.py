@@ -202,6 +202,9 @@ def _what_is_left(result: ApplyResult, plan: Plan, style: Style) -> list[str]:
     left = [printable(address) for address in _left(result, plan)]
     if not left and _lost(result):
         return []
+    written = {o.step.write for o in result.outcomes if o.status is Status.APPLIED}
+    if not left and result.interrupted and written.issuperset(plan.writes):
+        return style.wrap("Interrupted when all was done: nothing is left.", "")
     counts = _counts(result)
     lead = "Fix it and run the same command again" if counts["failed"] else "Run it again to finish"
     if result.interrupted:

@@ -163,6 +163,16 @@ def test_an_interrupted_apply_says_what_is_left(plain: Style) -> None:
     assert render.apply_verdict(result) == 1
 
 
+def test_an_apply_that_was_interrupted_when_all_was_done_says_so(plain: Style) -> None:
+    result = ApplyResult((Outcome(STEP, Status.APPLIED),), interrupted=True)
+    whole, more = replace(FULL, writes=()), replace(FULL, writes=(WRITE.write,))
+    done, open_ = (
+        " ".join(render.result_text(result, plan, plain, 3).split()) for plan in (whole, more)
+    )
+    assert "Interrupted when all was done: nothing is left." in done
+    assert "only writes without an address are left" in open_
+
+
 def test_what_runs_stands_above_the_bar_as_in_its_golden_file(
     plain: Style, golden: Callable[[str, str], None]
 ) -> None:
