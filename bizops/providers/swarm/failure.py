@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 _LINES = 5
 _SECONDS = 3.0
 _LONGEST_LINE = 400
+_TOLD_SECONDS, _PAUSE = 2.0, 0.2
+_OF_A_STOP = frozenset({None, 0, 137, 143})
+"""Codes of a task that Swarm stopped, by SIGTERM or SIGKILL, or that has none."""
 _HEADER = 8
 """Bytes before each piece of output: its stream, three zeros, its length."""
 
@@ -24,8 +28,7 @@ _HEADER = 8
 def lines(engine: Engine, service: Mapping[str, Any]) -> tuple[str, ...]:
     """Give lines for people; what cannot be found out is left out, for the failure itself is known already."""
     try:
-        tasks = engine.get("/tasks", filters={"service": {service["ID"]: True}})
-        failed = last_failure(tasks)
+        tasks, failed = _found(engine, service)
         if failed is None:
             return _stuck(tasks)
         said = _log(engine, failed)
@@ -36,6 +39,35 @@ def lines(engine: Engine, service: Mapping[str, Any]) -> tuple[str, ...]:
     shown = [f"  {line}" for line in said]
     end = "; its last lines:" if len(said) > 1 else "; its last line:" if said else ""
     return (f"{head}{end}", *shown, *_aftermath(service, tasks))
+
+
+def _found(
+    engine: Engine, service: Mapping[str, Any]
+) -> tuple[Sequence[Mapping[str, Any]], Mapping[str, Any] | None]:
+    """Give the tasks, and the one that failed last. Swarm may have set a service back before its state is told."""
+    end = time.monotonic() + _TOLD_SECONDS
+    while True:
+        tasks = engine.get("/tasks", filters={"service": {service["ID"]: True}})
+        failed = last_failure(tasks) or _ended_by_itself(tasks)
+        if failed or not _is_set_back(service) or time.monotonic() > end:
+            return tasks, failed
+        time.sleep(_PAUSE)
+
+
+def _ended_by_itself(tasks: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """Give the newest task that ended with a code of its own, though it counts as one that was shut down."""
+    ended = [
+        task
+        for task in tasks
+        if (task.get("Status") or {}).get("State") == "shutdown"
+        and ((task.get("Status") or {}).get("ContainerStatus") or {}).get("ExitCode")
+        not in _OF_A_STOP
+    ]
+    return max(ended, key=lambda task: task.get("CreatedAt", ""), default=None)
+
+
+def _is_set_back(service: Mapping[str, Any]) -> bool:
+    return str((service.get("UpdateStatus") or {}).get("State", "")).startswith("rollback")
 
 
 def _stuck(tasks: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
@@ -57,7 +89,7 @@ def _what_happened(
         return f"task {name}{place} was rejected: {error}"
     if "unhealthy container" in error:
         return f"task {name}{place} was killed{_lived(task)}: its health check failed"
-    if code and "non-zero exit" in error:
+    if code and (not error or "non-zero exit" in error):
         return f"task {name}{place} exited {code}{_lived(task)}"
     return f"task {name}{place} failed: {error}"
 
@@ -80,8 +112,7 @@ def _moment(text: str) -> datetime | None:
 
 
 def _aftermath(service: Mapping[str, Any], tasks: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
-    state = (service.get("UpdateStatus") or {}).get("State", "")
-    if not state.startswith("rollback"):
+    if not _is_set_back(service):
         return ()
     return (f"{running(tasks)}/{desired(service, tasks)} run the old spec now",)
 

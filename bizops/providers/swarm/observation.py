@@ -236,7 +236,11 @@ def _live_service(  # noqa: PLR0913, PLR0917 - everything that one service's pic
             ("running", stands.running),
         ),
         notes=tuple(
-            update_status.notes(raw, is_as_declared=is_as_declared(fields, spec, refined))
+            update_status.notes(
+                raw,
+                is_as_declared=is_as_declared(fields, spec, refined),
+                error=stands.error,
+            )
             if not (stands.has_ended_well or stands.rollout)
             else ()
         ),

@@ -34,7 +34,7 @@ from bizops.providers.swarm.tasks import (
     state_of,
     unplaced,
 )
-from bizops.providers.swarm.update_status import UNSETTLED, UPDATES
+from bizops.providers.swarm.update_status import ROLLED_BACK, UNSETTLED, UPDATES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -91,7 +91,8 @@ def is_told(service: Raw, tasks: Sequence[Raw], now: float) -> bool:
     if mode_of(service["Spec"])[0] == "global" and _most_attempts(service["Spec"]):
         # The engine counts what it wants to run, and where it has given up it wants nothing.
         return False
-    is_well = counts.get("RunningTasks", 0) >= desired(service, ()) and state not in UNSETTLED
+    is_settled = state not in UNSETTLED | {ROLLED_BACK}
+    is_well = counts.get("RunningTasks", 0) >= desired(service, ()) and is_settled
     return is_well and not any(_is_new(service["Spec"], task, now) for task in tasks)
 
 

@@ -202,6 +202,6 @@ def test_a_rollback_is_a_failure_and_says_what_runs_now(
     assert re.fullmatch(r"[012]/2 run the old spec now", outcome.lines[-1])
     (change,) = plan_for(live, (wanted,), scope).changes
     assert Action.UPDATE is change.action
-    assert any("rolled its last update back" in note for note in change.observed.notes)
+    assert "Swarm rolled its last update back (task: non-zero exit (3))" in change.observed.notes
     kept = plan_for(live, (service(deploy={"replicas": 2, **going_back}),), scope).changes[0]
     assert () == kept.observed.notes, "a rollback to what is declared is history"
