@@ -56,11 +56,11 @@ _SHAPES: tuple[tuple[str, Shape], ...] = (
     ),
     ("/whoami", {"name": str, "tags?": (list, str)}),
     ("/global-parameters/internal_cluster_id", {"value": str}),
-    ("/deprecated-features", [{"name": str, "state?": str, "deprecation_phase?": str}]),
+    ("/deprecated-features", [{"name": str, "state?": str, "deprecation_phase": str}]),
     # Without a name, or with nothing at all, it is a vhost that goes just now (4.3.6 and 3.10.8, three nodes).
     ("/vhosts", [{"name?": str, "default_queue_type?": str}]),
     ("/vhost-limits", [{"vhost": str, "value?": {"max-queues?": NUMBER}}]),
-    ("/nodes", [{"name": str, "running?": bool}]),
+    ("/nodes", [{"name": str, "running": bool}]),
     ("/queues/[^/]+", [_QUEUE]),
     ("/queues/[^/]+/[^/]+", {"arguments?": MAP, "state?": str}),
     ("/exchanges/[^/]+", [_EXCHANGE]),

@@ -38,6 +38,8 @@ def settings(vhost: str, listed: Any, limits: Any) -> VhostSettings:  # noqa: AN
     for answer in (listed, limits):
         if isinstance(answer, errors.ProviderError):
             return VhostSettings(problem=str(answer))
+    if listed is not None and not _of(vhost, "name", listed):
+        return VhostSettings(problem=f"the list of vhosts does not have {vhost}")
     default = _of(vhost, "name", listed).get("default_queue_type")
     most = (_of(vhost, "vhost", limits).get("value") or {}).get("max-queues", -1)
     return VhostSettings(

@@ -41,7 +41,6 @@ def planned(vhost: Vhost, *names: str, prune: bool = False, **spec: Any) -> Plan
         ([{"name": "/", "default_queue_type": "quorum"}], "quorum"),
         ([{"name": "/", "default_queue_type": "undefined"}], "classic"),
         ([{"name": "/"}], "classic"),
-        ([{"name": "other", "default_queue_type": "quorum"}], "classic"),
         ([{"name": "x"}, {"name": "/", "default_queue_type": "stream"}], "stream"),
         (None, "classic"),
     ],
@@ -62,7 +61,13 @@ def test_r3_the_default_type_of_a_vhost(listed: Any, expected: str) -> None:
     ],
 )
 def test_r3_the_limit_of_a_vhost(limits: Any, expected: int | None) -> None:
-    assert vhost_settings.settings("/", [], limits).max_queues == expected
+    assert vhost_settings.settings("/", [{"name": "/"}], limits).max_queues == expected
+
+
+@pytest.mark.parametrize("listed", [[], [{}], [{"name": None}], [{"name": "other"}]])
+def test_c2_a_listing_that_does_not_have_the_vhost_is_told(listed: Any) -> None:
+    """A cluster lists it so for a moment (4.3.6), and then nobody knows its default."""
+    assert vhost_settings.settings("/", listed, []).problem == "the list of vhosts does not have /"
 
 
 def test_r3_a_default_that_was_not_read_is_told_and_left_to_the_broker() -> None:
