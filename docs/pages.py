@@ -11,6 +11,7 @@ A comment on the line before a block says what it is; readers of the rendered pa
 | `<!-- file: PATH -->` | any | the content of a file |
 | `<!-- run: NAME -->` | console | a session: `$ ` lines are run, in order, what they print is compared |
 | `<!-- from: PAGE -->` | console | a copy of the session on that page that begins with the same line |
+| `<!-- step: NAME -->` | sh | commands: a test runs them, in the order that it needs |
 | `<!-- client -->` | python | publishes a task: run against the real servers |
 | `<!-- rules: KIND -->` | table | how fields change: each row is put to the kind's rule |
 """

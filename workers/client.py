@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 import pika
 
 from workers import interrupts
-from workers.agents import AGENTS, load_agent
+from workers.agents import known_agents, load_agent
 from workers.amqp.publisher import NAME, Publisher
 from workers.errors import REMEDY, InvalidTaskError, PublishError, UnroutableError
 from workers.message import PERSISTENT
@@ -92,7 +92,7 @@ class TaskClient:
 
     def check(self, agent: str, task: Task) -> None:
         """Check a task as a worker does; raises InvalidTaskError with all faults, each after the field's path."""
-        faults = [] if agent in AGENTS else [f"agent: {unknown_agent(agent)}"]
+        faults = [] if agent in known_agents() else [f"agent: {unknown_agent(agent)}"]
         try:
             read_task(task.to_json(), self._settings.max_body)
         except InvalidTaskError as error:
@@ -139,6 +139,6 @@ def make_task_id(agent: str) -> str:
 
 def unknown_agent(name: str) -> str:
     """Say that there is no such agent, and which name is the nearest."""
-    near = difflib.get_close_matches(name, AGENTS, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(AGENTS)}"
+    near = difflib.get_close_matches(name, known_agents(), n=1)
+    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known_agents())}"
     return f"there is no agent {name}; {hint}"

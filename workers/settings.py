@@ -48,6 +48,9 @@ class Settings:
     Secrets are `Secret` values, which print as `(hidden)`.
     """
 
+    agents: str = _setting(
+        text, "", "agents of your own: PACKAGE.MODULE:CLASS, with commas between; see --list"
+    )
     queue_name: str = _setting(text, "", "the queue to work on; the agent's own where unset")
     concurrency: int = _setting(number(1, 64), 1, "how many tasks run at a time, and the prefetch")
     engine: str = _setting(choice("crewai", "stub"), "crewai", "what runs the agents: crewai, stub")
@@ -234,6 +237,14 @@ def load_settings(
     if found := [*faults.values(), *others]:
         raise SettingsError(found)
     return settings
+
+
+def find_setting(name: str, environment: Mapping[str, str], dotenv: Path | None) -> str:
+    """Give the text of one setting as `load_settings` would find it; raises SettingsError."""
+    try:
+        return _find(name, {**_read_dotenv(dotenv), **environment})
+    except ValueError as error:
+        raise SettingsError([f"{name}: {error}"]) from None
 
 
 def _read_dotenv(path: Path | None) -> dict[str, str]:

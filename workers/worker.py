@@ -48,7 +48,7 @@ FALLBACK_PAUSE = 5.0
 
 
 class CrewAIWorker:
-    """One agent's worker. A new agent is a subclass with these five, and a line in `workers.agents`.
+    """One agent's worker. A new agent is a subclass with these five, and `AGENTS` or an entry point names it.
 
     `name` is what the command line calls it, `queue` where its tasks come from; role, goal and backstory are what
     CrewAI tells the model.

@@ -15,6 +15,7 @@ from workers.task import read_task
 from workers.worker import CrewAIWorker
 
 BLOCKS = list(blocks(reference.WORKERS))
+AGENTS = [b for b in blocks(ROOT / "docs" / "own-agent.md") if b.language == "python"]
 
 
 def with_language(language: str) -> list[Block]:
@@ -28,7 +29,7 @@ def test_every_task_on_the_page_is_one(block: Block) -> None:
     assert read_task(block.text.encode(), 10_000).id
 
 
-@pytest.mark.parametrize("block", with_language("python"), ids=lambda block: block.place)
+@pytest.mark.parametrize("block", AGENTS, ids=lambda block: block.place)
 def test_an_agent_as_the_page_shows_it_gives_its_persona_to_the_engine(
     block: Block, monkeypatch: pytest.MonkeyPatch
 ) -> None:

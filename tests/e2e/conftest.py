@@ -20,6 +20,8 @@ from bizops.provider import Options
 from stack.addresses import Addresses, read_addresses
 from stack.names import own_name
 
+from .seed import pushed, seed_of_its_own  # noqa: F401 - fixtures
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 

@@ -9,13 +9,9 @@ from __future__ import annotations
 import collections
 import json
 import os
-import re
-import subprocess
-import sys
 import time
 import urllib.request
 import uuid
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pika
@@ -27,9 +23,6 @@ from workers.following import find_ends
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from .conftest import Shop
-
-SEED = Path(__file__).parents[2] / "topology"
 
 pytestmark = [pytest.mark.integration, pytest.mark.disruptive, pytest.mark.timeout(900)]
 
@@ -39,13 +32,6 @@ QUEUES = {
     "agent-marketing": "auto_marketing",
 }
 REPLICAS = {"agent-orders": 4, "agent-support": 6, "agent-marketing": 4}
-OVERLAY = """
-name: TAG
-rabbitmq: {vhost: TAG}
-swarm:
-  service_defaults:
-    environment: {RABBITMQ_VHOST: TAG, REDIS_URL: "redis://redis:6379/10"}
-"""
 TOPICS = ("ai.completions", "ai.errors", "audit.trail", "analytics.metrics")
 PATIENCE = 240
 
@@ -102,43 +88,6 @@ def tag(empty_vhost: str) -> str:
     return empty_vhost
 
 
-@pytest.fixture(scope="module")
-def pushed() -> str:
-    """Give the image of this checkout as the local registry knows it."""
-    command = [sys.executable, "-m", "stack", "push"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.split()[0]
-
-
-@pytest.fixture
-def seed_of_its_own(shop: Shop, tag: str, pushed: str) -> Callable[..., Any]:
-    """Give bizops on the seed topology, with a vhost and services of this test's own."""
-    for name in ("bizosaas.yaml", "env/demo.yaml"):
-        path = shop.folder / name
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(_renamed((SEED / name).read_text(), tag))
-    (shop.folder / "own.yaml").write_text(OVERLAY.replace("TAG", tag))
-    environment = {**shop.environment(), "RABBITMQ_PASS": "guest", "WORKER_IMAGE": pushed}
-
-    def bizops(verb: str, *options: str) -> subprocess.CompletedProcess[str]:
-        files = ("-f", "bizosaas.yaml", "-f", "own.yaml", "-e", "demo")
-        done = subprocess.run(
-            [sys.executable, "-m", "bizops", verb, *files, *options],
-            cwd=shop.folder,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done
-
-    return bizops
-
-
 @pytest.fixture
 def deployed(seed_of_its_own: Callable[..., Any], tag: str) -> Iterator[Callable[..., Any]]:
     """Apply all of it, and take down what is not everybody's: the topics stay."""
@@ -147,15 +96,6 @@ def deployed(seed_of_its_own: Callable[..., Any], tag: str) -> Iterator[Callable
         yield seed_of_its_own
     finally:
         seed_of_its_own("destroy", "-y", "--confirm", tag, "--target", "swarm.*")
-
-
-def _renamed(text: str, tag: str) -> str:
-    """Put the tag before the names of services and secrets, which are the whole engine's."""
-    names = re.compile(r"\b(?=agent-(?!workers)|rabbitmq_pass\b|openai_api_key\b)")
-    lines = text.splitlines(keepends=True)
-    return "".join(
-        line if line.lstrip().startswith("#") else names.sub(f"{tag}-", line) for line in lines
-    )
 
 
 def publish(tag: str, queue: str, description: str, priority: int = 5) -> str:

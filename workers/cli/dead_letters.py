@@ -20,7 +20,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from workers import logs
-from workers.agents import AGENTS, load_agent
+from workers.agents import known_agents, load_agent
 from workers.amqp.publisher import NAME, Publisher
 from workers.cli import console, showing
 from workers.client import unknown_agent
@@ -44,7 +44,7 @@ EVENTS = "events"
 
 def show_list(chosen: argparse.Namespace) -> int:
     """Show how many dead letters there are, and which."""
-    queues = _queues(chosen.agents or (*AGENTS, EVENTS))
+    queues = _queues(chosen.agents or (*known_agents(), EVENTS))
     counts: dict[str, int] = {}
     found: list[DeadLetter] = []
     code = console.OK
@@ -184,7 +184,7 @@ def _settings() -> Settings:
 def _queues(agents: Iterable[str]) -> list[str]:
     """Give the agents' queues; raises WorkersError for all that are none."""
     names = list(dict.fromkeys(agents))
-    if faults := [unknown_agent(name) for name in names if name not in {*AGENTS, EVENTS}]:
+    if faults := [unknown_agent(name) for name in names if name not in {*known_agents(), EVENTS}]:
         raise WorkersError("; ".join(faults))
     return [OUTBOX if name == EVENTS else load_agent(name).queue for name in names]
 

@@ -6,7 +6,7 @@ import argparse
 import difflib
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from workers.agents import AGENTS
+from workers.agents import known_agents
 from workers.cli import dead_letters, submitting, working
 from workers.cli.console import ERROR
 from workers.cli.explaining import describe_settings
@@ -18,11 +18,6 @@ if TYPE_CHECKING:
 SETTINGS = f"""\
 settings (from the environment, from .env, or from the file that <NAME>_FILE names):
 {describe_settings()}"""
-GROUPS = f"""\
-agents, each of which works on its own queue until SIGTERM (--list shows queues and roles):
-  {", ".join(AGENTS)}
-
-"""
 EXITS = "exit codes: 0 done, 1 an error, 3 not known yet (--wait), 130 interrupted"
 SUBMIT = """\
 Publish a task to an agent's queue, and print its id. With --wait, follow it on Kafka, and print what the agent
@@ -55,9 +50,10 @@ class Parser(argparse.ArgumentParser):
     def parse(self, arguments: Sequence[str]) -> argparse.Namespace:
         """Read the arguments; ends the process where they are wrong, or ask for help."""
         word = next((word for word in arguments if not word.startswith("-")), None)
-        if word is not None and word not in COMMANDS:
-            near = difflib.get_close_matches(word, COMMANDS, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(COMMANDS)}"
+        commands = (*known_agents(), "submit", "tasks")
+        if word is not None and word not in commands:
+            near = difflib.get_close_matches(word, commands, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(commands)}"
             self.error(f"there is no agent or command {word}; {hint}")
         chosen = self.parse_args(arguments)
         if chosen.list:
@@ -67,20 +63,18 @@ class Parser(argparse.ArgumentParser):
         return chosen
 
 
-COMMANDS = (*AGENTS, "submit", "tasks")
-
-
 def make_parser() -> Parser:
-    """Give the parser; what it reads has `carry_out`, the command, which takes what was read."""
+    """Give the parser; what it reads has `carry_out`, the command, which takes what was read. Raises SettingsError."""
+    agents = "agents, each of which works on its own queue until SIGTERM (--list shows queues and roles):"
     parser = Parser(
         prog="python -m workers",
         description="Work on the tasks of an agent's queue, publish tasks, look after those that failed.",
-        epilog=GROUPS + SETTINGS,
+        epilog=f"{agents}\n  {', '.join(known_agents())}\n\n{SETTINGS}",
     )
     parser.set_defaults(list=False)
     parser.add_argument("--list", action="store_true", help="show the agents, and end")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for name in AGENTS:
+    for name in known_agents():
         agent = commands.add_parser(
             name,
             description=f"Work on the tasks of the {name} agent's queue, until SIGTERM.",

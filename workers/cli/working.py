@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING
 
 from workers import logs
-from workers.agents import AGENTS, load_agent
+from workers.agents import known_agents, load_agent
 from workers.cli import console
 from workers.errors import WorkersError
 from workers.settings import default_dotenv, load_settings
@@ -33,7 +33,7 @@ def work(chosen: argparse.Namespace) -> int:
 
 def show_agents(_: argparse.Namespace) -> int:
     """Show each agent's name, queue and role."""
-    for name in AGENTS:
+    for name in known_agents():
         agent = load_agent(name)
         print(f"{name:<16} {agent.queue:<22} {agent.role}")
     return console.OK

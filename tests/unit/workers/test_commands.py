@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from workers import logs
-from workers.agents import AGENTS
+from workers.agents import OURS
 from workers.cli import console, run
 from workers.engine import crew
 from workers.settings import FIELDS
@@ -47,14 +47,14 @@ def test_the_help_names_every_agent_command_and_setting(capsys: pytest.CaptureFi
 
     assert caught.value.code == 0
     words = capsys.readouterr().out
-    assert all(name in words for name in (*AGENTS, "submit", "tasks", *FIELDS))
+    assert all(name in words for name in (*OURS, "submit", "tasks", *FIELDS))
 
 
 def test_the_list_shows_every_agent_with_its_queue(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["--list"]) == 0
 
     rows = [line.split()[:2] for line in capsys.readouterr().out.splitlines()]
-    assert [name for name, _ in rows] == list(AGENTS)
+    assert [name for name, _ in rows] == list(OURS)
     assert ["order", "auto_orders"] in rows
 
 
