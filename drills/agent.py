@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from workers.task import Task
 
 LEDGER = "DRILLS_LEDGER"
-SENT_SECONDS = 0.055
-"""After which librdkafka has sent what it was given (`linger.ms` is 50), and may have no report yet."""
+SENT_SECONDS = 0.005
+"""After which librdkafka has sent what it was given (`linger.ms` is 2), and may have no report yet."""
 
 
 class DrillWorker(OrderWorker):

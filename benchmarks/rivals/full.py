@@ -11,14 +11,12 @@ from tally import BODY, HOST, PORT, VHOST, Tally
 
 from workers import logs
 from workers.agents.order import OrderWorker
-from workers.queues import OUTBOX
+from workers.queues import OUTBOX, REFUSED
 from workers.retries import TIERS
 from workers.settings import load_settings
 from workers.task import Task
 
 QUEUE = "auto_orders"
-CONCURRENCY = 64
-"""More than the rivals' eight: most of a task's time on this path is spent waiting for Kafka's and Redis' words."""
 
 
 def declare(*queues: str) -> None:
@@ -28,7 +26,7 @@ def declare(*queues: str) -> None:
         for queue in queues:
             channel.queue_declare(queue, durable=True, arguments={"x-max-priority": 10})
             channel.queue_declare(f"{queue}.dlq", durable=True)
-        for name in (OUTBOX, *(tier.name for tier in TIERS)):
+        for name in (OUTBOX, REFUSED, *(tier.name for tier in TIERS)):
             channel.queue_declare(name, durable=True)
         for tier in TIERS:
             channel.exchange_declare(tier.name, "fanout", durable=True)
@@ -47,11 +45,12 @@ def publish(number: int) -> None:
     connection.close()
 
 
-def work(number: int) -> None:
-    """Take them all."""
+def work(number: int, slots: int) -> None:
+    """Take them all, so many at a time."""
     settings = load_settings({
         "ENGINE": "stub",
-        "CONCURRENCY": str(CONCURRENCY),
+        "CONCURRENCY": str(slots),
+        "WORKER_OLD_RECORDS": "ignore",
         "RABBITMQ_HOST": HOST,
         "RABBITMQ_VHOST": VHOST,
         "KAFKA_BOOTSTRAP_SERVERS": f"{HOST}:9092",
@@ -74,5 +73,7 @@ def work(number: int) -> None:
 if __name__ == "__main__":
     if sys.argv[1] == "declare":
         declare(*sys.argv[2:])
+    elif sys.argv[1] == "publish":
+        publish(int(sys.argv[2]))
     else:
-        {"publish": publish, "work": work}[sys.argv[1]](int(sys.argv[2]))
+        work(int(sys.argv[2]), int(sys.argv[3]))
