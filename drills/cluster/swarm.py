@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
 import requests
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 TASKS = {"drill-pinned": 1, "drill-spread": 3}
 PREFIX = "drill-"
 SECONDS = 15
+MONITOR = 6
+"""Seconds: longer than the engine's default of `update_config.monitor`, which the drill's services have."""
 REPORTS = frozenset({"*", "DEGRADED"})
 """How a plan and a drift report tell a service that does not run as it should."""
 NOTICED = 15
@@ -106,8 +109,13 @@ class Swarm:
             )
 
     def wait_until_whole(self) -> None:
-        """Wait until all nodes are ready, managers that reach each other, and run all tasks that they should."""
+        """Wait until all nodes are ready, managers that reach each other, and run all tasks that they should.
+
+        A task that came up in the place of one that failed counts once it has run for the time of `monitor`.
+        """
         wait(self._is_whole, "all nodes are ready", 120)
+        wait(self._runs_all, "all tasks run", 120)
+        time.sleep(MONITOR)
         wait(self._runs_all, "all tasks run", 120)
 
     def expected(self, command: str, harm: Harm, gone: int) -> Expected:
