@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 RECORDS = {"drill.events": 90, "drill.lone": 40}
 PREFIX = "drill."
+PRODUCE_SECONDS = 60
+"""A broker that came back a moment ago may lead a partition, and not serve it yet."""
 SECONDS = 15.0
 PATIENCE = 60
 """Seconds that a broker has until it reaches the controller, from which it was cut off before."""
@@ -156,7 +158,7 @@ class Kafka:
         for topic, number in RECORDS.items():
             for index in range(number):
                 producer.produce(topic, value=f"{topic} {index}".encode(), key=str(index).encode())
-        if left := producer.flush(SECONDS):
+        if left := producer.flush(PRODUCE_SECONDS):
             message = f"{left} records were not taken"
             raise DrillError(message)
 
