@@ -48,11 +48,12 @@ def derive(changes: Sequence[Change], observations: Observations, scope: Scope) 
         return Derived()
     tried, alike = dict(view.tried), dict(view.alike)
     refusals: list[Refusal] = []
+    going = {change.address.name for change in changes if change.action is Action.DELETE}
     for change in changes:
         if change.action in {Action.CREATE, Action.UPDATE}:
             found = list(_too_few_replicas(change))
             if change.action is Action.CREATE and change.address.name in alike:
-                found.append(_collision(change.address, alike[change.address.name]))
+                found.append(_collision(change.address, alike[change.address.name], going))
             if not found and change.address.name in tried:
                 found.append(_refused(change, tried[change.address.name], view.members))
             refusals.extend(found)
@@ -63,9 +64,13 @@ def derive(changes: Sequence[Change], observations: Observations, scope: Scope) 
     )
 
 
-def _collision(address: Address, other: str) -> Refusal:
+def _collision(address: Address, other: str, going: Collection[str]) -> Refusal:
+    """Refuse a name; what is in its way and goes in this run is not gone before, as its users have to settle first."""
     why = f"Kafka refuses it beside topic {other}: '.' and '_' are one character in metric names"
-    return Refusal(address, "", why, (f"write {other}", "choose another name"))
+    ways: tuple[str, ...] = (f"write {other}", "choose another name")
+    if other in going:
+        ways = (f"--exclude {address} in the run that deletes {other}, and apply again", *ways)
+    return Refusal(address, "", why, ways)
 
 
 def alike(names: Collection[str], live: Collection[str]) -> dict[str, str]:

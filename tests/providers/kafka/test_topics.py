@@ -204,6 +204,18 @@ def test_a1_a_name_that_kafka_refuses_beside_a_live_one_is_refused_in_the_plan(
     assert "collides with existing topic" in outcomes[0].detail
 
 
+def test_a1_what_is_in_the_way_and_goes_in_the_same_run_is_a_way_out(
+    live: Provider, scope: Scope, topic: Declare
+) -> None:
+    theirs, wanted = topic("c_d", partitions=1), topic("c.d", partitions=1)
+    converge(live, [theirs], scope)
+    owning = replace(scope, owns=(("topic", (theirs.address.name,)),))
+
+    (refusal,) = plan_for(live, [wanted], owning, Choice(prune=True)).refusals
+
+    assert refusal.remedies[0].startswith(f"--exclude {wanted.address} in the run that deletes")
+
+
 def test_hundreds_of_topics_are_known_everywhere_once_applied(
     connect: Callable[..., Provider],
     live: Provider,
