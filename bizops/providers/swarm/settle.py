@@ -71,10 +71,13 @@ def judge(  # noqa: PLR0911 - one for each way in which it can stand
         return Readiness(
             failed=True, detail=f"{running(tasks)}/{wanted} running, and the tasks keep failing"
         )
-    up = running(tasks) + (finished(tasks) if is_one_shot(spec) else 0)
+    ended = finished(tasks) if is_one_shot(spec) else 0
+    up = running(tasks) + ended
     new = " on the new spec" if watch.restarts and state else ""
     is_nowhere = wanted == 0 and mode == "global"
     detail = _NOWHERE if is_nowhere else f"{up}/{wanted} running{new}"
+    if ended:
+        detail = f"{ended}/{wanted} ended well"
     if up != wanted:
         watch.stable_since = None
         return Readiness(detail=_going_on(detail, tasks))
@@ -86,7 +89,7 @@ def judge(  # noqa: PLR0911 - one for each way in which it can stand
     left = monitor(spec) - (now - watch.stable_since)
     if state == "updating" or left > 0:
         return Readiness(detail=f"{detail}, watched for {monitor(spec):g} s")
-    return Readiness(settled=True, detail=detail if detail == _NOWHERE else f"{detail}, stable")
+    return Readiness(settled=True, detail=detail if is_nowhere or ended else f"{detail}, stable")
 
 
 def _of_rollout(service: Raw, tasks: Sequence[Raw], state: str, update: Raw) -> Readiness | None:

@@ -126,6 +126,8 @@ def counted(
         error = last_error(heard)
         return Standing(up, wanted, rollout=rollout, error=error, has_ended_well=done > 0)
     problem = f"{up} of {wanted} {'task runs' if wanted == 1 else 'tasks run'}"
+    if ends(spec):
+        problem = f"{done} of {wanted} {'task has' if wanted == 1 else 'tasks have'} ended well"
     if up + done >= wanted:
         problem = f"{problem}, and another is to"
     is_over = not waits and _has_given_up(service, heard, wanted)

@@ -59,7 +59,7 @@ def test_s3_what_failed_stays_a_difference_until_it_has_ended_well(
     assert change.action is Action.NOOP
     assert change.observed.is_stuck
     assert change.observed.degraded == (
-        f"0 of 1 task runs: task: non-zero exit (3); --restart {wanted.address} tries again"
+        f"0 of 1 task has ended well: task: non-zero exit (3); --restart {wanted.address} tries again"
     )
 
     again = only(live, scope, wanted, Choice(restart=(str(wanted.address),)))

@@ -156,7 +156,7 @@ def test_a_new_task_without_a_place_is_told_beside_the_old_one_that_runs() -> No
     [
         ("none", ["complete"], ""),
         ("on-failure", ["complete"], ""),
-        ("none", ["failed"], "0 of 1 task runs"),
+        ("none", ["failed"], "0 of 1 task has ended well"),
         ("any", ["complete"], "0 of 1 task runs"),
     ],
 )
@@ -213,7 +213,7 @@ def test_a_job_counts_its_present_run_alone() -> None:
         ).problem
 
     assert "" == problem(7)
-    assert "0 of 1 task runs" == problem(3)
+    assert "0 of 1 task has ended well" == problem(3)
 
 
 @pytest.mark.parametrize(
