@@ -47,11 +47,12 @@ def vhost(
     """Give a vhost with the queues of the topology, declared by bizops; the topics are there for all."""
     del topics
     with make_vhost() as name:
-        _declare(name, tmp_path_factory.mktemp("topology") / "overlay.yaml", addresses)
+        declare(name, tmp_path_factory.mktemp("topology") / "overlay.yaml", addresses)
         yield name
 
 
-def _declare(name: str, overlay: Path, addresses: Addresses) -> None:
+def declare(name: str, overlay: Path, addresses: Addresses) -> None:
+    """Let bizops declare the queues of the seed topology in a vhost."""
     overlay.write_text(f"name: {name}\nrabbitmq: {{vhost: {name}}}\n")
     files = ["-f", "topology/bizosaas.yaml", "-f", str(overlay)]
     done = subprocess.run(
