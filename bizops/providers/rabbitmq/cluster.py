@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 _OUT_OF_REACH = frozenset({"down", "minority"})
+_NO_MAJORITY = "no majority: nothing can be written, and this is what one part knows"
 _UNSEEN = "whether most of its nodes run is not readable without the tag monitoring"
 
 
@@ -107,6 +108,8 @@ def state(nodes: Nodes, places: Sequence[Place]) -> Cluster:
         if not down:
             return Cluster(f"{number} node{'s run' if number != 1 else ' runs'}")
         text = f"{len(nodes.running)} of {number} nodes run: {_are_down(down)}"
+        if 2 * len(nodes.running) <= number:
+            text = f"{text}; {_NO_MAJORITY}"
         return Cluster(text, is_degraded=True)
     if not down:
         return Cluster(_all_run(len(nodes.known)) if nodes.known else "")

@@ -60,8 +60,10 @@ def _row(
     name = address.name
     queue = listing.get(name)
     dead = address._replace(parts=(f"{name}.dlq",))
-    waiting = listing.get(dead.name, {}).get("messages_ready")
-    dlq = str(waiting or 0) if dead in implied and dead.name in listing else "-"
+    letters = listing.get(dead.name, {}) if dead in implied else {}
+    their_place = cluster.place(letters)
+    is_known = bool(letters) and not their_place.away
+    dlq = str(letters.get("messages_ready") or 0) if is_known else "-"
     place = cluster.place(queue or {})
     if queue is None or place.away:
         problem = f"it lies {place.away}" if place.away else "missing"
@@ -83,6 +85,8 @@ def _row(
         return address, cells, f"missing: it is {state}"
     if place.down:
         return address, cells, f"its member on {' and on '.join(place.down)} is down"
+    if their_place.away:
+        return address, cells, f"{dead.name} lies {their_place.away}"
     return address, cells, _UNREAD if ready and not consumers else ""
 
 

@@ -55,8 +55,11 @@ class Writer:
         return [done[step.key] for step in steps]
 
     def unsent(self, step: Step) -> Outcome:
-        """Give the outcome of a step that is not sent, because the broker did not answer others."""
-        return Outcome(step, self._unanswered.status, f"not sent: {self._unanswered.reason}")
+        """Give the outcome of a step that is not sent, because the broker did not answer others, or this one before."""
+        how = "not sent"
+        if step.key in self._unanswered.sent:
+            how = "sent before and not answered, so it may be written or not; not sent again"
+        return Outcome(step, self._unanswered.status, f"{how}: {self._unanswered.reason}")
 
     def _outcome(
         self, step: Step, filled: Mapping[Key, str], done: Mapping[Key, Outcome]

@@ -165,7 +165,7 @@ class Engine:
         except expected.UnexpectedError as error:
             said = f"{self.label} is no Docker engine: it answered {error} to {method} {path}"
             if is_reading:
-                raise errors.WrongSystemError(said, remedy="docker info") from None
+                raise errors.WrongSystemError(said, remedy=silence.asking(self.label)) from None
             if status in OK:
                 return Answer(_BAD_GATEWAY, {"message": f"{said}: nothing may be written"})
             body = content[:500].decode(errors="replace")

@@ -142,7 +142,8 @@ def _told(found: Inventory, wanted: Collection[str]) -> dict[str, Standing]:
 
 def _doubtful(engine: Engine, found: Inventory, wanted: Collection[str]) -> list[str]:
     """Give the services of which the engine's own numbers do not say that all is well."""
-    are_ready = all(node.is_ready for node in found.nodes)
+    # The engine counts what it still stops on a node that was drained.
+    are_ready = all(node.takes_tasks for node in found.nodes)
     return [
         name
         for name in wanted

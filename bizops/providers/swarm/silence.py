@@ -7,6 +7,12 @@ from bizops import errors
 _GROUP = 'sudo usermod -aG docker "$USER"   # then log in again'
 
 
+def asking(label: str) -> str:
+    """Give a command that asks the same engine without us."""
+    is_elsewhere = "://" in label and not label.startswith("unix:///var/run/docker.sock")
+    return f"docker --host {label} info" if is_elsewhere else "docker info"
+
+
 def error(label: str, raised: OSError, seconds: float, complaint: str) -> errors.ProviderError:
     """Give the error for a request without an answer; UnansweredError where its time was over.
 
@@ -21,10 +27,10 @@ def error(label: str, raised: OSError, seconds: float, complaint: str) -> errors
         return errors.DeniedError(message, remedy=_GROUP)
     if "timed out" in texts or any(isinstance(each, TimeoutError) for each in chain):
         return errors.UnansweredError(
-            f"{label} did not answer in {seconds:.3g} s", remedy="docker info"
+            f"{label} did not answer in {seconds:.3g} s", remedy=asking(label)
         )
     message = f"no Docker engine answers at {label}: {complaint or _words(chain)}"
-    return errors.UnreachableError(message, remedy="docker info")
+    return errors.UnreachableError(message, remedy=asking(label))
 
 
 def _inner(error: BaseException) -> BaseException | None:

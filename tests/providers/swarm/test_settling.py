@@ -151,7 +151,7 @@ def test_a_one_shot_that_ended_well_counts(
 
     (outcome,) = converge(live, (service(command=["true"], deploy=once),), scope).outcomes
 
-    assert outcome.detail.startswith("1/1 running")
+    assert outcome.detail == "1/1 ended well"
 
 
 def test_a_deleted_service_settles_when_its_tasks_are_gone(

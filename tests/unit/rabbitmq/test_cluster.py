@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
+from bizops.change import Cluster
 from bizops.provider import Scope
-from bizops.providers.rabbitmq import cluster, live
+from bizops.providers.rabbitmq import cluster, health, live
 from bizops.providers.rabbitmq.names import binding_address, queue_address
 from bizops.providers.rabbitmq.observing import Observer
 from bizops.providers.rabbitmq.specs import BindingSpec, QueueSpec
-from bizops.resource import Observation, Presence, Resource
+from bizops.resource import Observation, Presence, Resource, Source
 
 RECORDED = json.loads((Path(__file__).parent / "nodes_down.json").read_text(encoding="utf-8"))
 VERSIONS = ("3.10.8", "4.0.5", "4.3.6")
@@ -137,3 +138,41 @@ def test_a_queue_with_a_binding_and_not_listed_is_not_read() -> None:
 
     assert found["kx"].presence is Presence.UNREADABLE
     assert found["ky"].presence is Presence.ABSENT
+
+
+@pytest.mark.parametrize(
+    ("running", "words"),
+    [
+        (3, "3 nodes run"),
+        (2, "2 of 3 nodes run: n3 is down"),
+        (
+            1,
+            (
+                "1 of 3 nodes run: n2 and n3 are down; "
+                "no majority: nothing can be written, and this is what one part knows"
+            ),
+        ),
+    ],
+)
+def test_r4_without_a_majority_the_line_of_the_cluster_says_so(running: int, words: str) -> None:
+    listing = [{"name": f"n{n}", "running": n <= running} for n in (1, 2, 3)]
+
+    assert cluster.state(cluster.listed(listing), ()).text == words
+
+
+def test_r4_what_a_dead_letter_queue_on_a_dead_node_holds_is_not_zero() -> None:
+    queue = queue_address("orders")
+    dead = Resource(
+        queue_address("orders.dlq"), QueueSpec(), source=Source("a.yaml", 1, 1, "dead_letter")
+    )
+    listing = {
+        "orders": {"name": "orders", "node": "n1", "state": "running", "messages_ready": 0},
+        "orders.dlq": {"name": "orders.dlq", "node": "n2", "state": "down"},
+    }
+
+    found = health.health((Resource(queue, QueueSpec()), dead), {"/": listing}, "/", Cluster())
+
+    ((_, cells, problem),) = found.rows
+    assert cells[-1] == "-"
+    assert problem == "orders.dlq lies on n2, which is down"
+    assert found.verdict == "DEGRADED"
