@@ -138,7 +138,7 @@ def counted(
         rollout,
         _cause(steady),
         _missing(spec, nodes),
-        lasts=is_over or _lasts(service, heard),
+        lasts=is_over or _lasts(service, heard, nodes),
         is_over=is_over,
     )
 
@@ -199,12 +199,16 @@ def _wanted(service: Raw, heard: Sequence[Raw]) -> int:
     return sum(is_wanted(task) for task in heard) + given_up
 
 
-def _lasts(service: Raw, heard: Sequence[Raw]) -> bool:
-    """True where time alone will not help: what ends has its own story, and a rollout waits for tasks that stop."""
-    is_stopping = any(not is_running(t) and _is_stopping(t) for t in heard)
-    if is_moving(service) or ends(service["Spec"]):
-        return bool(unplaced(heard)) and not is_stopping
-    return not is_stopping
+def _lasts(service: Raw, heard: Sequence[Raw], nodes: Nodes) -> bool:
+    """True where time alone will not help: what ends has its own story, and a rollout waits for tasks that stop.
+
+    A task without a place waits for none that stops on a node which takes no tasks: it makes room for nobody.
+    """
+    stopping = [t for t in heard if not is_running(t) and _is_stopping(t)]
+    makes_room = off_nodes(stopping, {node.identity for node in nodes if not node.takes_tasks})
+    if is_moving(service) or ends(service["Spec"]) or (stopping and not makes_room):
+        return bool(unplaced(heard)) and not makes_room
+    return not stopping
 
 
 def _is_stopping(task: Raw) -> bool:

@@ -133,6 +133,28 @@ def _three(scope: Scope) -> tuple[Resource, Resource, Resource]:
     )
 
 
+def test_what_a_drained_node_still_stops_does_not_count(
+    swarm: Swarm, connect: Callable[..., Provider], scope: Scope
+) -> None:
+    """Its task goes on for as long as it may take to stop, and the next one has no place."""
+    live, pinned = connect(1), _three(scope)[0]
+    deaf = {"command": ["sh", "-c", "trap '' TERM; sleep 600"], "stop_grace_period": "50s"}
+    spec = pinned.spec.model_dump(exclude_unset=True, by_alias=True) | deaf
+    wanted = (Resource(pinned.address, Service.model_validate(spec)),)
+    converge(live, wanted, scope)
+    began = time.monotonic()
+    member = next(m for m in _listed(swarm) if m.attrs["Description"]["Hostname"] == f"{NAME}-3")
+    member.update({**member.attrs["Spec"], "Availability": "drain"})
+
+    plan = _until(lambda: plan_for(live, wanted, scope), lambda found: bool(found.degraded), 30)
+
+    assert time.monotonic() - began < 30
+    (change,) = plan.changes
+    assert change.observed.degraded.startswith("0 of 1 task runs: no suitable node (")
+    assert change.observed.degraded.endswith(f"; node {NAME}-3 is drained")
+    assert live.status(wanted, scope).verdict == "DEGRADED"
+
+
 def test_a_dead_node_is_told_and_its_tasks_do_not_count(
     swarm: Swarm, connect: Callable[..., Provider], scope: Scope
 ) -> None:
