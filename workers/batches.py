@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from typing import TYPE_CHECKING
 
 from workers.reports import Report
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     Send = Callable[[str, str, str, Callable[[Report], None]], None]
 
 LOG = logging.getLogger(__name__)
-LONGEST = 0.02
+LONGEST = 0.05
 """Seconds after which the next batch goes although the last one has no report yet: a slow partition holds up none."""
 
 
@@ -57,16 +57,14 @@ class Batches:
 
     def _go(self) -> None:
         while batch := self._next():
-            left = _Left(len(batch))
             for event, report in batch:
-                note = left.counting(report)
                 try:
-                    self._send(event.topic, event.key, event.value, note)
+                    self._send(event.topic, event.key, event.value, report.set_result)
                 except Exception as error:
                     # Everybody waits for this thread: a record that it cannot send is one that failed.
                     LOG.exception("internal_error")
-                    note(Report(f"{event.topic}: {type(error).__name__}"))
-            left.wait(LONGEST)
+                    report.set_result(Report(f"{event.topic}: {type(error).__name__}"))
+            wait([report for _, report in batch], LONGEST)
 
     def _next(self) -> list[tuple[Event, Future[Report]]]:
         """Give all that waits, as soon as anything does; empty at the end."""
@@ -74,25 +72,3 @@ class Batches:
             self._guard.wait_for(lambda: self._waiting or self._is_over)
             batch, self._waiting = self._waiting, []
         return batch
-
-
-class _Left:
-    """How many records of a batch have no report yet."""
-
-    def __init__(self, number: int) -> None:
-        self._number = number
-        self._guard = threading.Lock()
-        self._none = threading.Event()
-
-    def counting(self, report: Future[Report]) -> Callable[[Report], None]:
-        def note(found: Report) -> None:
-            report.set_result(found)
-            with self._guard:
-                self._number -= 1
-                if not self._number:
-                    self._none.set()
-
-        return note
-
-    def wait(self, seconds: float) -> None:
-        self._none.wait(seconds)

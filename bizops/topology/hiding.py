@@ -149,9 +149,7 @@ def _may_hold_a_map(path: Path) -> bool:
 
 def _is_of_a_secret(path: Path) -> bool:
     """True where a Swarm secret is given something that we do not know: it may be the secret itself."""
-    return (
-        len(path) == len(_OF_SECRETS) + 2 and path[:2] == _OF_SECRETS and path[2:][-1] not in _KNOWN
-    )
+    return len(path) == len(_OF_SECRETS) + 2 and path[:2] == _OF_SECRETS and path[-1] not in _KNOWN
 
 
 def _is_assignment(scalar: Scalar, listed: Collection[str]) -> bool:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import bizops
+from bizops.cli import options
+from bizops.cli.session import question
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Bench
@@ -418,3 +420,11 @@ def test_a_lock_that_is_lost_is_an_error_that_quiet_does_not_hide(
 
     assert "error: stopped: the lock was lost to somebody@elsewhere:1" in found.stderr
     assert found.returncode == 1
+
+
+@pytest.mark.parametrize("command", [options.Plan, options.Apply, options.Destroy])
+def test_what_others_have_is_taken_by_every_command_that_says_so(
+    command: type[options.Compare],
+) -> None:
+    """A refusal of `destroy` names it, too."""
+    assert question(command(adopt=["fake.thing/*"])).choice.adopt == ("fake.thing/*",)

@@ -327,6 +327,7 @@ def test_c2_a_lie_in_answer_to_a_write_is_a_failure(system: str, liar: Liar, lie
     for outcome in outcomes:
         assert outcome.status in {Status.FAILED, Status.SKIPPED}, outcome
     written = [o for o in outcomes if o.status is Status.FAILED]
+    assert written
     assert all(f"127.0.0.1:{liar.port}" in o.detail for o in written), written
     assert all("nothing may be written" in o.detail for o in written), written
 

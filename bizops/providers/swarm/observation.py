@@ -143,9 +143,9 @@ def _undeclared(
             address = declared.address("service", name)
             observed = _live_service(address, raw, declared, found, None, {})
             yield _claimed(observed, scope)
+    shown = shown_networks(found, scope)
     for name, raw in sorted(found.networks.items()):
-        is_shown = _is_of_the_swarm(raw) and _is_shown("network", name, raw, scope)
-        if ("network", name) not in known and is_shown:
+        if ("network", name) not in known and name in shown:
             observed = _network(declared.address("network", name), raw, users, None)
             yield _claimed(observed, scope)
     for name, raw in sorted(found.secrets.items()):
@@ -154,9 +154,14 @@ def _undeclared(
 
 
 def shown_networks(found: Inventory, scope: Scope) -> frozenset[str]:
-    """Give the names of the networks with our label, and of those that we own by name."""
+    """Give the names of the networks with our label, and of those that we own by name.
+
+    The node's own networks and the routing mesh, which nobody made for services, bear names by chance only.
+    """
     return frozenset(
-        name for name, raw in found.networks.items() if _is_shown("network", name, raw, scope)
+        name
+        for name, raw in found.networks.items()
+        if _is_ours(raw, scope) or (_is_of_the_swarm(raw) and scope.is_owned("network", name))
     )
 
 
@@ -166,7 +171,7 @@ def _is_shown(kind: str, name: str, labelled: Mapping[str, Any], scope: Scope) -
 
 
 def _is_of_the_swarm(network: Raw) -> bool:
-    """True for a network that somebody made for services: not for the node's own, nor for the routing mesh."""
+    """True for a network that somebody made for services."""
     return network.get("Scope") == "swarm" and not network.get("Ingress")
 
 

@@ -173,6 +173,18 @@ def test_what_another_topology_declares_is_not_destroyed(thing: Make, planned: M
     assert said in plan.warnings
 
 
+def test_of_what_nobody_declares_a_destroy_says_nothing_unless_it_prunes(
+    thing: Make, planned: Make
+) -> None:
+    live = FakeProvider({"old": {}}, claims={"old": ("b",)})
+    plans = [
+        planned(live, thing("x"), owns=("old",), destroy=True, prune=prune)
+        for prune in (False, True)
+    ]
+    told = [any(str(OLD) in text for text in plan.warnings) for plan in plans]
+    assert told == [False, True]
+
+
 def test_what_another_topology_declares_is_not_replaced(thing: Make, planned: Make) -> None:
     live = FakeProvider({"t": {("shape",): "round"}}, claims={"t": ("b",)})
     plan = planned(live, thing("t", shape="square"))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from bizops.change import Action, Change, Step, Write
 from bizops.providers.rabbitmq import writing
 from bizops.providers.rabbitmq.names import (
@@ -12,6 +14,8 @@ from bizops.providers.rabbitmq.names import (
     policy_address,
     queue_address,
 )
+from bizops.providers.rabbitmq.unanswered import Unanswered
+from bizops.providers.rabbitmq.writer import Writer
 from bizops.resource import absent
 
 
@@ -44,3 +48,26 @@ def test_exchanges_go_one_by_one_after_the_queues() -> None:
     x, queue, y = (Step(Action.DELETE, change=deleted(address)) for address in addresses)
 
     assert [[[queue]], [[x, y]]] == list(writing.phases([x, queue, y]))
+
+
+@pytest.mark.parametrize(
+    ("sent", "words"),
+    [
+        (False, "not sent: no answer"),
+        (
+            True,
+            "sent before and not answered, so it may be written or not; not sent again: no answer",
+        ),
+    ],
+)
+def test_r4_what_was_sent_once_and_not_answered_is_not_called_unsent(
+    sent: bool, words: str
+) -> None:
+    """A node that hangs may carry it out when it wakes."""
+    step, unanswered = created(queue_address("q")), Unanswered(1.0)
+    unanswered.miss(0.0, "no answer")
+    if sent:
+        unanswered.sent.add(step.key)
+    writer = Writer(None, unanswered, "/", lambda: False)  # type: ignore[arg-type] # nothing is sent
+
+    assert writer.unsent(step).detail == words
