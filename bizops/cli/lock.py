@@ -24,7 +24,7 @@ _SAFE = 0.9
 """The part of a lease within which nobody else can have it, though clocks differ a little."""
 _RETRY = 0.5
 """Seconds until a renewal that failed is tried again."""
-_GOODBYE = 3.0
+_GOODBYE = 2.0
 """Seconds that a renewal under way gets before the lease is left to expire."""
 
 

@@ -41,17 +41,20 @@ def health_text(
 
 
 def _clusters(healths: Mapping[str, Health | BizopsError], style: Style) -> list[str]:
-    """Print one line for each cluster whose state is known."""
-    known = [
-        (name, health.cluster)
-        for name, health in healths.items()
-        if not isinstance(health, BizopsError) and health.cluster.text
-    ]
-    width = max((len(name) for name, _ in known), default=0)
+    """Print one line for each cluster whose state is known, and for each system that was not read."""
+    known = {name: _cluster(health) for name, health in healths.items()}
+    width = max((len(name) for name, (text, _) in known.items() if text), default=0)
     return [
-        f"{name:<{width}}  {style.paint(printable(cluster.text), 'red' if cluster.is_degraded else 'green')}"
-        for name, cluster in known
+        f"{name:<{width}}  {style.paint(printable(text), colour)}"
+        for name, (text, colour) in known.items()
+        if text
     ]
+
+
+def _cluster(health: Health | BizopsError) -> tuple[str, str]:
+    if isinstance(health, BizopsError):
+        return "not read", "red"
+    return health.cluster.text, "red" if health.cluster.is_degraded else "green"
 
 
 def _table(

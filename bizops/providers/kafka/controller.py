@@ -3,7 +3,8 @@
 On KRaft every broker passes such requests on to the active controller over one connection. When the host of that
 controller dies, one broker was seen to answer again after two seconds, and another after ten or twelve (4.3; probably
 its connection to the dead host, `socket.connection.setup.timeout.ms`). So one that is silent says nothing of the
-others.
+others. Of a controller that hangs both others were seen to wait for 70 s, until it went on, though they had elected
+another one within four (4.3.0): for so long the cluster takes no change, and is not read.
 """
 
 from __future__ import annotations

@@ -29,11 +29,14 @@ REQUEST_SECONDS = 10.0
 _PROBE_SECONDS = 3.0
 _PROOF_SECONDS = 2.0
 """How long a renewal waits for the declaration behind it."""
+_HOPELESS_SECONDS = 2.0
+"""How long we wait for giving it back where the last renewal failed: it expires by itself, and the apply ends soon."""
 _CREATED = 201
 _NOT_FOUND = 404
 _REFUSED_DECLARATION = 400
 _ASKED = {"count": 1, "ackmode": "ack_requeue_true", "encoding": "auto"}
 _HOLDER = re.compile(r"but current is (?:the value )?'(.*)'(?: of type .*)?$")
+_SILENT = " (its queue gives no answer: a node hangs, or the cluster has no majority)"
 _LEFT = " (left behind: its queue does not run)"
 """A declaration may stay without anything behind it that could expire: of a lock that was given up in a minority
 (4.3.6), or whose deletion was cut off while a node was dead (4.0.5 and 4.3.6)."""
@@ -54,6 +57,8 @@ class QueueLease:
         self._path = f"/queues/{encode(vhost)}/{encode(self._name)}"
         self._holder = holder
         self._dead_since: float | None = None
+        self._is_silent = False
+        self._is_renewed = True
 
     def take(self) -> str:
         """Take it: gives "" if it is ours now, else the holder's words. Raises ProviderError.
@@ -80,7 +85,9 @@ class QueueLease:
         by time alone nobody else can have the lock.
         """
         deadline = time.monotonic() + within
+        self._is_renewed = False
         answer = self._ask(self._question(), deadline)
+        self._is_renewed = answer.is_ok
         if answer.is_ok:
             proof = self._addresses.chosen().write(self._declaration(), timeout=_PROOF_SECONDS)
             answer = answer if proof.is_unanswered else proof
@@ -95,7 +102,8 @@ class QueueLease:
 
     def release(self) -> None:
         """Give it back, if it is ours at this moment: another's is never deleted knowingly. Raises ProviderError."""
-        deadline = time.monotonic() + REQUEST_SECONDS
+        within = REQUEST_SECONDS if self._is_renewed else _HOPELESS_SECONDS
+        deadline = time.monotonic() + within
         if self._ask(self._declaration(), deadline).is_ok:
             self._ask(Request("DELETE", self._path), deadline)
 
@@ -121,6 +129,7 @@ class QueueLease:
         """
         within = min(deadline, time.monotonic() + _PROBE_SECONDS)
         answer = self._ask(Request("DELETE", f"{self._path}/contents"), within)
+        self._is_silent = answer.is_unanswered
         if _NOTHING_RUNS not in answer.reason:
             self._dead_since = None
             return 0.0
@@ -195,7 +204,9 @@ class QueueLease:
         return self._described(str(arguments.get(_HOLDER_ARGUMENT, "another version of bizops")))
 
     def _described(self, holder: str) -> str:
-        return holder if self._dead_since is None else f"{holder}{_LEFT}"
+        if self._dead_since is not None:
+            return f"{holder}{_LEFT}"
+        return f"{holder}{_SILENT}" if self._is_silent else holder
 
     def _failure(self, answer: Answer) -> errors.ProviderError:
         """Give the error for a lock that was neither taken nor held by another."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import re
 import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from bizops import errors
+from bizops.resource import Presence
 from bizops.testing.driving import converge, plan_for
+from tests.providers.kafka.quorum import controller
 from tests.providers.kafka.test_cluster import BEYOND, TIMEOUT, UNCLOSED, prefix, within
 
 if TYPE_CHECKING:
@@ -33,25 +34,13 @@ pytestmark = [
 
 CPU = 1.5
 """Seconds of CPU: a client of a dead broker that spins uses 0.6 in each second."""
-_TOOL = (
-    "exec java -XX:TieredStopAtLevel=1 -Dlog4j2.configurationFile=/etc/kafka/log4j2.properties "
-    "-cp '/opt/kafka/libs/*' org.apache.kafka.tools.MetadataQuorumCommand "
-    '--bootstrap-server "$(hostname):19092" describe --status'
-)
-
-
-def controller(brokers: Brokers) -> int:
-    """Give the id of the active controller, which the metadata does not tell."""
-    found = re.search(r"LeaderId:\s+(\d+)", brokers[1].run("sh", "-c", _TOOL))
-    assert found
-    return int(found[1])
 
 
 def test_the_active_controller_that_is_killed_stops_neither_plan_nor_apply(
     brokers: Brokers, connect: Connect, scope: Scope, topic: Declare
 ) -> None:
     """Another is elected, and is found through whichever broker reaches it."""
-    lost = controller(brokers)
+    lost = controller(brokers[1])
     live = connect(brokers.addresses(), timeout=TIMEOUT)
     # Its replicas still tell of the broker when its session is over.
     there = topic("there", partitions=3, replication_factor=3)
@@ -72,7 +61,7 @@ def test_brokers_that_are_killed_make_no_client_spin(
     brokers: Brokers, connect: Connect, scope: Scope, topic: Declare
 ) -> None:
     """One dead: read within a few seconds. Two dead: not read at the deadline."""
-    lost, *others = [number for number in (1, 2, 3) if number != controller(brokers)]
+    lost, *others = [number for number in (1, 2, 3) if number != controller(brokers[1])]
     brokers[lost].kill()
     live = connect(brokers.addresses(), timeout=TIMEOUT)
 
@@ -84,3 +73,25 @@ def test_brokers_that_are_killed_make_no_client_spin(
         live.observe([topic("t")], scope)
 
     assert any(f"broker {lost} does not" in text for text in planned.warnings)
+
+
+def test_the_active_controller_that_hangs_is_never_taken_for_absence(
+    brokers: Brokers, connect: Connect, scope: Scope, topic: Declare
+) -> None:
+    """Read, or not read; brokers may go on waiting for it for longer than a minute after another one is elected."""
+    lost = controller(brokers[1])
+    live = connect(brokers.addresses(), timeout=TIMEOUT)
+    there = topic("there", partitions=3, replication_factor=3)
+    converge(live, [there], scope)
+    brokers[lost].pause()
+
+    with within(TIMEOUT + BEYOND, 2 * CPU):
+        try:
+            found = live.observe([there], scope).found
+        except errors.UnreachableError as error:
+            assert "no controller answers" in str(error)  # noqa: PT017 - one of two right ends
+        else:
+            assert [each.presence for each in found] == [Presence.PRESENT]
+    brokers[lost].unpause()
+
+    converge(connect(brokers.addresses()), [there], scope)

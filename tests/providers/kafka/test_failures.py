@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import time
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -15,6 +14,7 @@ from bizops.provider import Scope
 from bizops.resource import Presence
 from bizops.testing.driving import converge, plan_for
 from stack.addresses import read_addresses
+from tests.providers.kafka.quorum import controller
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -162,18 +162,22 @@ def test_a_dead_server_beside_a_live_one_does_no_harm(connect: Connect, scope: S
 def test_a_paused_broker_leaves_topics_readable(
     connect: Connect, scope: Scope, topic: Declare, servers: dict[str, Server]
 ) -> None:
-    """With a broker frozen a plan still tells what is there from what is not."""
+    """With a broker frozen a plan still tells what is there from what is not.
+
+    Not the active controller: brokers have been seen to wait 70 s for one that hangs, with another one elected (4.3.0).
+    """
     there, absent = topic("there", partitions=3, replication_factor=2), topic("absent")
     converge(connect(), [there], scope)
-    servers["kafka-3"].pause()
+    active = controller(servers["kafka-1"])
+    frozen = next(number for number in (3, 2) if number != active)
+    others = [ADDRESSES.kafka[number - 1] for number in (1, 2, 3) if number != frozen]
+    servers[f"kafka-{frozen}"].pause()
     try:
-        time.sleep(1)
-        # Time for the others to elect a controller, if it was that one
-        paused = connect(",".join(ADDRESSES.kafka[:2]), timeout=60)
+        paused = connect(",".join(others))
         found = paused.observe([there, absent], scope).found
         presences = {observed.address: observed.presence for observed in found}
     finally:
-        servers["kafka-3"].unpause()
+        servers[f"kafka-{frozen}"].unpause()
 
     assert presences == {there.address: Presence.PRESENT, absent.address: Presence.ABSENT}
     assert plan_for(connect(), [there], scope).is_empty

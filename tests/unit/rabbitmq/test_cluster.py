@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from bizops.change import Cluster
-from bizops.provider import Scope
-from bizops.providers.rabbitmq import cluster, health, live
+from bizops.provider import Scope, expected
+from bizops.providers.rabbitmq import cluster, health, live, shapes
 from bizops.providers.rabbitmq.names import binding_address, queue_address
 from bizops.providers.rabbitmq.observing import Observer
 from bizops.providers.rabbitmq.specs import BindingSpec, QueueSpec
@@ -176,3 +176,9 @@ def test_r4_what_a_dead_letter_queue_on_a_dead_node_holds_is_not_zero() -> None:
     assert cells[-1] == "-"
     assert problem == "orders.dlq lies on n2, which is down"
     assert found.verdict == "DEGRADED"
+
+
+def test_nodes_that_do_not_say_whether_they_run_are_no_answer() -> None:
+    """Taken as "down" they would be a cluster without a majority; every broker from 3.10.8 to 4.3.6 says it."""
+    with pytest.raises(expected.UnexpectedError, match="running"):
+        expected.check([{"name": "rabbit@rc1"}], shapes.of("/nodes?columns=name,running"))

@@ -185,3 +185,21 @@ def test_log_frames_are_joined_and_plain_output_stays() -> None:
 
     assert b"one\ntw" == failure._joined(framed)  # noqa: SLF001 - the frames are the engine's, too rare to provoke
     assert b"plain" == failure._joined(b"plain")  # noqa: SLF001 - likewise
+
+
+def test_a_task_that_ended_with_a_code_of_its_own_explains_a_rollback() -> None:
+    """Seen on 20.10.24: Swarm may call the task that failed an update shut down, as it does with those that it stops.
+
+    The two cannot be told apart by their state, and which of them Swarm writes is a race that no test can win.
+    """
+
+    def stopped(code: int | None, created: int) -> dict[str, Any]:
+        task = _task("shutdown", created=created, desired="shutdown")
+        task["Status"]["ContainerStatus"] = {"ExitCode": code}
+        return task
+
+    of_swarm = [stopped(code, 9) for code in (None, 0, 137, 143)]
+
+    assert failure._ended_by_itself(of_swarm) is None  # noqa: SLF001 - see above
+    older, newest = stopped(3, 1), stopped(4, 2)
+    assert failure._ended_by_itself([newest, *of_swarm, older]) is newest  # noqa: SLF001 - see above
