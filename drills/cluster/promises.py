@@ -89,7 +89,8 @@ def not_empty(plan: Said) -> list[str]:
     """Say whether a plan has something to do, though all was done."""
     found = slow(plan)
     if plan.code or plan.planned or "No changes" not in plan.out:
-        found.append(f"the plan is not empty: {sorted(plan.planned)}")
+        said = "; ".join(line.strip() for line in plan.out.splitlines() if line.startswith("  "))
+        found.append(f"the plan is not empty: {sorted(plan.planned)}: {said}")
     return found
 
 

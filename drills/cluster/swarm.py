@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import time
@@ -111,12 +112,21 @@ class Swarm:
     def wait_until_whole(self) -> None:
         """Wait until all nodes are ready, managers that reach each other, and run all tasks that they should.
 
-        A task that came up in the place of one that failed counts once it has run for the time of `monitor`.
+        A task that came up in the place of one that failed counts once it has run for the time of `monitor`. A node
+        that comes back tells a moment later that its tasks have ended, so the same ones have to run for so long.
         """
         wait(self._is_whole, "all nodes are ready", 120)
-        wait(self._runs_all, "all tasks run", 120)
-        time.sleep(MONITOR)
-        wait(self._runs_all, "all tasks run", 120)
+        steady: set[str] = set()
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline:
+            wait(self._runs_all, "all tasks run", 120)
+            with contextlib.suppress(UnreadableError):
+                before, steady = steady, {task["ID"] for task in self._running()}
+                if before == steady:
+                    return
+            time.sleep(MONITOR)
+        message = f"no tasks run for {MONITOR} s"
+        raise DrillError(message)
 
     def expected(self, command: str, harm: Harm, gone: int) -> Expected:
         """As usual, but: what cannot be placed is a difference, and no service is lost by its removal."""
@@ -199,14 +209,19 @@ class Swarm:
             return False
         return all(number == TASKS.get(name, 1) for name, number in tasks.items())
 
-    def _tasks(self) -> Mapping[str, int]:
-        names = {service["ID"]: service["Spec"]["Name"] for service in self._services()}
+    def _running(self) -> list[dict[str, Any]]:
+        """Give the tasks of the drills that run on a node that is ready."""
+        services = {service["ID"] for service in self._services()}
         ready = {key for key, node in self._nodes().items() if node["Status"]["State"] == "ready"}
-        running = [
-            names[task["ServiceID"]]
+        return [
+            task
             for task in self._ask("tasks")
-            if task["ServiceID"] in names
+            if task["ServiceID"] in services
             and task["DesiredState"] == task["Status"]["State"] == "running"
             and task.get("NodeID") in ready
         ]
-        return {name: running.count(name) for name in names.values()}
+
+    def _tasks(self) -> Mapping[str, int]:
+        names = {service["ID"]: service["Spec"]["Name"] for service in self._services()}
+        running = [task["ServiceID"] for task in self._running()]
+        return {name: running.count(key) for key, name in names.items()}

@@ -151,7 +151,7 @@ def refuses_to_apply_afterwards(_: Cluster, command: str) -> Said | None:
             never_converges,
             "all back (killed)",
             "plan",
-            "the plan is not empty: [('~', 'x.queue/near')]",
+            "the plan is not empty: [('~', 'x.queue/near')]: ~ x.queue/near",
         ),
         (is_slow_afterwards, "all back (killed)", "plan", "took 99 s, allowed are 25"),
         (
