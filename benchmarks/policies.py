@@ -50,6 +50,7 @@ def main(sizes: list[int]) -> None:
         for size in sizes:
             for settings, form in ((1, "numbered"), (1, "hashed"), (30, "hashed")):
                 table.append(row(size, settings, form))
+                print(*table[-1], sep="  ", file=sys.stderr, flush=True)
     finally:
         clean()
     print_table(table)
@@ -100,7 +101,7 @@ def command(file: Path, ttls: dict[str, str], *words: str) -> float:
             "rabbitmq:", f"  vhost: {MANY}", "  queues:"]  # fmt: skip
     lines = [*head, *(f"    {each}: {{message_ttl: {ttl}}}" for each, ttl in ttls.items())]
     file.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    words = (BIZOPS, *words, "-q", "--timeout", "60", "-f", str(file))
+    words = (BIZOPS, *words, "-q", "--timeout", "900", "-f", str(file))
     started = time.perf_counter()
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     if done.returncode:
