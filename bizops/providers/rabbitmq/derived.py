@@ -17,6 +17,7 @@ from bizops.providers.rabbitmq import (
     deprecations,
     effective,
     grouping,
+    matching,
     patterns,
     precheck,
     queue_types,
@@ -56,6 +57,7 @@ def derive(changes: Sequence[Change], observations: Observations, scope: Scope) 
         queue_types.derived(changes, snapshot),
         vhost_limits.derived(changes, snapshot, scope.topology),
         precheck.derived(changes, writes, snapshot),
+        matching.derived(writes, snapshot),
     ]
     return Derived(
         tuple(write for part in parts for write in part.writes),
@@ -103,7 +105,7 @@ class _Derivation:
         wanted = grouping.groups(definitions, self._context)
         created = [wanted[name] for name in sorted(wanted) if name not in live]
         deleted = [policy for name, policy in live.items() if name not in wanted]
-        place = (self._vhost.name, self._scope)
+        place = (self._vhost, self._scope)
         writes = PolicyWrites(place, self._all_changes, created, deleted, found)
         return Derived(
             (*writes.creations(), *writes.deletions()),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,9 +14,11 @@ class PolicyWrite:
     """The payload of a write: the policy to create or delete, in its vhost.
 
     `empty` are queues that were empty when this was planned and must still be, because nobody agreed to lose what
-    they hold.
+    they hold. `matching` is about how many seconds the broker takes to match all queues of the vhost anew, which it
+    does before it answers.
     """
 
     vhost: str
     policy: Policy
     empty: tuple[str, ...] = ()
+    matching: float = field(default=0.0, compare=False, repr=False)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bizops.change import Action, Write
-from bizops.providers.rabbitmq import effective, losses, patterns, view
+from bizops.providers.rabbitmq import effective, losses, matching, patterns, view
 from bizops.providers.rabbitmq.names import PROVIDER, queue_address
 from bizops.providers.rabbitmq.payload import PolicyWrite
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from bizops.providers.rabbitmq.claims import Claim
     from bizops.providers.rabbitmq.effective import Policy
     from bizops.providers.rabbitmq.grouping import Group
+    from bizops.providers.rabbitmq.live import Vhost
     from bizops.resource import Address
 
 _GIVES = frozenset({Action.CREATE, Action.UPDATE, Action.REPLACE})
@@ -28,14 +29,15 @@ class PolicyWrites:
 
     def __init__(
         self,
-        vhost: tuple[str, str],
+        vhost: tuple[Vhost, str],
         changes: Sequence[Change],
         created: Sequence[Group],
         deleted: Sequence[Policy],
         found: Mapping[str, Claim],
     ) -> None:
-        """Take a vhost's name and its scope in an address, the changes of all kinds, the policies and the claims."""
-        self._vhost, self._scope = vhost
+        """Take a vhost and its scope in an address, the changes of all kinds, the policies and the claims."""
+        self._vhost, self._scope = vhost[0].name, vhost[1]
+        self._matching = matching.seconds(vhost[0], [group.policy for group in created])
         self._needs = {change.address: change.needs for change in changes}
         self._changes = queue_changes(changes, self._scope)
         self._moved = frozenset(
@@ -68,7 +70,12 @@ class PolicyWrites:
                 f"policy {group.policy.name} ({count}){told}",
                 serves=tuple(self._address(n) for n in moved if self._changes[n].action in _GIVES),
                 shown_under=self._addresses(moved or self._left(group)),
-                payload=PolicyWrite(self._vhost, group.policy, tuple(self._must_be_empty(group))),
+                payload=PolicyWrite(
+                    self._vhost,
+                    group.policy,
+                    tuple(self._must_be_empty(group)),
+                    self._matching,
+                ),
                 is_upkeep=is_upkeep,
             )
 
@@ -97,7 +104,7 @@ class PolicyWrites:
                 serves=tuple(a for a in map(self._address, left) if a not in waited_for),
                 after=(*before, *(self._address(name) for name in ends[policy.name])),
                 shown_under=self._addresses(shown),
-                payload=PolicyWrite(self._vhost, policy),
+                payload=PolicyWrite(self._vhost, policy, matching=self._matching),
                 is_upkeep=is_upkeep,
             )
 

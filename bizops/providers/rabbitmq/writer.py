@@ -76,7 +76,7 @@ class Writer:
         if tried.problem:
             return Outcome(step, Status.FAILED, f"stays: its new form is refused: {tried.problem}")
         started = time.monotonic()
-        answer = self._client.write(request)
+        answer = self._client.write(request, self._client.left + _matching(step))
         if not answer.is_unanswered:
             told = writing.outcome(step, answer)
             return replace(told, lines=(tried.left,)) if tried.left else told
@@ -84,6 +84,11 @@ class Writer:
         if answer.is_sent:
             self._unanswered.sent.add(step.key)
         return writing.unanswered(step, answer, self._unanswered.status)
+
+
+def _matching(step: Step) -> float:
+    """Give the seconds that the broker needs for a policy before it answers, on top of those for any request."""
+    return step.write.payload.matching if step.write is not None else 0.0
 
 
 def _in_the_way(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import graphlib
+import hashlib
 import random
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -376,3 +377,24 @@ def test_a_foreign_policy_of_unreadable_pattern_is_told(priority: int) -> None:
     assert [
         "policy odd of vhost /: its pattern cannot be read here, so it is not compared"
     ] == list(plan.warnings)
+
+
+def test_r5_policies_that_keep_the_broker_busy_are_told_and_given_the_time() -> None:
+    """It matches all queues of the vhost with all policies before it answers: 3,000 irregular names take it seconds."""
+    names = [
+        f"own_{hashlib.sha256(str(number).encode()).hexdigest()[:20]}" for number in range(3000)
+    ]
+    broker = Broker({name: replace(EMPTY, name=name) for name in names})
+    declared: Declared = {name: {"message_ttl": "1h"} for name in names}
+    for step in ordered(broker.plan(declared), broker.chance):
+        broker.carry_out(step)
+
+    plan = broker.plan(declared | {names[0]: {"message_ttl": "2h"}})
+
+    (told,) = plan.warnings
+    assert "vhost / has 3,000 queues and 61 policies" in told
+    assert "3 of about 7 s each" in told
+    assert {6 < write.payload.matching < 8 for write in plan.writes} == {True}
+    small = Broker().plan({"own_a": {"message_ttl": "1h"}})
+    assert not small.warnings
+    assert [write.payload.matching for write in small.writes] == [0]
