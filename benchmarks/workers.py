@@ -1,6 +1,6 @@
-"""What a worker costs: beside Dramatiq and Celery with equivalent settings, and under the load it is meant for.
+"""What a worker costs: beside Dramatiq and Celery with late acks and results, and under the load it is meant for.
 
-`workers.py` prints both tables; `workers.py speed` or `workers.py load` one of them. Needs the running stack.
+`workers.py` prints three tables; `workers.py speed`, `promises` or `load` one of them. Needs the running stack.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from measure import clear_servers, own_name, print_table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 
 ROOT = Path(__file__).parent.parent
@@ -37,14 +37,14 @@ TASK = {"description": "work", "expected_output": "nothing"}
 PERSISTENT = pika.BasicProperties(delivery_mode=2)
 LOGIN = ("guest", "guest")
 RUNS = 3
+SLOTS = (1, 8, 16, 64)
 CONTESTANTS = (
-    ("bare path", "bare.py", 5000, 8, sys.executable),
-    ("Dramatiq", "dramatiq_worker.py", 5000, 8, str(RIVALS_PYTHON)),
-    ("Celery", "celery_worker.py", 5000, 8, str(RIVALS_PYTHON)),
-    ("full safe path", "full.py", 1000, 8, sys.executable),
-    ("full safe path, wide", "full.py", 1000, 64, sys.executable),
+    ("bare path", "bare.py", (5000, 5000, 5000, 5000), sys.executable),
+    ("Dramatiq", "dramatiq_worker.py", (1000, 2000, 2000, 2000), str(RIVALS_PYTHON)),
+    ("Celery", "celery_worker.py", (1000, 2000, 2000, 2000), str(RIVALS_PYTHON)),
+    ("full safe path", "full.py", (200, 1000, 1500, 2000), sys.executable),
 )
-"""Name, program, tasks, slots, and the Python that has what it needs; only `full.py` takes other slots than eight."""
+"""Name, program, tasks for each number of slots, and the Python that has what it needs."""
 AGENTS = (
     ("order", "auto_orders", 4, 240),
     ("support", "auto_support_tickets", 6, 600),
@@ -94,55 +94,73 @@ def ask(python: str, program: str, name: str, *arguments: str) -> str:
     return done.stdout
 
 
-def run(python: str, program: str, number: int, slots: int, name: str) -> dict[str, float]:
+def run(
+    python: str, program: str, number: int, slots: int, left_out: Sequence[str] = ()
+) -> dict[str, float]:
     """Fill a contestant's queue, let it work, and give its figures: the last line that it printed."""
-    ask(python, program, name, "publish", str(number))
-    found: dict[str, float] = json.loads(
-        ask(python, program, name, "work", str(number), str(slots)).splitlines()[-1]
-    )
+    with vhost() as name:
+        ask(python, program, name, "publish", str(number))
+        said = ask(python, program, name, "work", str(number), str(slots), *left_out)
+    found: dict[str, float] = json.loads(said.splitlines()[-1])
     return found
+
+
+def medians(runs: Sequence[dict[str, float]]) -> dict[str, float]:
+    """Give the median of each figure."""
+    return {figure: statistics.median(found[figure] for found in runs) for figure in runs[0]}
 
 
 def speed() -> None:
     """No-op tasks, one process each, in turns, so that a slow minute meets all of them."""
-    seen: dict[str, list[dict[str, float]]] = {name: [] for name, *_ in CONTESTANTS}
+    seen: dict[tuple[str, int], list[dict[str, float]]] = {}
     for _ in range(RUNS):
-        for name, program, number, slots, python in CONTESTANTS:
-            with vhost() as place:
-                seen[name].append(run(python, program, number, slots, place))
-    rival = statistics.median(found["rate"] for found in seen["Dramatiq"])
-    budgets = {
-        "bare path": lambda found: f"Dramatiq's rate {_verdict(found['rate'] >= rival)}",
-        "full safe path, wide": lambda found: f"700 tasks/s {_verdict(found['rate'] >= 700)}",
-        "full safe path": lambda found: ", ".join((
-            f"300 tasks/s {_verdict(found['rate'] >= 300)}",
-            f"45 MiB idle {_verdict(found['idle_mib'] < 45)}",
-            f"1 s to consume {_verdict(found['start'] < 1)}",
-        )),
-    }  # fmt: skip
-    rows = [
-        (
-            "one process",
-            "slots",
-            "tasks/s",
-            "spread",
-            "CPU/task",
-            "idle",
-            "after",
-            "start",
-            "budget",
-        )
-    ]
-    for name, _, _, slots, _ in CONTESTANTS:
-        middle = {
-            key: statistics.median(found[key] for found in seen[name]) for key in seen[name][0]
-        }
-        rates = [found["rate"] for found in seen[name]]
+        for name, program, numbers, python in CONTESTANTS:
+            for slots, number in zip(SLOTS, numbers, strict=True):
+                found = run(python, program, number, slots)
+                seen.setdefault((name, slots), []).append(found)
+    middle = {key: medians(runs) for key, runs in seen.items()}
+    head = ("one process", "slots", "tasks/s", "spread", "CPU/task", "idle", "after", "start")
+    rows = [(*head, "budget")]
+    for (name, slots), found in middle.items():
+        rates = [each["rate"] for each in seen[name, slots]]
         rows.append((
-            name, str(slots), f"{middle['rate']:,.0f}", f"{min(rates):,.0f}-{max(rates):,.0f}",
-            f"{middle['cpu_us']:,.0f} µs", f"{middle['idle_mib']:.0f} MiB", f"{middle['rss_mib']:.0f} MiB",
-            f"{middle['start']:.2f} s", budgets[name](middle) if name in budgets else "",
+            name, str(slots), f"{found['rate']:,.0f}", f"{min(rates):,.0f}-{max(rates):,.0f}",
+            f"{found['cpu_us']:,.0f} µs", f"{found['idle_mib']:.0f} MiB", f"{found['rss_mib']:.0f} MiB",
+            f"{found['start']:.2f} s", _budget(name, slots, found, middle["Dramatiq", slots]["rate"]),
         ))  # fmt: skip
+    print_table(rows)
+
+
+def _budget(name: str, slots: int, found: dict[str, float], rival: float) -> str:
+    """Say what a row had to reach, and whether it did; `rival` is Dramatiq's rate at as many slots."""
+    if name == "bare path":
+        return f"Dramatiq's rate {_verdict(found['rate'] >= rival)}"
+    wanted = {8: 300, 64: 700}.get(slots)
+    if name != "full safe path" or wanted is None:
+        return ""
+    return ", ".join((
+        f"{wanted} tasks/s {_verdict(found['rate'] >= wanted)}",
+        f"1.2 ms {_verdict(found['cpu_us'] <= 1200)}",
+        f"45 MiB idle {_verdict(found['idle_mib'] <= 45)}",
+        f"1 s to consume {_verdict(found['start'] < 1)}",
+    ))  # fmt: skip
+
+
+def promises() -> None:
+    """The full safe path without some of its promises: which of them costs what?"""
+    rows = [("full safe path", "slots", "tasks/s", "CPU/task")]
+    for slots, number in ((8, 1000), (64, 2000)):
+        seen: dict[tuple[str, ...], list[dict[str, float]]] = {}
+        for _ in range(RUNS):
+            for left_out in ((), ("events",), ("records",), ("records", "events")):
+                found = run(sys.executable, "full.py", number, slots, left_out)
+                seen.setdefault(left_out, []).append(found)
+        for left_out, runs in seen.items():
+            middle = medians(runs)
+            what = f"without {' and '.join(left_out)}" if left_out else "all of it"
+            rows.append((
+                what, str(slots), f"{middle['rate']:,.0f}", f"{middle['cpu_us']:,.0f} µs",
+            ))  # fmt: skip
     print_table(rows)
 
 
@@ -232,12 +250,14 @@ def _verdict(is_met: bool) -> str:  # noqa: FBT001 - one word for it
 
 
 if __name__ == "__main__":
-    chosen = sys.argv[1:] or ["speed", "load"]
+    chosen = sys.argv[1:] or ["speed", "promises", "load"]
     if "speed" in chosen and not RIVALS_PYTHON.exists():
         sys.exit("Dramatiq and Celery are not installed: make bench does it")
     clear_servers()
     with topics():
         if "speed" in chosen:
             speed()
+        if "promises" in chosen:
+            promises()
         if "load" in chosen:
             load()

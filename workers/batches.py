@@ -1,42 +1,39 @@
-"""Records of many threads on their way together: a broker answers one request for many as soon as one for each."""
+"""Requests of many threads on their way together: a server answers one for many as soon as one for each."""
 
 from __future__ import annotations
 
 import logging
 import threading
-from concurrent.futures import Future, wait
-from typing import TYPE_CHECKING
-
-from workers.reports import Report
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from workers.events import Event
-
-    Send = Callable[[str, str, str, Callable[[Report], None]], None]
+_Asked = TypeVar("_Asked")
+_Answer = TypeVar("_Answer")
 
 LOG = logging.getLogger(__name__)
-LONGEST = 0.05
-"""Seconds after which the next batch goes although the last one has no report yet: a slow partition holds up none."""
 
 
-class Batches:
+class Batches(Generic[_Asked, _Answer]):
     """What comes while one batch is on its way makes the next one, so nobody waits for a time to pass.
 
-    `send` puts one record on its way and reports what became of it, from another thread. `hand_over` may be called
-    from any thread; the batches go from a thread of their own.
+    `carry` takes a batch, each request with the future that its answer goes to, and returns when the next may go. It
+    runs in a thread of its own; `hand_over` may be called from any thread.
     """
 
-    def __init__(self, send: Send) -> None:
-        self._send = send
+    def __init__(
+        self, name: str, carry: Callable[[Sequence[tuple[_Asked, Future[_Answer]]]], None]
+    ) -> None:
+        self._carry = carry
         self._guard = threading.Condition()
-        self._waiting: list[tuple[Event, Future[Report]]] = []
+        self._waiting: list[tuple[_Asked, Future[_Answer]]] = []
         self._is_over = False
-        self._thread = threading.Thread(target=self._go, name="kafka-batches", daemon=True)
+        self._thread = threading.Thread(target=self._go, name=name, daemon=True)
 
     def start(self) -> None:
-        """Begin to send."""
+        """Begin to carry."""
         self._thread.start()
 
     def close(self) -> None:
@@ -47,26 +44,26 @@ class Batches:
         if self._thread.is_alive():
             self._thread.join(timeout=1)
 
-    def hand_over(self, events: Sequence[Event]) -> list[Future[Report]]:
-        """Let events go with the next batch; gives what will hold their reports, in their order."""
-        reports: list[Future[Report]] = [Future() for _ in events]
+    def hand_over(self, requests: Sequence[_Asked]) -> list[Future[_Answer]]:
+        """Let requests go with the next batch; gives what will hold their answers, in their order."""
+        answers: list[Future[_Answer]] = [Future() for _ in requests]
         with self._guard:
-            self._waiting += zip(events, reports, strict=True)
+            self._waiting += zip(requests, answers, strict=True)
             self._guard.notify()
-        return reports
+        return answers
 
     def _go(self) -> None:
         while batch := self._next():
-            for event, report in batch:
-                try:
-                    self._send(event.topic, event.key, event.value, report.set_result)
-                except Exception as error:
-                    # Everybody waits for this thread: a record that it cannot send is one that failed.
-                    LOG.exception("internal_error")
-                    report.set_result(Report(f"{event.topic}: {type(error).__name__}"))
-            wait([report for _, report in batch], LONGEST)
+            try:
+                self._carry(batch)
+            except Exception as error:
+                # Everybody waits for this thread.
+                LOG.exception("internal_error")
+                for _, answer in batch:
+                    if not answer.done():
+                        answer.set_exception(error)
 
-    def _next(self) -> list[tuple[Event, Future[Report]]]:
+    def _next(self) -> list[tuple[_Asked, Future[_Answer]]]:
         """Give all that waits, as soon as anything does; empty at the end."""
         with self._guard:
             self._guard.wait_for(lambda: self._waiting or self._is_over)

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from concurrent.futures import wait
 from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import KafkaError, KafkaException, Producer
@@ -17,6 +18,7 @@ from workers.reports import UNKNOWN_TOPIC, Report, reported
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from concurrent.futures import Future
 
     from workers.events import Event
     from workers.reach import Reach
@@ -27,6 +29,8 @@ POLL = 0.1
 PROBE_PAUSE = 3.0
 PROBE_TIMEOUT = 3.0
 """Seconds: between two looks for brokers that are away, and how long one look may take."""
+LONGEST = 0.05
+"""Seconds after which the next batch goes although the last one has no report yet: a slow partition holds up none."""
 MISSING_SECONDS = 60.0
 """How long all events wait for a topic that is missing: as long as somebody may take to make it."""
 
@@ -47,7 +51,7 @@ class EventStream:
         self._on_change = on_change
         self._producer = _producer(settings)
         self._is_broken = False
-        self._batches = Batches(self.send)
+        self._batches: Batches[Event, Report] = Batches("kafka-batches", self._carry)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._poll, name="kafka", daemon=True)
         self.is_away = False
@@ -93,6 +97,15 @@ class EventStream:
             on_report(Report(f"{topic}: {say(error)}"))
         except KafkaException as error:
             report(error.args[0], None)
+
+    def _carry(self, batch: Sequence[tuple[Event, Future[Report]]]) -> None:
+        for event, report in batch:
+            try:
+                self.send(event.topic, event.key, event.value, report.set_result)
+            except Exception as error:
+                LOG.exception("internal_error")
+                report.set_result(Report(f"{event.topic}: {type(error).__name__}"))
+        wait([report for _, report in batch], LONGEST)
 
     @property
     def outstanding(self) -> int:

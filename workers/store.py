@@ -13,12 +13,12 @@ import threading
 import time
 from dataclasses import dataclass
 from enum import Enum
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
 
 from workers.errors import StoreAwayError
 from workers.events import Event
+from workers.script import Script
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from workers.settings import Settings
     from workers.task import Task
 
-SCRIPT = (Path(__file__).parent / "store.lua").read_text("utf-8")
 PREFIX = "bizops:workers:record"
 OLD_PREFIX = "bizops:workers:task"
 """Of records without a namespace, as workers wrote them before: one task's id was the same task in every vhost."""
@@ -135,7 +134,7 @@ def _weigh(events: Sequence[Event]) -> int:
 
 
 class TaskStore:
-    """Redis, asked with one script in one round trip; every method raises StoreAwayError where it is away.
+    """Redis, asked with one script, whose calls share round trips; each method raises StoreAwayError where it is away.
 
     A Redis that refuses to write, because it is full or a replica, counts as away until it takes a write again.
     May be used from several threads.
@@ -155,7 +154,7 @@ class TaskStore:
         )
         self._errors = (redis.RedisError, OSError)
         self._refusal = redis.ResponseError
-        self._script = self._redis.register_script(SCRIPT)
+        self._script = Script(self._redis)
         self._lease = str(int(settings.lease * 1000))
         self._ttl = str(int(settings.result_ttl * 1000))
         self._retry_at = 0.0
@@ -224,8 +223,14 @@ class TaskStore:
         return bool(self._call(claim, "taken", claim.owner)[0])
 
     def mark_done(self, claim: Claim) -> None:
-        """Note that the events of a finished task are delivered."""
-        self._call(claim, "done")
+        """Note, without waiting for it, that the events of a finished task are delivered.
+
+        A process that ends before leaves them to be delivered again, under the same ids. Raises StoreAwayError where
+        Redis is known to be away.
+        """
+        if self.is_away:
+            raise StoreAwayError(self._reason or "")
+        self._script.call(self._keys(claim.place, claim.task_id), ["done"])
 
     def release(self, claim: Claim, *, attempt: int, dead: str = "") -> None:
         """End a run without a result: in order, so its start no longer counts.
@@ -263,18 +268,23 @@ class TaskStore:
         return self._memory.get(claim.key)
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections, with what waits to be sent first."""
+        self._script.close()
         self._redis.close()
 
     def _call(self, claim: Claim, *arguments: str) -> list[str]:
         return self._run(claim.place, claim.task_id, *arguments)
 
     def _run(self, place: Place, task_id: str, *arguments: str) -> list[str]:
+        keys = self._keys(place, task_id)
+        found: list[str] = self._ask(lambda: self._script.call(keys, arguments).result())
+        return found
+
+    def _keys(self, place: Place, task_id: str) -> list[str]:
         keys = [place.key(task_id)]
         if self._is_shared:
             keys.append(place.old_key(task_id))
-        found: list[str] = self._ask(lambda: self._script(keys=keys, args=arguments))
-        return found
+        return keys
 
     def _ask(self, question: Any, *, is_probe: bool = False) -> Any:  # noqa: ANN401 - as redis answers
         if time.monotonic() < self._retry_at:

@@ -1,4 +1,4 @@
-"""Our consumer alone: late acknowledgement, eight threads, prefetch eight; no schema, no store, no events."""
+"""Our consumer alone: late acknowledgement, as many threads and prefetch as slots; no schema, no store, no events."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 import threading
 
 import pika
-from tally import BODY, HOST, PORT, THREADS, VHOST, Tally
+from tally import BODY, HOST, PORT, SLOTS, VHOST, Tally
 
 from workers.amqp.consumer import Consumer, Delivery, Requirements
 from workers.reach import Reach
@@ -31,7 +31,7 @@ def work(number: int) -> None:
     settings = load_settings({"ENGINE": "stub", "RABBITMQ_HOST": HOST, "RABBITMQ_VHOST": VHOST})
     tally, waiting = Tally(number), queue.SimpleQueue[Delivery]()
     consumer = Consumer(settings, Reach(["rabbitmq"]), Requirements([QUEUE], []), lambda: None)
-    consumer.subscribe(QUEUE, THREADS, waiting.put)
+    consumer.subscribe(QUEUE, SLOTS, waiting.put)
 
     def serve() -> None:
         while True:
@@ -40,7 +40,7 @@ def work(number: int) -> None:
             consumer.settle(delivery)
             tally.end()
 
-    for _ in range(THREADS):
+    for _ in range(SLOTS):
         threading.Thread(target=serve, daemon=True).start()
     consumer.run(threading.Event())
 

@@ -1,15 +1,16 @@
-"""Celery: late acknowledgement, confirms, one process, eight threads, prefetch eight."""
+"""Celery: late acknowledgement, confirms, results in Redis, one process, as many threads and prefetch as slots."""
 
 from __future__ import annotations
 
 import sys
 
 from celery import Celery
+from celery.signals import task_postrun
 from kombu import Queue
-from tally import BODY, HOST, PORT, THREADS, VHOST, Tally
+from tally import BODY, HOST, PORT, RESULT_SECONDS, RESULTS, SLOTS, VHOST, Tally
 
 QUEUE = "bench_celery"
-app = Celery("bench", broker=f"amqp://guest:guest@{HOST}:{PORT}/{VHOST}")
+app = Celery("bench", broker=f"amqp://guest:guest@{HOST}:{PORT}/{VHOST}", backend=RESULTS)
 app.conf.update(
     task_acks_late=True,
     task_reject_on_worker_lost=True,
@@ -17,16 +18,22 @@ app.conf.update(
     broker_transport_options={"confirm_publish": True},
     task_queues=[Queue(QUEUE, durable=True, queue_arguments={"x-max-priority": 10})],
     task_default_queue=QUEUE,
-    task_ignore_result=True,
+    result_expires=RESULT_SECONDS,
     worker_redirect_stdouts=False,
 )
 tally = Tally(int(sys.argv[2]))
 
 
 @app.task(name="bench.task")  # type: ignore[untyped-decorator] # celery has no types
-def task(_: str) -> None:
-    """Do nothing with a KiB."""
+def task(body: str) -> str:
+    """Give back a KiB."""
     tally.begin()
+    return body
+
+
+@task_postrun.connect  # type: ignore[untyped-decorator] # celery has no types
+def count(**_: object) -> None:
+    """Count a task whose result is stored; it is acknowledged next."""
     tally.end()
 
 
@@ -38,7 +45,7 @@ def publish(number: int) -> None:
 
 def work(_: int) -> None:
     """Take them all."""
-    options = ["--pool=threads", f"--concurrency={THREADS}", "--loglevel=ERROR"]
+    options = ["--pool=threads", f"--concurrency={SLOTS}", "--loglevel=ERROR"]
     app.worker_main(["worker", *options, "--without-gossip", "--without-mingle", "-Q", QUEUE])
 
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import threading
 import time
 from pathlib import Path
 
-THREADS = 8
+SLOTS = int(sys.argv[3]) if sys.argv[1:2] == ["work"] else 8
 BODY = "x" * 1024
 HOST, PORT = "127.0.0.1", 5672
+RESULTS = f"redis://{HOST}:6379/8"
+"""Where results are kept, by each contestant that keeps them."""
+RESULT_SECONDS = 300
 VHOST = os.environ["BENCH_VHOST"]
 
 

@@ -6,6 +6,7 @@ import dataclasses
 import os
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -221,3 +222,35 @@ def test_the_events_of_a_task_that_was_finished_and_told_are_found(
     store.mark_done(claim)
     assert found() == EVENTS
     assert found("something else") == ()
+
+
+def test_a_redis_that_was_started_anew_gets_the_script_again(
+    store: TaskStore, claim: Claim
+) -> None:
+    assert begin(store, claim) is Verdict.RUN
+    with redis.Redis.from_url(REDIS["REDIS_URL"]) as server:
+        server.script_flush()
+
+    assert begin(store, by(claim, "b")) is Verdict.LEASED
+
+
+def test_what_many_threads_ask_together_is_answered_to_each_of_them(
+    store: TaskStore, claim: Claim
+) -> None:
+    """Their calls share round trips: no answer may go to another."""
+    claims = [dataclasses.replace(claim, task_id=f"{claim.task_id}-{n}") for n in range(64)]
+
+    def life(one: Claim) -> tuple[Event, ...]:
+        result = (Event("ai.completions", one.task_id, "{}"),)
+        assert begin(store, one) is Verdict.RUN
+        assert begin(store, by(one, "b")) is Verdict.LEASED
+        assert store.complete(one, result).result == result
+        store.mark_done(one)
+        return store.find_events(one.place, task(one))
+
+    with ThreadPoolExecutor(len(claims)) as pool:
+        found = list(pool.map(life, claims))
+
+    assert [events[0].key for events in found] == [one.task_id for one in claims]
+    for one in claims:
+        lose(one)

@@ -234,16 +234,18 @@ class Consumer:
 def _acknowledge(subscription: _Subscription, tags: set[int]) -> None:
     """Acknowledge deliveries: in one frame those before which nothing is left open, the others one by one.
 
-    Each frame is a system call and a look for answers (pika 1.4.4), and many deliveries end at a time where agents are
-    quick.
+    All frames but the last go to the channel inside pika's blocking one: that one makes a system call and looks for
+    answers after each (1.4.4), and many deliveries end at a time where agents are quick.
     """
     if subscription.channel is None:
         return
     oldest_open = min(subscription.unsettled, default=max(tags) + 1)
-    if together := [tag for tag in tags if tag < oldest_open]:
-        subscription.channel.basic_ack(max(together), multiple=True)
-    for tag in sorted(tags.difference(together)):
-        subscription.channel.basic_ack(tag)
+    together = {tag for tag in tags if tag < oldest_open}
+    frames = [(max(together), True)] if together else []
+    *others, last = frames + [(tag, False) for tag in sorted(tags - together)]
+    for tag, is_multiple in others:
+        subscription.channel._impl.basic_ack(tag, is_multiple)  # noqa: SLF001 - see above
+    subscription.channel.basic_ack(*last)
 
 
 def _find_missing(connection: BlockingConnection, wanted: Requirements) -> list[str]:

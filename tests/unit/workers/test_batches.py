@@ -1,91 +1,93 @@
-"""Records of many threads that go together."""
+"""Requests of many threads that go together."""
 
 from __future__ import annotations
 
 import threading
-import time
 from typing import TYPE_CHECKING
 
-from workers.batches import LONGEST, Batches
-from workers.events import Event
-from workers.reports import Report
+import pytest
+
+from workers.batches import Batches
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator, Sequence
+    from concurrent.futures import Future
 
 ENOUGH = 5.0
 
 
-def event(name: str) -> Event:
-    return Event("ai.errors", name, "{}")
+class Echo:
+    """Answers with what was asked, and with an error where that is `bad`; `held` holds up the first batch."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[str]] = []
+        self.is_out, self.held = threading.Event(), threading.Event()
+
+    def carry(self, batch: Sequence[tuple[str, Future[str]]]) -> None:
+        self.batches.append([asked for asked, _ in batch])
+        self.is_out.set()
+        self.held.wait(ENOUGH)
+        for asked, answer in batch:
+            if asked == "bad":
+                raise RuntimeError(asked)
+            answer.set_result(asked)
 
 
-def test_each_event_has_its_own_report_and_the_order_of_a_thread_is_kept() -> None:
-    sent: list[str] = []
-
-    def send(_topic: str, key: str, _value: str, on_report: Callable[[Report], None]) -> None:
-        sent.append(key)
-        on_report(Report(key))
-
-    batches = Batches(send)
-    batches.start()
-    found = batches.hand_over([event("a"), event("b")]) + batches.hand_over([event("c")])
-
-    assert [each.result(ENOUGH).problem for each in found] == ["a", "b", "c"]
-    assert sent == ["a", "b", "c"]
-    batches.close()
+@pytest.fixture
+def echo() -> Echo:
+    return Echo()
 
 
-def test_what_comes_while_a_batch_is_on_its_way_goes_together() -> None:
-    is_first_out, may_report = threading.Event(), threading.Event()
-    at: dict[str, float] = {}
+@pytest.fixture
+def batches(echo: Echo) -> Iterator[Batches[str, str]]:
+    found: Batches[str, str] = Batches("echo", echo.carry)
+    found.start()
+    yield found
+    found.close()
 
-    def send(_topic: str, key: str, _value: str, on_report: Callable[[Report], None]) -> None:
-        at[key] = time.monotonic()
-        if key == "first":
-            is_first_out.set()
-            may_report.wait(ENOUGH)
-        on_report(Report())
 
-    batches = Batches(send)
-    batches.start()
-    batches.hand_over([event("first")])
-    assert is_first_out.wait(ENOUGH)
-    others = [each for name in "abc" for each in batches.hand_over([event(name)])]
+def test_each_request_has_its_own_answer_and_the_order_of_a_thread_is_kept(
+    echo: Echo, batches: Batches[str, str]
+) -> None:
+    echo.held.set()
+    found = batches.hand_over(["a", "b"]) + batches.hand_over(["c"])
+
+    assert [each.result(ENOUGH) for each in found] == ["a", "b", "c"]
+    assert [asked for batch in echo.batches for asked in batch] == ["a", "b", "c"]
+
+
+def test_what_comes_while_a_batch_is_on_its_way_goes_together(
+    echo: Echo, batches: Batches[str, str]
+) -> None:
+    batches.hand_over(["first"])
+    assert echo.is_out.wait(ENOUGH)
+    others = [each for name in "abc" for each in batches.hand_over([name])]
     assert not any(each.done() for each in others)
-    may_report.set()
+    echo.held.set()
 
-    assert [each.result(ENOUGH) for each in others] == [Report()] * 3
+    assert [each.result(ENOUGH) for each in others] == ["a", "b", "c"]
+    assert echo.batches == [["first"], ["a", "b", "c"]]
+
+
+def test_a_batch_that_cannot_be_carried_fails_and_the_next_one_goes(
+    echo: Echo, batches: Batches[str, str]
+) -> None:
+    """What was answered before stays answered."""
+    echo.held.set()
+    good, bad, unasked = batches.hand_over(["good", "bad", "unasked"])
+
+    assert good.result(ENOUGH) == "good"
+    for each in (bad, unasked):
+        with pytest.raises(RuntimeError):
+            each.result(ENOUGH)
+    (after,) = batches.hand_over(["after"])
+    assert after.result(ENOUGH) == "after"
+
+
+def test_what_waits_at_the_end_goes_first(echo: Echo, batches: Batches[str, str]) -> None:
+    echo.held.set()
+    found = batches.hand_over(["last"])
+
     batches.close()
 
-
-def test_a_record_without_a_report_holds_up_the_next_batch_for_a_moment_only() -> None:
-    def send(_topic: str, key: str, _value: str, on_report: Callable[[Report], None]) -> None:
-        if key != "slow":
-            on_report(Report())
-
-    batches = Batches(send)
-    batches.start()
-    (slow,) = batches.hand_over([event("slow")])
-    time.sleep(LONGEST / 2)
-    (quick,) = batches.hand_over([event("quick")])
-
-    assert quick.result(ENOUGH) == Report()
-    assert not slow.done()
-    batches.close()
-
-
-def test_a_record_that_cannot_be_sent_is_one_that_failed_and_the_others_go() -> None:
-    def send(_topic: str, key: str, _value: str, on_report: Callable[[Report], None]) -> None:
-        if key == "bad":
-            raise RuntimeError
-        on_report(Report())
-
-    batches = Batches(send)
-    batches.start()
-    bad, good = batches.hand_over([event("bad"), event("good")])
-
-    assert bad.result(ENOUGH).problem == "ai.errors: RuntimeError"
-    assert bad.result(ENOUGH).is_passing
-    assert good.result(ENOUGH) == Report()
-    batches.close()
+    assert found[0].done()

@@ -1,12 +1,19 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
+from workers.errors import EventsAwayError
+from workers.events import Event
 from workers.kafka import EventStream
 from workers.reach import Reach
 from workers.reports import Report, reported
 from workers.settings import load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 FATAL = KafkaError(KafkaError._FATAL, "out of order sequence number")  # noqa: SLF001 - its name in librdkafka
 
@@ -42,6 +49,42 @@ def test_a_producer_that_is_replaced_reports_what_it_held(
         "ai.errors: Local: Purged in queue",
     ]
     assert stream._producer is not broken  # noqa: SLF001 - as above
+    stream.close(timeout=0.1)
+
+
+def test_a_record_without_a_report_holds_up_the_next_batch_for_a_moment_only(
+    stream: EventStream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A slow partition holds up none of the others."""
+
+    def send(_topic: str, key: str, _value: str, on_report: Callable[[Report], None]) -> None:
+        if key != "slow":
+            on_report(Report())
+
+    monkeypatch.setattr(stream, "send", send)
+    (slow,) = stream._batches.hand_over([Event("ai.errors", "slow", "{}")])  # noqa: SLF001 - `deliver` would wait for it
+    stream._batches.start()  # noqa: SLF001 - and nothing else of `start`
+
+    assert stream.deliver([Event("ai.errors", "quick", "{}")]) == []
+    assert not slow.done()
+    stream.close(timeout=0.1)
+
+
+def test_a_record_that_cannot_be_sent_is_one_that_failed_and_the_others_go(
+    stream: EventStream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def send(_topic: str, key: str, _value: str, on_report: Callable[[Report], None]) -> None:
+        if key == "bad":
+            raise RuntimeError
+        on_report(Report())
+
+    monkeypatch.setattr(stream, "send", send)
+    stream._batches.start()  # noqa: SLF001 - as above
+    good, bad = Event("ai.errors", "good", "{}"), Event("ai.errors", "bad", "{}")
+
+    assert stream.deliver([good]) == []
+    with pytest.raises(EventsAwayError, match=r"ai\.errors: RuntimeError"):
+        stream.deliver([bad, good])
     stream.close(timeout=0.1)
 
 
