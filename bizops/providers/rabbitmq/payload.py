@@ -14,8 +14,8 @@ class PolicyWrite:
     """The payload of a write: the policy to create or delete, in its vhost.
 
     `empty` are queues that were empty when this was planned and must still be, because nobody agreed to lose what
-    they hold. `matching` is about how many seconds the broker takes to match all queues of the vhost anew, which it
-    does before it answers.
+    they hold. `matching` is how many seconds the broker takes at least to match all queues of the vhost anew, which
+    it does before it answers.
     """
 
     vhost: str
