@@ -1,13 +1,17 @@
 """What do many derived policies cost? bizops that writes and compares them, and the broker that matches them.
 
-`policies.py [QUEUES ...]`, 3000 and 10000 where none is given. Beside each vhost with policies stands one with the same
-queues and none: declaring 200 more queues and publishing 20,000 messages is done on both in turns. The broker is that
-of the local stack, or of BIZOPS_STACK_RABBITMQ_PORT and BIZOPS_STACK_RABBITMQ_MANAGEMENT_PORT.
+`policies.py [QUEUES ...] [--names FORM ...] [--ttls NUMBER ...]`: 3000 and 10000 queues, names that are numbered or
+hashed, one TTL or thirty, where nothing is given. 10,000 hashed names keep the broker busy for an hour. Beside each
+vhost with policies stands one with the same queues and none: declaring 200 more queues and publishing 20,000 messages
+is done on both in turns. The broker is that of the local stack, or of BIZOPS_STACK_RABBITMQ_PORT and
+BIZOPS_STACK_RABBITMQ_MANAGEMENT_PORT.
 """
 
 from __future__ import annotations
 
+import argparse
 import hashlib
+import itertools
 import os
 import statistics
 import subprocess
@@ -35,6 +39,7 @@ HTTP, AMQP = SETTINGS.rabbitmq_management_port, SETTINGS.rabbitmq_port
 PREFIX = "bench-policies-"
 MANY, FEW = PREFIX + "many", PREFIX + "none"
 DECLARED, PUBLISHED, TURNS = 200, 20_000, 3
+FORMS = ("numbered", "hashed")
 HEAD = ("queues", "settings", "names", "policies", "longest", "apply", "change of one", "written",
         "no-op plan", "declare", "publish")  # fmt: skip
 
@@ -43,14 +48,13 @@ session.auth = ("guest", "guest")
 session.trust_env = False
 
 
-def main(sizes: list[int]) -> None:
+def main(given: argparse.Namespace) -> None:
     """Print the table."""
     table = [HEAD]
     try:
-        for size in sizes:
-            for settings, form in ((1, "numbered"), (1, "hashed"), (30, "hashed")):
-                table.append(row(size, settings, form))
-                print(*table[-1], sep="  ", file=sys.stderr, flush=True)
+        for size, form, settings in itertools.product(given.queues, given.names, given.ttls):
+            table.append(row(size, settings, form))
+            print(*table[-1], sep="  ", file=sys.stderr, flush=True)
     finally:
         clean()
     print_table(table)
@@ -167,4 +171,8 @@ def call(method: str, path: str, body: object = None) -> Any:  # noqa: ANN401 - 
 
 
 if __name__ == "__main__":
-    main([int(size) for size in sys.argv[1:]] or [3_000, 10_000])
+    parser = argparse.ArgumentParser()
+    parser.add_argument("queues", type=int, nargs="*", default=[3_000, 10_000])
+    parser.add_argument("--names", nargs="+", choices=FORMS, default=FORMS)
+    parser.add_argument("--ttls", type=int, nargs="+", default=[1, 30])
+    main(parser.parse_args())
