@@ -15,7 +15,8 @@ from workers.errors import StoreAwayError
 from workers.events import Event
 from workers.reach import Reach
 from workers.settings import load_settings
-from workers.store import SCRIPT, Claim, Place, TaskStore, Verdict
+from workers.script import SOURCE
+from workers.store import Claim, Place, TaskStore, Verdict
 from workers.task import Task
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class OlderWorker:
     """What a worker from before namespaces does: the same script, with the old name of the record alone."""
 
     def __init__(self, server: redis.Redis) -> None:
-        self._script = server.register_script(SCRIPT)
+        self._script = server.register_script(SOURCE)
 
     def begin(self, claim: Claim) -> str:
         digest = task(claim).digest
