@@ -14,8 +14,8 @@ import redis
 from workers.errors import StoreAwayError
 from workers.events import Event
 from workers.reach import Reach
-from workers.settings import load_settings
 from workers.script import SOURCE
+from workers.settings import load_settings
 from workers.store import Claim, Place, TaskStore, Verdict
 from workers.task import Task
 
