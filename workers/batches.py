@@ -45,9 +45,16 @@ class Batches(Generic[_Asked, _Answer]):
             self._thread.join(timeout=1)
 
     def hand_over(self, requests: Sequence[_Asked]) -> list[Future[_Answer]]:
-        """Let requests go with the next batch; gives what will hold their answers, in their order."""
+        """Let requests go with the next batch; gives what will hold their answers, in their order.
+
+        After the end nothing carries them: each answer is a ConnectionError then.
+        """
         answers: list[Future[_Answer]] = [Future() for _ in requests]
         with self._guard:
+            if self._is_over:
+                for answer in answers:
+                    answer.set_exception(ConnectionError("closed"))
+                return answers
             self._waiting += zip(requests, answers, strict=True)
             self._guard.notify()
         return answers

@@ -76,6 +76,8 @@ class EventStream:
             found = [report.result(self._settings.event_timeout + 5) for report in reports]
         except FutureTimeoutError:
             found = [Report("no delivery report")]
+        except ConnectionError as error:  # this process is ending
+            raise EventsAwayError(str(error)) from None
         if problem := next((each.problem for each in found if each.is_passing), ""):
             self._change(problem)
             raise EventsAwayError(problem)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
     from workers.settings import Settings
 
 NOT_FOUND = 404
+GATHERED = 0.002
+"""Seconds until the next turn of pika's loop where a delivery ended and others are at work, which may end as well.
+
+Each turn costs 0.3 ms (1.4.4), and serves all that has come meanwhile.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +89,7 @@ class Consumer:
         self._on_tick = on_tick
         self._settled: collections.deque[tuple[Delivery, bool]] = collections.deque()
         self._is_flush_due = False
+        self._has_ended = False
         self._lost = ""
 
     def subscribe(self, queue: str, prefetch: int, on_delivery: Callable[[Delivery], None]) -> None:
@@ -215,6 +222,7 @@ class Consumer:
             if not is_current or delivery.tag not in subscription.unsettled:
                 continue
             subscription.unsettled.discard(delivery.tag)
+            self._has_ended = True
             if not requeue:
                 done.setdefault(delivery.queue, set()).add(delivery.tag)
             elif subscription.channel is not None:
@@ -229,6 +237,9 @@ class Consumer:
         if self._lost:
             raise LostError(self._lost)
         self._on_tick()
+        if self._has_ended and any(each.unsettled for each in self._subscriptions.values()):
+            time.sleep(GATHERED)
+        self._has_ended = False
 
 
 def _acknowledge(subscription: _Subscription, tags: set[int]) -> None:

@@ -28,8 +28,6 @@ FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 30.0
 """Seconds: the bounds of the exponential backoff between two tries, each with full jitter."""
 TICK = 1.0
-GATHERED = 0.002
-"""Seconds between two turns of pika's loop: each costs 0.3 ms (1.4.4), and serves all that has come meanwhile."""
 
 
 class LostError(Exception):
@@ -155,7 +153,6 @@ class Link:
             self._on_tick()
             if is_last:
                 return
-            time.sleep(GATHERED)
 
     def _close(self) -> None:
         self.is_open = False

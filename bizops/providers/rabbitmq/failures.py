@@ -5,12 +5,15 @@ from __future__ import annotations
 import html
 import json
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import urllib3
 
 from bizops import errors
 
 _TLS_MISMATCH = ("WRONG_VERSION_NUMBER", "UNKNOWN_PROTOCOL", "record layer failure")
+_PORTS = frozenset({15671, 15672})
+_USUAL = "the management API usually has port 15672, or 15671 with https://"
 _WRONG_PASSWORD = "wrong user name or password"  # noqa: S105 - words for people
 
 
@@ -61,13 +64,12 @@ def unanswered(whom: Whom, error: urllib3.exceptions.HTTPError) -> errors.Provid
     elif isinstance(error, urllib3.exceptions.SSLError):
         said = f"{whom.url}: TLS failed: {_last(text)}"
     elif isinstance(error, urllib3.exceptions.ProtocolError) and not is_closed(error):
-        message = f"{whom.url} does not speak HTTP; the management API usually has port 15672, or 15671 with https://"
+        message = f"{whom.url} does not speak HTTP; {_USUAL}"
         return errors.WrongSystemError(message, remedy=whom.remedy)
     elif isinstance(error, urllib3.exceptions.ProtocolError):
-        said = (
-            f"{whom.url} closed the connection without a word; the management API usually has port 15672, "
-            "or 15671 with https://"
-        )
+        is_usual = urlsplit(whom.url).port in _PORTS
+        why = "it may be starting" if is_usual else _USUAL
+        said = f"{whom.url} closed the connection without a word; {why}"
     else:
         said = f"{whom.url}: {_last(text)}"
     return errors.UnreachableError(said, remedy=whom.remedy)

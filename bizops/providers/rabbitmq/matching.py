@@ -39,8 +39,8 @@ def derived(writes: Sequence[Write], snapshot: Snapshot) -> Derived:
 
 def _warnings(writes: Sequence[Write], snapshot: Snapshot) -> Iterator[str]:
     numbers = Counter(write.payload.vhost for write in writes)
-    slowest = {write.payload.vhost: write.payload.matching for write in writes}
-    for name, taken in sorted(slowest.items()):
+    seconds_each = {write.payload.vhost: write.payload.matching for write in writes}
+    for name, taken in sorted(seconds_each.items()):
         if taken >= _TOLD:
             vhost = snapshot.vhosts[name]
             yield (

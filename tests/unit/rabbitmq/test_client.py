@@ -1,15 +1,25 @@
 from __future__ import annotations
 
+import contextlib
 import socket
+import threading
 import time
 from typing import TYPE_CHECKING
 
 import pytest
+import urllib3
 
 from bizops import errors
+from bizops.change import Action, Status, Step, Write
 from bizops.provider import Options
+from bizops.providers.rabbitmq import failures
 from bizops.providers.rabbitmq.client import Client
 from bizops.providers.rabbitmq.connection import Connection
+from bizops.providers.rabbitmq.effective import Policy
+from bizops.providers.rabbitmq.names import PROVIDER
+from bizops.providers.rabbitmq.payload import PolicyWrite
+from bizops.providers.rabbitmq.unanswered import Unanswered
+from bizops.providers.rabbitmq.writer import Writer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,3 +54,49 @@ def test_behind_a_bounded_block_a_request_has_its_own_time_again(silent: Client)
 
     with pytest.raises(errors.UnreachableError, match=r"did not answer in 0.3 s"):
         silent.read("/a", timeout=0.3)
+
+
+@pytest.mark.parametrize(("matching", "status"), [(3.0, Status.APPLIED), (0.0, Status.FAILED)])
+def test_r5_a_policy_is_waited_for_as_long_as_the_broker_matches(
+    matching: float, status: Status
+) -> None:
+    """It answers when all queues are matched: here after a second, where `--timeout` is half of one."""
+    write = Write(
+        PROVIDER,
+        "p",
+        Action.CREATE,
+        "policy p",
+        payload=PolicyWrite("/", Policy("p", "^a$", "queues", 0, ()), matching=matching),
+    )
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        threading.Thread(target=_answer_late, args=(server, 1.0), daemon=True).start()
+        client = Client(Connection.model_validate({"url": url}), Options(timeout=0.5))
+        writer = Writer(client, Unanswered(0.5), "/", lambda: False)
+
+        (outcome,) = writer.write([Step(Action.CREATE, write=write)], {})
+        client.close()
+
+    assert outcome.status is status, outcome
+
+
+def _answer_late(server: socket.socket, seconds: float) -> None:
+    connection, _ = server.accept()
+    with connection:
+        connection.recv(65536)
+        time.sleep(seconds)
+        with contextlib.suppress(OSError):
+            connection.sendall(b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n")
+
+
+@pytest.mark.parametrize(
+    ("port", "words"), [(15672, "it may be starting"), (5672, "usually has port 15672")]
+)
+def test_a_connection_that_is_closed_without_an_answer_has_a_likely_reason(
+    port: int, words: str
+) -> None:
+    """A broker that starts takes connections before it serves them, behind a published port of a container."""
+    whom = failures.Whom(f"http://broker:{port}", "guest", 1.0)
+    closed = urllib3.exceptions.ProtocolError("Connection aborted.", ConnectionResetError())
+
+    assert words in str(failures.unanswered(whom, closed))

@@ -91,3 +91,6 @@ def test_what_waits_at_the_end_goes_first(echo: Echo, batches: Batches[str, str]
     batches.close()
 
     assert found[0].done()
+    (late,) = batches.hand_over(["late"])
+    with pytest.raises(ConnectionError):
+        late.result(ENOUGH)

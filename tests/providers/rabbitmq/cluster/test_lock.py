@@ -132,37 +132,33 @@ def test_without_a_majority_it_is_not_taken_and_said_so_in_time(connect: Any, no
     mine.release()
 
 
-def test_without_a_majority_a_lock_that_was_left_is_no_running_apply(
-    connect: Any, nodes: Any
-) -> None:
-    """Its holder died; whoever waits for it reads that nothing answers behind it."""
+@pytest.fixture
+def cut(connect: Any, nodes: Any) -> Iterator[Lease]:
+    """Give a lease that is held on a cluster whose majority is gone since."""
     mine, other = pair(connect, 1, 2, 3)
     assert mine.take() == ""
     nodes.kill(2, 3)
+    yield mine
+    nodes.revive()
+    other.break_open()
 
+
+@pytest.mark.usefixtures("cut")
+def test_without_a_majority_a_lock_that_was_left_is_no_running_apply(connect: Any) -> None:
+    """Its holder died; whoever waits for it reads that nothing answers behind it."""
     with (
         pytest.raises(errors.LockHeldError, match="its queue gives no answer"),
         held(connect(1).lease("cluster", "you@there:2"), Terms(timeout=8), Stop()),
     ):
         pass
 
-    nodes.revive()
-    other.break_open()
 
-
-def test_without_a_majority_it_is_given_back_no_longer_than_it_is_worth(
-    connect: Any, nodes: Any
-) -> None:
+def test_without_a_majority_it_is_given_back_no_longer_than_it_is_worth(cut: Lease) -> None:
     """An apply that lost the cluster in the middle ends soon; the lock expires by itself."""
-    mine, other = pair(connect, 1, 2, 3)
-    assert mine.take() == ""
-    nodes.kill(2, 3)
     with pytest.raises(errors.ProviderError):
-        mine.renew(3)
+        cut.renew(3)
     started = time.monotonic()
 
-    mine.release()
+    cut.release()
 
     assert time.monotonic() - started < 4
-    nodes.revive()
-    other.break_open()
