@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -132,6 +133,7 @@ def test_a_system_that_is_down_is_reported_and_never_taken_for_empty(shop: Any) 
 
     drifted = shop.run("drift")
     planned = shop.run("plan")
+    status = shop.run("status")
     applied = shop.run("apply", "--auto-approve")
 
     assert (3, 3) == (drifted.code, planned.code)
@@ -139,6 +141,9 @@ def test_a_system_that_is_down_is_reported_and_never_taken_for_empty(shop: Any) 
     assert "MISSING" not in drifted.out
     assert "+ rabbitmq" not in planned.out
     assert "127.0.0.1:1" in planned.err
+    assert status.code == 3
+    assert re.search(r"^rabbitmq +not read$", status.out, re.MULTILINE)
+    assert re.search(r"^kafka +3 brokers", status.out, re.MULTILINE)
     assert applied.code == 3
     others = shop.run("plan", "--target", "kafka.*", "--target", "swarm.*")
     assert others.code == 0, others.out + others.err
