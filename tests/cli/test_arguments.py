@@ -58,7 +58,7 @@ def test_a_wrong_command_line_still_tells_who_reads(
         (["plan", "-x"], "bizops plan --help"),
     ],
 )
-def test_a_topology_without_its_option_is_told_with_it(
+def test_c3_a_topology_without_its_option_is_told_with_it(
     words: list[str],
     remedy: str,
     monkeypatch: pytest.MonkeyPatch,

@@ -83,7 +83,7 @@ def test_a_log_says_what_a_signal_means_for_what_is_in_flight(
         ("plan -f -", "<stdin>: empty: a topology begins with bizops: 1"),
     ],
 )
-def test_a_standard_input_that_is_closed_is_one_that_is_empty(
+def test_c3_a_standard_input_that_is_closed_is_one_that_is_empty(
     arguments: str, said: str, bench: Bench
 ) -> None:
     found = bench.shell(arguments, "<&-")
@@ -91,7 +91,7 @@ def test_a_standard_input_that_is_closed_is_one_that_is_empty(
     assert said in found.stderr
 
 
-def test_a_working_directory_that_is_gone_is_said_in_one_line(bench: Bench) -> None:
+def test_c3_a_working_directory_that_is_gone_is_said_in_one_line(bench: Bench) -> None:
     command = shlex.join(bench.command("plan"))
     script = f"mkdir gone && cd gone && rmdir ../gone && {command}"
     found = subprocess.run(

@@ -102,7 +102,7 @@ def ended(container: Container) -> Container:
 
 
 @pytest.mark.integration
-def test_a_container_that_failed_is_dead_with_its_own_words(
+def test_k3_a_container_that_failed_is_dead_with_its_own_words(
     run: Callable[[str], Container],
 ) -> None:
     """The reader need not look into the log."""

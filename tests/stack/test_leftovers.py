@@ -74,7 +74,7 @@ def test_names_of_others_are_no_leftovers(name: str) -> None:
 
 
 @pytest.mark.integration
-def test_what_a_killed_run_left_is_removed_and_what_runs_stays(
+def test_k3_what_a_killed_run_left_is_removed_and_what_runs_stays(
     servers: dict[str, Server], management: Callable[..., Any]
 ) -> None:
     """Two thousand forgotten partitions end the brokers some day."""

@@ -90,7 +90,7 @@ def test_the_page_has_the_labels_and_their_values(shown: bytes) -> None:
                 assert f"`{sample.labels[label]}`" in listed[label]
 
 
-def test_every_series_is_there_from_the_start_and_none_comes_with_the_first_event() -> None:
+def test_w9_every_series_is_there_from_the_start_and_none_comes_with_the_first_event() -> None:
     metrics = Metrics("order", "auto_orders", "openai/gpt-4o-mini")
     before = {series.rpartition(b" ")[0] for series in metrics.render().splitlines()}
 
@@ -102,7 +102,7 @@ def test_every_series_is_there_from_the_start_and_none_comes_with_the_first_even
     assert {series.rpartition(b" ")[0] for series in metrics.render().splitlines()} == before
 
 
-def test_promtool_finds_nothing_in_the_metrics(shown: bytes, promtool: str) -> None:
+def test_w9_promtool_finds_nothing_in_the_metrics(shown: bytes, promtool: str) -> None:
     done = subprocess.run(
         [promtool, "check", "metrics"], input=shown, capture_output=True, check=False
     )

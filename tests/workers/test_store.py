@@ -78,7 +78,7 @@ def test_one_runs_and_another_waits_until_the_lease_is_over(store: TaskStore, cl
     assert begin(store, by(claim, "b")) is Verdict.RUN
 
 
-def test_a_result_answers_every_later_copy_and_the_first_one_stands(
+def test_w4_a_result_answers_every_later_copy_and_the_first_one_stands(
     store: TaskStore, claim: Claim
 ) -> None:
     begin(store, claim)
@@ -163,7 +163,7 @@ def test_a_record_that_was_lost_in_mid_run_is_made_again(store: TaskStore, claim
     assert begin(store, by(claim, "b")) is Verdict.RESULT
 
 
-def test_one_that_lost_its_lease_cannot_end_the_run_of_another(
+def test_w4_one_that_lost_its_lease_cannot_end_the_run_of_another(
     store: TaskStore, claim: Claim
 ) -> None:
     begin(store, claim)

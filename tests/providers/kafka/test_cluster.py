@@ -82,7 +82,7 @@ def replicas(servers: str, name: str) -> set[int]:
 
 
 @pytest.mark.parametrize("first", [1, 3], ids=["not the bootstrap server", "the first of them"])
-def test_a_frozen_broker_costs_a_few_seconds_and_is_named(
+def test_k4_a_frozen_broker_costs_a_few_seconds_and_is_named(
     brokers: Brokers, connect: Connect, scope: Scope, topic: Declare, first: int
 ) -> None:
     """Everything is read of the others, what is not there is told from what is, and a warning says who is silent."""
@@ -103,7 +103,7 @@ def test_a_frozen_broker_costs_a_few_seconds_and_is_named(
     assert any("2 of 3 brokers answer: broker 3 does not" in text for text in planned.warnings)
 
 
-def test_a_broker_that_is_frozen_stops_no_apply(
+def test_k4_a_broker_that_is_frozen_stops_no_apply(
     brokers: Brokers, connect: Connect, scope: Scope, topic: Declare
 ) -> None:
     """Topics are made, grown and configured; settled is what the others show, and the silent one is named."""
@@ -166,7 +166,7 @@ def test_more_replicas_than_there_are_brokers_are_refused_by_the_controller(
     assert "3 brokers alive" in refusals[0].why
 
 
-def test_what_a_dead_broker_holds_is_never_weighed_as_nothing(
+def test_k5_what_a_dead_broker_holds_is_never_weighed_as_nothing(
     brokers: Brokers, connect: Connect, scope: Scope, topic: Declare
 ) -> None:
     """A topic with partitions on it exists, is neither planned anew nor deleted, and `status` is degraded."""
@@ -200,7 +200,7 @@ def test_what_a_dead_broker_holds_is_never_weighed_as_nothing(
 
 
 @pytest.mark.parametrize("harm", ["kill", "pause"])
-def test_without_a_controller_nothing_is_read(
+def test_k5_without_a_controller_nothing_is_read(
     brokers: Brokers, connect: Connect, scope: Scope, topic: Declare, harm: str
 ) -> None:
     """The last of three brokers lists the others for ever: what it says may be old, and is not taken."""

@@ -47,7 +47,7 @@ POLICY = {"pattern": "^own_x$", "apply-to": "queues", "priority": 0}
         ),
     ],
 )
-def test_a_plan_refuses_what_the_broker_refuses_and_no_more(
+def test_r6_a_plan_refuses_what_the_broker_refuses_and_no_more(
     broker: Broker, declared: dict[str, Any], kind: str, body: dict[str, Any]
 ) -> None:
     """Whatever its version and its configuration."""
@@ -59,7 +59,7 @@ def test_a_plan_refuses_what_the_broker_refuses_and_no_more(
         assert plan.refusals[0].remedies
 
 
-def test_what_is_there_already_is_warned_of_and_not_refused(broker: Broker) -> None:
+def test_r6_what_is_there_already_is_warned_of_and_not_refused(broker: Broker) -> None:
     """One line for each feature, however many queues use it."""
     names = ["own_a", "own_b", "own_c"]
     for name in names:

@@ -133,7 +133,7 @@ def _three(scope: Scope) -> tuple[Resource, Resource, Resource]:
     )
 
 
-def test_what_a_drained_node_still_stops_does_not_count(
+def test_s10_what_a_drained_node_still_stops_does_not_count(
     swarm: Swarm, connect: Callable[..., Provider], scope: Scope
 ) -> None:
     """Its task goes on for as long as it may take to stop, and the next one has no place."""
@@ -155,7 +155,7 @@ def test_what_a_drained_node_still_stops_does_not_count(
     assert live.status(wanted, scope).verdict == "DEGRADED"
 
 
-def test_a_dead_node_is_told_and_its_tasks_do_not_count(
+def test_s10_a_dead_node_is_told_and_its_tasks_do_not_count(
     swarm: Swarm, connect: Callable[..., Provider], scope: Scope
 ) -> None:
     """Nothing is to be written, and one service is not what was declared; what moved elsewhere is fine."""

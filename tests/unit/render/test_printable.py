@@ -20,5 +20,5 @@ from bizops.render.values import printable
         ("größe 数", "größe 数"),
     ],
 )
-def test_what_would_steer_a_terminal_is_shown_escaped(said: str, shown: str) -> None:
+def test_c3_what_would_steer_a_terminal_is_shown_escaped(said: str, shown: str) -> None:
     assert printable(said) == shown

@@ -108,7 +108,7 @@ def test_the_last_manager_that_can_be_spared_is_told(
         ("g", 2, 2, ""),
     ],
 )  # fmt: skip
-def test_what_was_last_heard_of_a_dead_node_does_not_count(
+def test_s10_what_was_last_heard_of_a_dead_node_does_not_count(
     name: str, running: int, wanted: int, degraded: str
 ) -> None:
     """The engine's own numbers are 1/1, 5/4 and 3/2: it counts the tasks of the dead node."""

@@ -37,7 +37,7 @@ def test_a_body_is_read_as_it_is(encoding: str | None) -> None:
         (" GZIP ", gzipped(BODY)),
     ],
 )
-def test_a_compressed_body_is_decompressed(encoding: str, body: bytes) -> None:
+def test_w9_a_compressed_body_is_decompressed(encoding: str, body: bytes) -> None:
     assert load(body, encoding, MOST) == {"id": "t1"}
     assert show(body, encoding, MOST) == BODY.decode()
 
