@@ -110,8 +110,8 @@ class Site:
     def settings(self, **settings: str) -> Settings:
         return load_settings(self.environment(**settings), runs_agents=False)
 
-    def run(self, *arguments: str, typed: str = "", **settings: str) -> Said:
-        """Run `python -m workers` to its end, without a terminal."""
+    def run(self, *arguments: str, typed: str = "", patience: float = 120, **settings: str) -> Said:
+        """Run `python -m workers` to its end, in at most `patience` seconds, without a terminal."""
         done = subprocess.run(
             [sys.executable, "-m", "workers", *arguments],
             env=self.environment(**settings),
@@ -120,14 +120,14 @@ class Site:
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=patience,
         )
         assert "Traceback" not in done.stderr, done.stderr
         return Said(done.returncode, done.stdout, done.stderr)
 
-    def dlq(self, *arguments: str, **settings: str) -> Said:
+    def dlq(self, *arguments: str, patience: float = 120, **settings: str) -> Said:
         """Run `python -m workers tasks dlq`."""
-        return self.run("tasks", "dlq", *arguments, **settings)
+        return self.run("tasks", "dlq", *arguments, patience=patience, **settings)
 
     def put(self, queue: str, body: bytes, **properties: Any) -> None:
         """Publish a message past the client."""

@@ -263,7 +263,8 @@ def check_letters(site: Site, count: int) -> None:
         shown = site.dlq("show", "order", letter["id"])
         assert shown.code == 0, shown.err
         assert f"reason: {letter['reason']}" in shown.out
-    replayed = site.dlq("replay", "order", "--all")
+    # One after the other: each waits for RabbitMQ to have it on its disk.
+    replayed = site.dlq("replay", "order", "--all", patience=120 + count / 20)
     assert replayed.code == 0, replayed.err
     assert f"{count} replayed" in replayed.err
 
