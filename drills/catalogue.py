@@ -96,15 +96,18 @@ WORKERS = (
     ),
     Drill(
         "SIGSTOP for longer than lease and heartbeat",
-        "before an answer, before a failure, with the result stored, with the event on the way; another worker goes on",
+        "before an answer, before a failure, with the result stored, with the event on the way; another worker "
+        "completes the task, dead-letters it, or puts it back for a later attempt",
         (
             Batch((Step("freeze"), Step()), runs=2, overlaps=True),
             Batch((Step("freeze_and_fail"), Step()), runs=2, overlaps=True),
+            Batch((Step("freeze_and_fail"), Step("400")), end="permanent", runs=2, overlaps=True),
+            Batch((Step("freeze_and_fail"), Step("500"), Step()), runs=3, overlaps=True),
             Batch((Step("freeze_untold"),)),
             Batch((Step("freeze_sent"),)),
         ),
         harms.freeze_workers,
-        workers=4,
+        workers=6,
         patience=60,
     ),
     Drill(

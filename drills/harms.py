@@ -115,7 +115,7 @@ def _leave(scene: Scene, task: str, *, exit_code: int, signals: int = 1) -> None
 
 
 def freeze_workers(scene: Scene, tasks: list[str]) -> None:
-    """Wait until the tasks' processes stopped themselves, and let them go on when others have done their tasks.
+    """Wait until the tasks' processes stopped themselves, and let them go on when others have run their tasks.
 
     RabbitMQ closes their connections after two missed heartbeats, and their leases are over before.
     """
@@ -126,7 +126,7 @@ def freeze_workers(scene: Scene, tasks: list[str]) -> None:
     scene.fleet.start(1)
     time.sleep(FROZEN_SECONDS)
     try:
-        scene.expect(lambda: set(tasks) <= scene.listener.finished(), "others do the tasks")
+        scene.expect(lambda: set(tasks) <= scene.listener.heard_of(), "others run the tasks")
     finally:
         for pid in frozen:
             os.kill(pid, signal.SIGCONT)

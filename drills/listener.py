@@ -43,6 +43,10 @@ class Listener:
         """Give the tasks whose completion is on Kafka."""
         return {told.task_id for told in self.told() if told.topic == TOPICS[0]}
 
+    def heard_of(self) -> set[str]:
+        """Give the tasks of which a completion or a failure is on Kafka, also one that is tried again."""
+        return {told.task_id for told in self.told() if told.topic in TOPICS[:2]}
+
     def close(self) -> None:
         """Stop listening."""
         self._stop.set()

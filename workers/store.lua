@@ -20,6 +20,12 @@ local function is_held(record)
   return record.owner and tonumber(record['until']) > now()
 end
 
+-- Whether a run is no longer the task's: it has a result, lies dead, is another run's, or went on as a newer copy.
+local function is_passed(owner, replays, attempt, record)
+  local is_others = record.owner and record.owner ~= owner
+  return record.result or record.dead or is_others or is_older(tonumber(replays), tonumber(attempt), record)
+end
+
 local function read(key)
   local record, flat = {}, redis.call('HGETALL', key)
   for i = 1, #flat, 2 do record[flat[i]] = flat[i + 1] end
@@ -69,7 +75,8 @@ local function begin(owner, digest, replays, attempt, redelivered, lease, most_s
   end
   if record.dead then
     local is_newer = replays > tonumber(record.replays or 0)
-    if redelivered == '1' and not is_newer then return {'stale', record.dead} end
+    local is_other = record.digest and record.digest ~= digest
+    if redelivered == '1' and not is_newer and not is_other then return {'stale', record.dead} end
     drop()
     record = {}
   end
@@ -102,22 +109,22 @@ local function done()
   return {}
 end
 
-local function release(owner, replays, attempt, dead, ttl)
-  -- A result stays: whoever finished meanwhile has nothing to be told.
+local function release(owner, replays, attempt, following, dead, ttl)
+  -- What others came to meanwhile stays: a result, an end, a newer copy, a run.
   local record = load()
-  if record.result then return {} end
+  if record.result or record.dead or is_older(tonumber(replays), tonumber(attempt), record) then return {} end
   local gone = {}
-  if record.owner == owner then gone = {'starts', 'owner', 'until', 'why'} end
-  record.replays, record.attempt = replays, attempt
+  if record.owner == owner then gone = {'starts', 'owner', 'until', 'why'} elseif is_held(record) then return {} end
+  record.replays, record.attempt = replays, following
   if dead ~= '' then record.dead = dead end
   save(record, gone, ttl)
   return {}
 end
 
-local function renew(owner, lease, ttl)
+local function renew(owner, replays, attempt, lease, ttl)
   -- Where the record was lost meanwhile, it is reserved anew.
   local record = load()
-  if record.result or (record.owner and record.owner ~= owner) then return {} end
+  if is_passed(owner, replays, attempt, record) then return {} end
   record.owner, record['until'] = owner, now() + tonumber(lease)
   save(record, {}, ttl)
   return {}
@@ -140,11 +147,9 @@ local function explain(owner, why)
   return {}
 end
 
-local function taken(owner)
-  -- Whether the task went on without this run: it has a result, or another run holds it.
-  local record = load()
-  if record.result or (record.owner and record.owner ~= owner) then return {'1'} end
-  return {''}
+local function taken(owner, replays, attempt)
+  -- Whether the task went on without this run.
+  return {is_passed(owner, replays, attempt, load()) and '1' or ''}
 end
 
 local function find()

@@ -106,6 +106,11 @@ class Claim:
         """The name of the record."""
         return self.place.key(self.task_id)
 
+    @property
+    def copy(self) -> tuple[str, str, str]:
+        """Who asks, and for which copy of the message."""
+        return self.owner, str(self.replays), str(self.attempt)
+
 
 class Memory:
     """The last results of this process, for when Redis is away; may be used from several threads."""
@@ -220,7 +225,7 @@ class TaskStore:
 
     def is_taken(self, claim: Claim) -> bool:
         """Whether the task went on without this run, as after a pause that was longer than its lease."""
-        return bool(self._call(claim, "taken", claim.owner)[0])
+        return bool(self._call(claim, "taken", *claim.copy)[0])
 
     def mark_done(self, claim: Claim) -> None:
         """Note, without waiting for it, that the events of a finished task are delivered.
@@ -235,13 +240,14 @@ class TaskStore:
     def release(self, claim: Claim, *, attempt: int, dead: str = "") -> None:
         """End a run without a result: in order, so its start no longer counts.
 
-        `attempt` is that of the copy that lives on, `dead` why none does.
+        `attempt` is that of the copy that lives on, `dead` why none does. Nothing changes where the task went on
+        without this run.
         """
-        self._call(claim, "release", claim.owner, str(claim.replays), str(attempt), dead, self._ttl)
+        self._call(claim, "release", *claim.copy, str(attempt), dead, self._ttl)
 
     def renew(self, claim: Claim) -> None:
         """Reserve a task that runs for another `lease` seconds."""
-        self._call(claim, "renew", claim.owner, self._lease, self._ttl)
+        self._call(claim, "renew", *claim.copy, self._lease, self._ttl)
 
     def leave(self, claim: Claim) -> None:
         """Leave a run to the end of its process: it counts as no start, and stays reserved for `lease` seconds."""

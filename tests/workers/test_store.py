@@ -176,6 +176,61 @@ def test_w4_one_that_lost_its_lease_cannot_end_the_run_of_another(
     assert begin(store, by(claim, "c")) is Verdict.LEASED
 
 
+def test_w4_a_run_whose_task_went_on_as_a_newer_copy_is_passed(
+    store: TaskStore, claim: Claim
+) -> None:
+    """Another worker ran it, failed, and put it back: nobody holds it, and it is not the first one's any more."""
+    begin(store, claim)
+    time.sleep(2.1)
+    assert begin(store, by(claim, "b")) is Verdict.RUN
+    store.release(by(claim, "b"), attempt=2)
+
+    assert store.is_taken(claim)
+    store.renew(claim)
+    store.release(claim, attempt=2, dead="permanent")
+
+    assert begin(store, by(claim, "c", attempt=2)) is Verdict.RUN
+    store.release(by(claim, "c", attempt=2), attempt=3)
+    store.release(claim, attempt=2)
+    assert begin(store, by(claim, "d", attempt=2)) is Verdict.STALE
+
+
+def test_w4_a_run_whose_task_lies_dead_is_passed(store: TaskStore, claim: Claim) -> None:
+    begin(store, claim)
+    time.sleep(2.1)
+    assert begin(store, by(claim, "b")) is Verdict.RUN
+    store.release(by(claim, "b"), attempt=1, dead="permanent")
+
+    assert store.is_taken(claim)
+    store.renew(claim)
+    store.release(claim, attempt=2)
+
+    assert begin(store, by(claim, "c"), is_redelivered=True) is Verdict.STALE
+
+
+def test_a_run_that_nobody_followed_is_still_the_tasks(store: TaskStore, claim: Claim) -> None:
+    """Its lease is over, or its record is lost: what it came to counts."""
+    begin(store, claim)
+    time.sleep(2.1)
+    assert not store.is_taken(claim)
+    lose(claim)
+    assert not store.is_taken(claim)
+    store.release(claim, attempt=2)
+
+    assert begin(store, by(claim, "b")) is Verdict.STALE
+
+
+def test_another_task_under_the_id_of_a_dead_letter_is_begun_though_it_was_delivered_before(
+    store: TaskStore, claim: Claim
+) -> None:
+    """A worker that stopped gave it back; it is no copy of what lies dead."""
+    begin(store, claim)
+    store.release(claim, attempt=1, dead="permanent")
+    other = task(claim, "something else")
+
+    assert store.begin(by(claim, "b"), other, is_redelivered=True).verdict is Verdict.RUN
+
+
 def test_away_it_says_so_at_once_and_remembers_what_this_process_finished(claim: Claim) -> None:
     away = TaskStore(
         load_settings({**REDIS, "REDIS_URL": "redis://127.0.0.1:1/0"}), Reach(["redis"])
