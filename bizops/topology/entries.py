@@ -198,7 +198,8 @@ def implied(found: Section, faults: Faults) -> list[Declaration]:
     waiting = deque(found.declarations)
     while waiting:
         parent = waiting.popleft()
-        for resource in parent.kind.expand(parent.resource, found.settings):
+        expanded = parent.kind.expand(parent.resource, found.settings)
+        for resource in (_as_protected(each, parent) for each in expanded):
             earlier = made.get(resource.address)
             if resource.address in known or _is_in_doubt(resource, parent):
                 continue
@@ -215,6 +216,12 @@ def implied(found: Section, faults: Faults) -> list[Declaration]:
                     hint=f"declare {resource.address} itself",
                 )
     return list(made.values())
+
+
+def _as_protected(implied: Resource, parent: Declaration) -> Resource:
+    """What a protected resource implies stays with it: a queue without its dead-letter queue would lose messages."""
+    lifecycle = Lifecycle(protect=parent.resource.lifecycle.protect)
+    return replace(implied, lifecycle=lifecycle)
 
 
 def _is_in_doubt(implied: Resource, parent: Declaration) -> bool:

@@ -13,6 +13,7 @@ from bizops.change import Action, Effect, EffectKind
 from bizops.provider import Derived, Observations, Scope
 from bizops.providers.rabbitmq import (
     claims,
+    dead_letters,
     declared,
     deprecations,
     effective,
@@ -53,6 +54,7 @@ def derive(changes: Sequence[Change], observations: Observations, scope: Scope) 
     ]
     writes = [write for part in parts for write in part.writes]
     parts += [
+        dead_letters.derived(changes, snapshot),
         deprecations.derived(changes, snapshot),
         queue_types.derived(changes, snapshot),
         vhost_limits.derived(changes, snapshot, scope.topology),

@@ -15,16 +15,15 @@ from bizops.providers.rabbitmq import (
 )
 from bizops.providers.rabbitmq.names import (
     exchange_address,
-    is_derived,
     is_protected_exchange,
     is_protected_policy,
     is_protected_queue,
     policy_address,
     queue_address,
-    topology_of_policy,
     tried,
     tried_part,
 )
+from bizops.providers.rabbitmq.owners import Owners, text
 from bizops.providers.rabbitmq.specs import OWN_NAME, QueueSpec
 from bizops.resource import Field, Observation, Presence, Use, absent, unreadable
 
@@ -50,15 +49,23 @@ class Observer:
         self._bindings = {
             name: ends.by_end(vhost.bindings) for name, vhost in snapshot.vhosts.items()
         }
+        self._owners = {
+            name: Owners(vhost, scope.topology) for name, vhost in snapshot.vhosts.items()
+        }
 
     def observations(self, resources: Sequence[Resource]) -> tuple[Observation, ...]:
         """Give one observation for each resource, and one for each owned object that is not among them."""
+        ours = {r.address for r in resources if not r.external}
         found = {r.address: self._asked(r) for r in resources}
+        for address in ours:
+            owners = self._owners[address.scope or self._snapshot.section_vhost]
+            found[address] = owners.with_claims(found[address], ours)
         section = self._snapshot.vhosts.get(self._snapshot.section_vhost)
         if section is not None and not section.problem:
             for address in self._owned(section):
                 if address not in found:
-                    found[address] = self._observation(address, section, QueueSpec())
+                    there = self._observation(address, section, QueueSpec())
+                    found[address] = self._owners[section.name].with_claims(there)
         for address in self._tried(resources):
             if address not in found:
                 vhost = self._snapshot.vhosts[address.scope or self._snapshot.section_vhost]
@@ -137,7 +144,7 @@ class Observer:
             )
         seen = view.of_live(queue, vhost, self._snapshot, topology)
         bound = self._bindings[vhost.name].to_queue[name]
-        claims = _claims(name, vhost, topology)
+        claims = self._owners[vhost.name].of_queue(name)
         counts = () if queue.messages is None else (("messages", queue.messages),)
         return Observation(
             address,
@@ -147,7 +154,7 @@ class Observer:
             uses=_dead_letters(seen, address.scope),
             claims=claims,
             counts=counts,
-            notes=tuple(f"topology {other} declares it, too" for other in claims),
+            notes=tuple(text(each) for each in claims),
             raw=seen,
             away=queue.away,
             identity=repr((queue.type, queue.durable, queue.auto_delete, queue.arguments)),
@@ -200,12 +207,6 @@ def _unseen_binding(address: Address, queue: LiveQueue | None, vhost: Vhost) -> 
     return unreadable(
         address, f"its queue lies {queue.away}, and this version does not list it then"
     )
-
-
-def _claims(name: str, vhost: Vhost, topology: str) -> tuple[str, ...]:
-    """Give the other topologies whose derived policies list a queue; a queue without settings shows nothing of it."""
-    derived = (policy.name for policy in vhost.candidates(name) if is_derived(policy.name))
-    return tuple(sorted({topology_of_policy(each) for each in derived} - {topology}))
 
 
 def _dead_letters(seen: view.View, scope: str) -> tuple[Use, ...]:

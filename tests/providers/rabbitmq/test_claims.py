@@ -109,3 +109,81 @@ def test_r1_a_partial_run_lets_go_of_nothing(broker: Any, second: Any) -> None:
 
     assert not plan.writes
     assert {name.split(".")[1] for name in broker.policies()} == {"trial", "second"}
+
+
+WITH_DEAD_LETTERS = {
+    "exchanges": {"dead": {}, "in": {}},
+    "queues": {"shop_a": {"message_ttl": "1h", "dead_letter": {"exchange": "dead"}}},
+    "bindings": [{"exchange": "in", "queue": "shop_a", "routing_key": "a"}],
+}
+
+
+def live_names(broker: Any) -> set[str]:
+    """Give the queues, and the bindings as exchange, key and queue."""
+    bound = {
+        f"{b['source']}:{b['routing_key']}:{b['destination']}" for b in broker.listing("bindings")
+    }
+    queues = {queue["name"] for queue in broker.listing("queues")}
+    return queues | {name for name in bound if not name.startswith(":")}
+
+
+A_AND_ITS_WAYS = {"shop_a", "shop_a.dlq", "dead:shop_a:shop_a.dlq", "in:a:shop_a"}
+
+
+def test_r1_what_leads_to_and_from_a_queue_of_another_topology_is_its_own_too(
+    broker: Any, other: Any
+) -> None:
+    converge(broker.live, broker.resources(WITH_DEAD_LETTERS), broker.scope)
+    mine = broker.resources({"queues": {"shop_b": {}}})
+
+    plan = plan_for(broker.live, mine, other, Choice(prune=True))
+    assert carry_out(broker.live, plan).is_ok
+
+    assert live_names(broker) == A_AND_ITS_WAYS | {"shop_b"}
+    assert len(plan.unmanaged) == 4
+    note = f"topology {broker.scope.topology} declares it, too"
+    assert {each.notes for each in plan.unmanaged} == {(note,)}
+
+
+def test_r1_what_two_topologies_declare_alike_keeps_its_dead_letters(
+    broker: Any, second: Any
+) -> None:
+    mine = broker.resources(WITH_DEAD_LETTERS)
+    converge(broker.live, mine, broker.scope)
+    converge(broker.live, mine, second)
+
+    plan = plan_for(broker.live, mine, second, Choice(destroy=True))
+
+    assert [str(c.address) for c in plan.changes if c.address.kind != "exchange"] == []
+    assert live_names(broker) == A_AND_ITS_WAYS
+
+
+def test_r1_a_queue_of_others_that_leads_into_ours_makes_ours_not_theirs(
+    broker: Any, second: Any
+) -> None:
+    """It is destroyed when that queue goes, and refused while it stays."""
+    ours = broker.resources(
+        {
+            "exchanges": {"dead": {}},
+            "queues": {"shop_dead": {}},
+            "bindings": [{"exchange": "dead", "queue": "shop_dead", "routing_key": "shop_a"}],
+        }
+    )
+    theirs = broker.resources(
+        {
+            "exchanges": {"dead": {}},
+            "queues": {
+                "shop_a": {
+                    "message_ttl": "1h",
+                    "dead_letter": {"exchange": "dead", "routing_key": "shop_a"},
+                }
+            },
+        }
+    )
+    converge(broker.live, ours, broker.scope)
+    converge(broker.live, theirs, second)
+
+    plan = plan_for(broker.live, ours, broker.scope, Choice(destroy=True))
+
+    assert {r.address.kind for r in plan.refusals} == {"queue", "binding"}
+    assert all("shop_a sends its dead letters through it" in r.why for r in plan.refusals)
