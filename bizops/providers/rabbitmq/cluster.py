@@ -95,7 +95,16 @@ def minority(nodes: Nodes, places: Iterable[Place]) -> str:
     queue or stream says that most of its members are away; it may be one that lies elsewhere than the rest.
     """
     is_told = any(each.is_away and each.is_replicated for each in places)
-    if not is_told or 2 * len(nodes.running) > len(nodes.known):
+    return _too_few(nodes) if is_told else ""
+
+
+def without_majority(nodes: Nodes, places: Iterable[Place]) -> str:
+    """Say that most nodes do not run, by the list of all nodes or by the queues, or ""."""
+    return _too_few(nodes) if nodes.is_whole else minority(nodes, places)
+
+
+def _too_few(nodes: Nodes) -> str:
+    if 2 * len(nodes.running) > len(nodes.known):
         return ""
     return f"only {len(nodes.running)} of {len(nodes.known)} nodes run: {_are_down(nodes.down)}"
 
@@ -108,7 +117,7 @@ def state(nodes: Nodes, places: Sequence[Place]) -> Cluster:
         if not down:
             return Cluster(f"{number} node{'s run' if number != 1 else ' runs'}")
         text = f"{len(nodes.running)} of {number} nodes run: {_are_down(down)}"
-        if 2 * len(nodes.running) <= number:
+        if _too_few(nodes):
             text = f"{text}; {_NO_MAJORITY}"
         return Cluster(text, is_degraded=True)
     if not down:

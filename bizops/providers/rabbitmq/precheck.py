@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from bizops.change import Action, Refusal
 from bizops.provider import Derived
+from bizops.providers.rabbitmq import cluster
 from bizops.providers.rabbitmq.specs import ExchangeSpec
 
 if TYPE_CHECKING:
@@ -23,9 +24,12 @@ _DEFAULT = "direct"
 
 
 def derived(changes: Sequence[Change], writes: Sequence[Write], snapshot: Snapshot) -> Derived:
-    """Refuse exchanges of types that the broker does not have; warn of policies that the user may not write."""
+    """Refuse exchanges of types that the broker does not have, and deletions while most nodes are away.
+
+    Warns of policies that the user may not write.
+    """
     return Derived(
-        refusals=tuple(_unknown_types(changes, snapshot)),
+        refusals=(*_unknown_types(changes, snapshot), *_without_majority(changes, snapshot)),
         warnings=tuple(_without_tag(changes, writes, snapshot)),
     )
 
@@ -42,6 +46,17 @@ def _unknown_types(changes: Sequence[Change], snapshot: Snapshot) -> Iterator[Re
             why = f"the broker has no exchange type {exchange_type}"
             ways = (f"type: {' or '.join(sorted(known))}", "enable the plugin that brings it")
             yield Refusal(change.address, "type", why, ways)
+
+
+def _without_majority(changes: Sequence[Change], snapshot: Snapshot) -> Iterator[Refusal]:
+    """A deletion that such a cluster does not answer is carried out when its nodes are back."""
+    why = cluster.without_majority(snapshot.nodes, snapshot.places)
+    for change in changes:
+        if why and change.action in {Action.DELETE, Action.REPLACE} and not change.dies_with:
+            verb = "deleted" if change.action is Action.DELETE else "replaced"
+            text = f"{why}, so it cannot be {verb}"
+            ways = ("start them, and plan again", f"--exclude {change.address}")
+            yield Refusal(change.address, "", text, ways)
 
 
 def _without_tag(

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from bizops.change import Cluster
+from bizops.change import Action, Change, Cluster
 from bizops.provider import Scope, expected
-from bizops.providers.rabbitmq import cluster, health, live, shapes
+from bizops.providers.rabbitmq import cluster, health, live, precheck, shapes
 from bizops.providers.rabbitmq.names import binding_address, queue_address
 from bizops.providers.rabbitmq.observing import Observer
 from bizops.providers.rabbitmq.specs import BindingSpec, QueueSpec
@@ -158,6 +158,21 @@ def test_r4_without_a_majority_the_line_of_the_cluster_says_so(running: int, wor
     listing = [{"name": f"n{n}", "running": n <= running} for n in (1, 2, 3)]
 
     assert cluster.state(cluster.listed(listing), ()).text == words
+
+
+@pytest.mark.parametrize(("running", "is_refused"), [(3, False), (2, False), (1, True)])
+def test_r4_without_a_majority_a_deletion_is_refused(running: int, *, is_refused: bool) -> None:
+    """Also without the lock: the cluster may carry it out when its nodes are back."""
+    listing = [{"name": f"n{n}", "running": n <= running} for n in (1, 2, 3)]
+    found = live.Snapshot((4, 3), "/", {"/": live.Vhost("/")}, cluster.listed(listing))
+    address = queue_address("orders")
+    gone = Change(address, Action.DELETE, None, Observation(address, Presence.PRESENT))
+
+    refusals = precheck.derived([gone], [], found).refusals
+
+    assert [refusal.why for refusal in refusals] == is_refused * [
+        "only 1 of 3 nodes run: n2 and n3 are down, so it cannot be deleted"
+    ]
 
 
 def test_r4_what_a_dead_letter_queue_on_a_dead_node_holds_is_not_zero() -> None:

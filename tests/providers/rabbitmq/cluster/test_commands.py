@@ -101,4 +101,9 @@ def test_without_a_majority_nothing_is_written(shop: Shop, nodes: Any, how: str)
     for _, told in plans:
         assert "1 of 3 nodes run" in told
     assert shop.run(*DESTROY)[0] in {1, INCOMPLETE}
+    unlocked, said = shop.run(*DESTROY, "--lock=false")
+    assert unlocked in {1, INCOMPLETE}
+    assert " destroyed " not in said
+    assert shop.definitions() == before
+    nodes.revive()
     assert shop.definitions() == before
