@@ -17,6 +17,7 @@ import pika
 from workers import interrupts
 from workers.agents import known_agents, load_agent
 from workers.amqp.publisher import NAME, Publisher
+from workers.endpoints import MAX_SHORT
 from workers.errors import REMEDY, InvalidTaskError, PublishError, UnroutableError
 from workers.message import PERSISTENT
 from workers.reach import Reach
@@ -108,6 +109,7 @@ class TaskClient:
             content_type="application/json",
             delivery_mode=PERSISTENT,
             priority=priority,
+            # A task's id may have 200 characters of four bytes.
             message_id=task.id if len(task.id.encode()) <= MAX_SHORT else None,
             timestamp=int(time.time()),
             headers={"trace_id": uuid.uuid4().hex},
@@ -125,10 +127,6 @@ class TaskClient:
                 if left <= PAUSE:
                     raise
                 interrupts.pause(PAUSE)
-
-
-MAX_SHORT = 255
-"""Bytes of a short string in AMQP 0-9-1, as a message id is; a task's id may have 200 characters of four bytes."""
 
 
 def make_task_id(agent: str) -> str:

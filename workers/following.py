@@ -12,7 +12,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from workers import interrupts
 from workers.errors import REMEDY, EventsAwayError
 from workers.events import COMPLETIONS, ERRORS
-from workers.kafka import connection, say, silent
+from workers.kafka import connection, make_client, say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -42,14 +42,14 @@ class EventFollower:
 
     def __init__(self, settings: Settings) -> None:
         self._place = settings.kafka_bootstrap_servers
-        self._consumer = Consumer(
+        self._consumer = make_client(
+            Consumer,
             {
                 **connection(settings),
                 # No group is joined, and nothing committed; librdkafka wants a name all the same.
                 "group.id": f"bizops-workers-{uuid.uuid4().hex}",
                 "enable.auto.commit": False,
             },
-            logger=silent(),
         )
         try:
             self._consumer.assign(find_ends(self._consumer, TOPICS))

@@ -7,23 +7,24 @@ import threading
 import time
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from concurrent.futures import wait
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from workers.batches import Batches
-from workers.errors import REMEDY, EventsAwayError
+from workers.errors import REMEDY, EventsAwayError, SettingsError
 from workers.events import TOPICS
 from workers.reports import UNKNOWN_TOPIC, Report, reported
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from concurrent.futures import Future
 
     from workers.events import Event
     from workers.reach import Reach
     from workers.settings import Settings
 
+Client = TypeVar("Client")
 LOG = logging.getLogger(__name__)
 POLL = 0.1
 PROBE_PAUSE = 3.0
@@ -198,7 +199,15 @@ def _is_fatal(error: object) -> bool:
 
 
 def _producer(settings: Settings) -> Producer:
-    return Producer(_configuration(settings), logger=silent())
+    return make_client(Producer, _configuration(settings))
+
+
+def make_client(kind: Callable[..., Client], configuration: Mapping[str, Any]) -> Client:
+    """Make a producer or a consumer; raises SettingsError with librdkafka's words where it has no such setting."""
+    try:
+        return kind(configuration, logger=_silent())
+    except KafkaException as error:
+        raise SettingsError([f"KAFKA_...: {say(error)}"]) from None
 
 
 def _configuration(settings: Settings) -> dict[str, Any]:
@@ -235,7 +244,7 @@ def connection(settings: Settings) -> dict[str, Any]:
     }
 
 
-def silent() -> logging.Logger:
+def _silent() -> logging.Logger:
     """Give a logger that says nothing: librdkafka repeats itself 20 times a second while a broker is away."""
     logger = logging.getLogger("workers.librdkafka")
     logger.setLevel(logging.CRITICAL + 1)

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import os
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
+from workers.endpoints import (
+    authorities,
+    host,
+    http_url,
+    kafka_authorities,
+    passwords,
+    redis_url,
+    short_name,
+)
+from workers.environment import find, read_environment
 from workers.errors import SettingsError
 from workers.redaction import Redactor, redactor
 from workers.values import (
+    DAY,
     Seconds,
     Secret,
     Size,
@@ -29,12 +38,17 @@ from workers.values import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
 
     from workers.values import Price
 
 STOP_SECONDS = 3.0
 """What a stop keeps of the grace period for itself: flush Kafka, hand back what runs, close."""
+LONGEST = 36500 * DAY
+"""Seconds that a task or its result may be kept: Redis counts milliseconds in 64 bits from 1970 on."""
+MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
+"""Those of SASL that take a user and a password."""
 
 
 def _setting(parse: Callable[[str], Any], default: Any, meaning: str) -> Any:  # noqa: ANN401 - as dataclasses.field
@@ -51,21 +65,23 @@ class Settings:
     agents: str = _setting(
         text, "", "agents of your own: PACKAGE.MODULE:CLASS, with commas between; see --list"
     )
-    queue_name: str = _setting(text, "", "the queue to work on; the agent's own where unset")
+    queue_name: str = _setting(
+        short_name(room=len(".dlq")), "", "the queue to work on; the agent's own where unset"
+    )
     concurrency: int = _setting(number(1, 64), 1, "how many tasks run at a time, and the prefetch")
     engine: str = _setting(choice("crewai", "stub"), "crewai", "what runs the agents: crewai, stub")
     stub_seconds: Seconds = _setting(
         seconds(0), Seconds(0), "how long the stub engine takes for a task"
     )
 
-    rabbitmq_host: str = _setting(text, "localhost", "RabbitMQ's host")
+    rabbitmq_host: str = _setting(host, "localhost", "RabbitMQ's host")
     rabbitmq_port: int = _setting(port, 5672, "RabbitMQ's AMQP port")
-    rabbitmq_vhost: str = _setting(text, "/", "the vhost")
+    rabbitmq_vhost: str = _setting(short_name(), "/", "the vhost")
     rabbitmq_user: str = _setting(text, "guest", "the user")
     rabbitmq_pass: Secret = _setting(Secret, Secret("guest"), "its password")
     rabbitmq_tls: bool = _setting(flag, False, "speak TLS")  # noqa: FBT003 - the default of a setting
     rabbitmq_ca_file: str = _setting(
-        text, "", "the certificate authority; the system's where unset"
+        authorities, "", "the certificate authority; the system's where unset"
     )
     heartbeat: int = _setting(number(5, 600), 30, "seconds between AMQP heartbeats")
 
@@ -75,21 +91,23 @@ class Settings:
         "plaintext",
         "librdkafka's security.protocol",
     )
-    kafka_sasl_mechanism: str = _setting(text, "", "librdkafka's sasl.mechanism")
+    kafka_sasl_mechanism: str = _setting(
+        choice(*MECHANISMS, "OAUTHBEARER", "GSSAPI"), "", "librdkafka's sasl.mechanism"
+    )
     kafka_sasl_username: str = _setting(text, "", "librdkafka's sasl.username")
     kafka_sasl_password: Secret = _setting(Secret, Secret(), "librdkafka's sasl.password")
-    kafka_ssl_ca_location: str = _setting(text, "", "librdkafka's ssl.ca.location")
+    kafka_ssl_ca_location: str = _setting(kafka_authorities, "", "librdkafka's ssl.ca.location")
     event_timeout: Seconds = _setting(
-        seconds(1), Seconds(10), "how long Kafka may take to report an event as delivered"
+        seconds(1, DAY), Seconds(10), "how long Kafka may take to report an event as delivered"
     )
 
     redis_url: Secret = _setting(
-        Secret,
+        redis_url,
         Secret("redis://localhost:6379/0"),
         "Redis: redis:// or rediss://, with user and password",
     )
     result_ttl: Seconds = _setting(
-        seconds(60),
+        seconds(60, LONGEST),
         Seconds(86400),
         "how long a result is kept, so that its task is not paid for again",
     )
@@ -109,7 +127,7 @@ class Settings:
         model, "openai/gpt-4o-mini", "the model: openai/NAME or anthropic/NAME"
     )
     llm_base_url: str = _setting(
-        text, "", "where the provider's API is; its own address where unset"
+        http_url, "", "where the provider's API is; its own address where unset"
     )
     openai_api_key: Secret = _setting(Secret, Secret(), "the key for openai/ models")
     anthropic_api_key: Secret = _setting(Secret, Secret(), "the key for anthropic/ models")
@@ -139,7 +157,7 @@ class Settings:
     )
 
     task_ttl: Seconds = _setting(
-        seconds(0),
+        seconds(0, LONGEST),
         Seconds(0),
         "tasks older than this are dead-lettered; as the queue's message_ttl, 0 is never",
     )
@@ -164,7 +182,7 @@ class Settings:
         "how long the first such pause takes; each further one twice as long, at most 5m",
     )
 
-    health_host: str = _setting(text, "127.0.0.1", "where /livez, /readyz and /metrics listen")
+    health_host: str = _setting(host, "127.0.0.1", "where /livez, /readyz and /metrics listen")
     health_port: int = _setting(number(0, 65535), 8080, "their port; 0 takes any free one")
     log_level: str = _setting(
         choice("debug", "info", "warning", "error"), "info", "debug, info, warning, error"
@@ -174,8 +192,7 @@ class Settings:
         """Give the texts that must never be shown: every secret that is set, and the password in a URL."""
         values = [getattr(self, field.name) for field in dataclasses.fields(self)]
         found = [value.reveal() for value in values if isinstance(value, Secret) and value]
-        urls = [*found, self.llm_base_url]
-        return [*found, *filter(None, (urlsplit(text).password for text in urls))]
+        return _with_passwords(found, self.llm_base_url)
 
     def redactor(self) -> Redactor:
         """Give what hides them."""
@@ -195,7 +212,20 @@ class Settings:
             )
         if self.task_ttl and self.result_ttl < self.task_ttl:
             found.append("RESULT_TTL must not be below TASK_TTL: a task could outlive its result")
-        return found
+        return found + self._sasl_faults()
+
+    def _sasl_faults(self) -> list[str]:
+        """Say what librdkafka needs for SASL and is not set: it would refuse to make a client."""
+        if not self.kafka_security_protocol.startswith("sasl"):
+            return []
+        needed = ["kafka_sasl_mechanism"]
+        if self.kafka_sasl_mechanism in MECHANISMS:
+            needed = ["kafka_sasl_username", "kafka_sasl_password"]
+        return [
+            f"{name.upper()} is needed where KAFKA_SECURITY_PROTOCOL is sasl_plaintext or sasl_ssl"
+            for name in needed
+            if not getattr(self, name)
+        ]
 
     def key_faults(self) -> list[str]:
         """Say which key is missing for the model; only who runs agents needs one."""
@@ -220,12 +250,12 @@ def load_settings(
     Raises SettingsError with every fault at once: a value that is none, a file that cannot be read, a variable given
     both as itself and as `_FILE`, and limits that do not fit together.
     """
-    given = {**_read_dotenv(dotenv), **environment}
+    given = read_environment(environment, dotenv)
     faults: dict[str, str] = {}
     values: dict[str, Any] = {}
     for name, field in FIELDS.items():
         try:
-            content = _find(name, given)
+            content = find(name, given)
             if content:
                 values[field.name] = field.metadata["parse"](content)
         except ValueError as error:
@@ -242,35 +272,24 @@ def load_settings(
 def find_setting(name: str, environment: Mapping[str, str], dotenv: Path | None) -> str:
     """Give the text of one setting as `load_settings` would find it; raises SettingsError."""
     try:
-        return _find(name, {**_read_dotenv(dotenv), **environment})
+        return find(name, read_environment(environment, dotenv))
     except ValueError as error:
         raise SettingsError([f"{name}: {error}"]) from None
 
 
-def _read_dotenv(path: Path | None) -> dict[str, str]:
-    if path is None or not path.is_file():
-        return {}
-    from dotenv import dotenv_values  # noqa: PLC0415 - only where there is such a file
-
-    return {name: value or "" for name, value in dotenv_values(path).items()}
-
-
-def _find(name: str, given: Mapping[str, str]) -> str:
-    """Give a variable's text, or that of the file that `<name>_FILE` names; raises ValueError."""
-    path = given.get(f"{name}_FILE", "")
-    if not path:
-        return given.get(name, "").strip()
-    if given.get(name):
-        message = f"is set, and so is {name}_FILE: unset one of them"
-        raise ValueError(message)
-    try:
-        return Path(path).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
-        message = f"the file that {name}_FILE names cannot be read: {reason}"
-        raise ValueError(message) from None
+def find_redactor(environment: Mapping[str, str], dotenv: Path | None) -> Redactor:
+    """Give what hides the secrets that are set, also where the settings have faults; raises nothing."""
+    given = dict(environment)
+    with suppress(SettingsError):
+        given = read_environment(environment, dotenv)
+    found = []
+    for name in (name for name, field in FIELDS.items() if isinstance(field.default, Secret)):
+        found.append(given.get(name, "").strip())
+        with suppress(ValueError):
+            found.append(find(name, given))
+    return redactor(tuple(_with_passwords(found, given.get("LLM_BASE_URL", ""))))
 
 
-def default_dotenv() -> Path:
-    """Give the `.env` of the folder that the worker was started in."""
-    return Path(os.curdir) / ".env"
+def _with_passwords(secrets: Iterable[str], base_url: str) -> list[str]:
+    found = [*secrets]
+    return [*found, *(password for url in (*found, base_url) for password in passwords(url))]

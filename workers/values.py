@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+DAY = 86400
+"""Seconds."""
+_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": DAY}
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _SIZES = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "KB": 1000, "MB": 1_000_000}
 _SIZE = re.compile(r"(\d+)\s*(B|KiB|MiB|KB|MB)")
@@ -108,18 +110,19 @@ port = number(1, MAX_PORT)
 
 def choice(*words: str) -> Callable[[str], str]:
     """Give a reader of one of some words, in any case; it raises ValueError."""
+    known = {word.lower(): word for word in words}
 
     def parse(value: str) -> str:
-        if value.lower() not in words:
+        if value.lower() not in known:
             message = f"must be one of {', '.join(words)}"
             raise ValueError(message)
-        return value.lower()
+        return known[value.lower()]
 
     return parse
 
 
-def seconds(low: float) -> Callable[[str], Seconds]:
-    """Give a reader of durations such as `500ms 30s 1m30s 2h`, at least `low` seconds; it raises ValueError."""
+def seconds(low: float, high: float = 30 * DAY) -> Callable[[str], Seconds]:
+    """Give a reader of durations such as `500ms 30s 1m30s 2h`, from `low` to `high` seconds; it raises ValueError."""
 
     def parse(value: str) -> Seconds:
         parts = _PART.findall(value)
@@ -127,8 +130,8 @@ def seconds(low: float) -> Callable[[str], Seconds]:
             message = "must be a number and a unit, such as 500ms 30s 2m 1h"
             raise ValueError(message)
         total = Seconds(sum(float(count) * _UNITS[unit] for count, unit in parts))
-        if total < low or not math.isfinite(total):
-            message = f"must be at least {Seconds(low)}"
+        if not low <= total <= high:
+            message = f"must be from {Seconds(low)} to {Seconds(high)}"
             raise ValueError(message)
         return total
 

@@ -309,3 +309,17 @@ def test_what_many_threads_ask_together_is_answered_to_each_of_them(
     assert [events[0].key for events in found] == [one.task_id for one in claims]
     for one in claims:
         lose(one)
+
+
+def test_the_longest_times_that_can_be_set_are_times_that_redis_takes(claim: Claim) -> None:
+    longest = {"LEASE": "30d", "RESULT_TTL": "36500d"}
+    store = TaskStore(load_settings({**REDIS, **longest}), Reach(["redis"]))
+    assert not store.look()
+
+    assert begin(store, claim) is Verdict.RUN
+    store.renew(claim)
+    store.complete(claim, EVENTS)
+
+    store.close()
+    with redis.Redis.from_url(REDIS["REDIS_URL"]) as server:
+        assert server.ttl(claim.key) > 36499 * 86400

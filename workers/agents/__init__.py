@@ -12,8 +12,9 @@ import importlib.metadata
 import os
 from typing import TYPE_CHECKING
 
+from workers.environment import default_dotenv
 from workers.errors import SettingsError
-from workers.settings import default_dotenv, find_setting
+from workers.settings import find_setting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

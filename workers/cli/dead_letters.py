@@ -25,10 +25,11 @@ from workers.amqp.publisher import NAME, Publisher
 from workers.cli import console, showing
 from workers.client import unknown_agent
 from workers.deadletters import Choice, DeadLetters, drop, replay
+from workers.environment import default_dotenv
 from workers.errors import QueueReadError, WorkersError
 from workers.queues import OUTBOX
 from workers.reach import Reach
-from workers.settings import Settings, default_dotenv, load_settings
+from workers.settings import Settings, load_settings
 from workers.store import TaskStore
 
 if TYPE_CHECKING:

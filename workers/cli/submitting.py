@@ -12,8 +12,9 @@ from workers import logs
 from workers.agents import load_agent
 from workers.cli import console
 from workers.client import EXPECTED_OUTPUT, TaskClient, make_task_id
+from workers.environment import default_dotenv
 from workers.errors import EventsAwayError, InvalidTaskError, StoreAwayError
-from workers.settings import default_dotenv, load_settings
+from workers.settings import load_settings
 from workers.task import Task
 
 if TYPE_CHECKING:

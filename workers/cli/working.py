@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from workers import logs
 from workers.agents import known_agents, load_agent
 from workers.cli import console
+from workers.environment import default_dotenv
 from workers.errors import WorkersError
-from workers.settings import default_dotenv, load_settings
+from workers.settings import load_settings
 
 if TYPE_CHECKING:
     import argparse

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 import workers
-from workers.client import MAX_SHORT, TaskClient, make_task_id, unknown_agent
+from workers.client import TaskClient, make_task_id, unknown_agent
+from workers.endpoints import MAX_SHORT
 from workers.errors import InvalidTaskError
 from workers.settings import load_settings
 from workers.task import MAX_ID, Task

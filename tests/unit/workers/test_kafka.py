@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
-from workers.errors import EventsAwayError
+from workers.errors import EventsAwayError, SettingsError
 from workers.events import Event
 from workers.kafka import EventStream
 from workers.reach import Reach
@@ -25,6 +25,21 @@ def stream() -> EventStream:
         {"ENGINE": "stub", "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1", "EVENT_TIMEOUT": "1h"}
     )
     return EventStream(settings, Reach(["kafka"]), lambda _: None)
+
+
+def test_what_librdkafka_itself_has_not_is_a_fault_of_the_settings() -> None:
+    """Here it was built without Kerberos."""
+    kerberos = {"KAFKA_SECURITY_PROTOCOL": "sasl_ssl", "KAFKA_SASL_MECHANISM": "gssapi"}
+    settings = load_settings({"ENGINE": "stub", **kerberos})
+
+    with pytest.raises(SettingsError, match=r"^KAFKA_\.\.\.: .*GSSAPI"):
+        EventStream(settings, Reach(["kafka"]), lambda _: None)
+
+
+def test_the_longest_time_for_an_event_is_one_that_librdkafka_takes() -> None:
+    settings = load_settings({"ENGINE": "stub", "EVENT_TIMEOUT": "1d"})
+
+    EventStream(settings, Reach(["kafka"]), lambda _: None).close(0)
 
 
 def test_a_producer_that_is_replaced_reports_what_it_held(

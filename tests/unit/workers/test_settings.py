@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import ssl
 from typing import TYPE_CHECKING
 
 import pytest
 
 from workers.cli.explaining import describe_settings
 from workers.errors import SettingsError
-from workers.settings import FIELDS, load_settings
+from workers.settings import FIELDS, find_redactor, load_settings
 from workers.values import Price, Seconds, Secret
 
 if TYPE_CHECKING:
@@ -66,6 +67,100 @@ def test_limits_that_do_not_fit_together_are_faults(
     assert found.startswith(fault)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("REDIS_URL", "localhost:6379"),
+        ("REDIS_URL", "http://localhost:6379"),
+        ("REDIS_URL", "redis://:6379"),
+        ("REDIS_URL", "redis://h:notaport"),
+        ("REDIS_URL", "redis://h:0"),
+        ("REDIS_URL", "redis://h:70000"),
+        ("REDIS_URL", "redis://h:6379/notadb"),
+        ("REDIS_URL", "redis://h:6379/1/2"),
+        ("REDIS_URL", "redis://a..b:6379"),
+        ("REDIS_URL", "redis://[::1"),
+        ("REDIS_URL", "redis://h?socket_timeout=soon"),
+        ("REDIS_URL", "redis://h?no_such_option=1"),
+        ("LLM_BASE_URL", "http://[::1"),
+        ("LLM_BASE_URL", "localhost:8089/v1"),
+        ("LLM_BASE_URL", "ftp://localhost/v1"),
+        ("LLM_BASE_URL", "https:///v1"),
+        ("LLM_BASE_URL", "http://h:port/v1"),
+        ("LLM_BASE_URL", "http://h/v 1"),
+        ("RABBITMQ_HOST", "a..b"),
+        ("RABBITMQ_HOST", "x" * 64),
+        ("RABBITMQ_HOST", "h:5672"),
+        ("RABBITMQ_HOST", "[::1]"),
+        ("RABBITMQ_HOST", "amqp://h"),
+        ("HEALTH_HOST", "a..b"),
+        ("RABBITMQ_VHOST", "v" * 256),
+        ("RABBITMQ_VHOST", "\udc80"),
+        ("QUEUE_NAME", "é" * 126),
+        ("RABBITMQ_CA_FILE", "/nonexistent"),
+        ("RABBITMQ_CA_FILE", __file__),
+        ("KAFKA_SSL_CA_LOCATION", "/nonexistent"),
+        ("KAFKA_SSL_CA_LOCATION", __file__),
+        ("KAFKA_SASL_MECHANISM", "NOPE"),
+        ("EVENT_TIMEOUT", "30d"),
+        ("RESULT_TTL", "99999999999999999d"),
+        ("TASK_TTL", "99999999999999999d"),
+        ("STOP_GRACE_PERIOD", "9" * 400 + "d"),
+    ],
+)
+def test_what_a_client_could_not_take_is_a_fault_at_start(name: str, value: str) -> None:
+    """With the variable's name, which the client does not know, and without its value."""
+    (fault,) = faults_of({**KEY, name: value})
+
+    assert fault.startswith(f"{name}: ")
+    assert value not in fault
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("REDIS_URL", "rediss://user:p%40ss@[::1]:6380/2"),
+        ("REDIS_URL", "redis://rabbit_1"),
+        ("REDIS_URL", "redis://h/?db=3&socket_keepalive=true"),
+        ("REDIS_URL", "unix:///run/redis.sock?db=1"),
+        ("LLM_BASE_URL", "http://[::1]:8089/v1"),
+        ("LLM_BASE_URL", "https://user:pass@gateway.example/v1/"),
+        ("RABBITMQ_HOST", "::1"),
+        ("RABBITMQ_HOST", "rabbit_1.example."),
+        ("RABBITMQ_HOST", "bücher.example"),
+        ("QUEUE_NAME", "q" * 251),
+        ("RABBITMQ_VHOST", "v" * 255),
+        ("KAFKA_SSL_CA_LOCATION", "/etc"),
+        ("KAFKA_SSL_CA_LOCATION", "probe"),
+        ("EVENT_TIMEOUT", "1d"),
+        ("RESULT_TTL", "36500d"),
+    ],
+)
+def test_what_a_client_can_take_is_taken_as_it_is(name: str, value: str) -> None:
+    found = getattr(load_settings({**KEY, name: value}), name.lower())
+
+    assert (found.reveal() if isinstance(found, Secret) else str(found)) == value
+
+
+def test_certificates_are_taken_where_they_are() -> None:
+    path = ssl.get_default_verify_paths().cafile or ""
+    if not path:
+        pytest.skip("no file of certificates here")
+    given = {"RABBITMQ_CA_FILE": path, "KAFKA_SSL_CA_LOCATION": path}
+
+    assert load_settings({**KEY, **given}).rabbitmq_ca_file == path
+
+
+def test_sasl_needs_its_mechanism_and_a_user_with_a_password() -> None:
+    sasl = {**KEY, "KAFKA_SECURITY_PROTOCOL": "sasl_ssl"}
+
+    assert [fault.split()[0] for fault in faults_of(sasl)] == ["KAFKA_SASL_MECHANISM"]
+    assert [fault.split()[0] for fault in faults_of({**sasl, "KAFKA_SASL_MECHANISM": "plain"})] == [
+        "KAFKA_SASL_USERNAME",
+        "KAFKA_SASL_PASSWORD",
+    ]
+
+
 def test_what_does_not_fit_together_is_told_beside_values_that_are_none() -> None:
     """Where it has nothing to do with them: a limit that is none fits together with no other."""
     faults = faults_of({"RABBITMQ_PORT": "x", "LLM_TIMEOUT": "10m", "SOFT_TIME_LIMIT": "x"})
@@ -122,6 +217,30 @@ def test_the_environment_beats_dotenv_and_an_empty_value_is_none(tmp_path: Path)
     assert settings.queue_name == "from_shell"
     assert settings.concurrency == 1
     assert settings.llm_base_url == ""
+
+
+def test_a_dotenv_that_is_no_text_is_a_fault(tmp_path: Path) -> None:
+    dotenv = tmp_path / ".env"
+    dotenv.write_bytes(b"LEASE=\xff")
+
+    assert faults_of(KEY, dotenv) == (f"{dotenv} cannot be read: not UTF-8",)
+
+
+def test_secrets_are_known_also_where_settings_have_faults(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    path.write_text("sk-from-a-file\n")
+    given = {
+        "LEASE": "soon",
+        "OPENAI_API_KEY_FILE": str(path),
+        "RABBITMQ_PASS": "first-secret",
+        "RABBITMQ_PASS_FILE": "/nonexistent",
+        "REDIS_URL": "http://:open%40sesame@h",
+        "LLM_BASE_URL": "http://[::1",
+    }
+
+    hidden = find_redactor(given, None).redact("first-secret open@sesame sk-from-a-file")
+
+    assert hidden == "(hidden) (hidden) (hidden)"
 
 
 def test_the_password_in_a_url_is_a_secret_of_its_own() -> None:
