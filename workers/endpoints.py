@@ -15,7 +15,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from workers.values import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 MAX_SHORT = 255
 """Bytes of a short string in AMQP 0-9-1, as names and message ids are."""
@@ -23,17 +23,17 @@ _NO_HOST = re.compile(r"[\s\x00-\x1f/@?#\[\]]")
 _DATABASE = re.compile(r"/?[0-9]{0,9}")
 
 
-def short_name(room: int = 0) -> Callable[[str], str]:
-    """Give a reader of AMQP's names; `room` is how many bytes are added to them elsewhere."""
-    most = MAX_SHORT - room
+def vhost(value: str) -> str:
+    """Read the name of a vhost."""
+    return _short(value, MAX_SHORT)
 
-    def parse(value: str) -> str:
-        if len(value.encode()) > most:
-            message = f"must be at most {most} bytes"
-            raise ValueError(message)
-        return value
 
-    return parse
+def queue_name(value: str) -> str:
+    """Read the name of a queue that has a dead-letter queue, `<queue>.dlq`."""
+    if not value:
+        message = "must have a name"
+        raise ValueError(message)
+    return _short(value, MAX_SHORT - len(".dlq"))
 
 
 def host(value: str) -> str:
@@ -100,6 +100,18 @@ def passwords(url: str) -> Iterator[str]:
     if found:
         yield found
         yield unquote(found)
+
+
+def _short(value: str, most: int) -> str:
+    """Take a name that is no longer than this, and that is text."""
+    message = f"must be at most {most} bytes of UTF-8"
+    try:
+        is_good = len(value.encode()) <= most
+    except UnicodeEncodeError:
+        is_good = False
+    if not is_good:
+        raise ValueError(message)
+    return value
 
 
 def _split(value: str, schemes: tuple[str, ...], message: str) -> SplitResult:

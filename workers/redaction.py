@@ -55,10 +55,13 @@ class Redactor:
 
         Known ones are found as they are, JSON-escaped, percent-encoded and in base64, also within a longer text.
         """
-        if self._known is not None:
-            text = self._known.sub(HIDDEN, text)
+        text = self.redact_known(text)
         text = _LOOKS_SECRET.sub(HIDDEN, text)
         return _NAMED.sub(lambda found: f"{found[1]}{found[2]}{HIDDEN}", text)
+
+    def redact_known(self, text: str) -> str:
+        """Give the text without the secrets themselves, where what merely looks like one may be somebody's answer."""
+        return text if self._known is None else self._known.sub(HIDDEN, text)
 
     def redact_all(self, value: Any) -> Any:  # noqa: ANN401 - what JSON takes
         """Give a value with every text in it redacted, keys too; what is no JSON becomes text."""

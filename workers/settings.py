@@ -14,8 +14,9 @@ from workers.endpoints import (
     http_url,
     kafka_authorities,
     passwords,
+    queue_name,
     redis_url,
-    short_name,
+    vhost,
 )
 from workers.environment import find, read_environment
 from workers.errors import SettingsError
@@ -65,9 +66,7 @@ class Settings:
     agents: str = _setting(
         text, "", "agents of your own: PACKAGE.MODULE:CLASS, with commas between; see --list"
     )
-    queue_name: str = _setting(
-        short_name(room=len(".dlq")), "", "the queue to work on; the agent's own where unset"
-    )
+    queue_name: str = _setting(queue_name, "", "the queue to work on; the agent's own where unset")
     concurrency: int = _setting(number(1, 64), 1, "how many tasks run at a time, and the prefetch")
     engine: str = _setting(choice("crewai", "stub"), "crewai", "what runs the agents: crewai, stub")
     stub_seconds: Seconds = _setting(
@@ -76,7 +75,7 @@ class Settings:
 
     rabbitmq_host: str = _setting(host, "localhost", "RabbitMQ's host")
     rabbitmq_port: int = _setting(port, 5672, "RabbitMQ's AMQP port")
-    rabbitmq_vhost: str = _setting(short_name(), "/", "the vhost")
+    rabbitmq_vhost: str = _setting(vhost, "/", "the vhost")
     rabbitmq_user: str = _setting(text, "guest", "the user")
     rabbitmq_pass: Secret = _setting(Secret, Secret("guest"), "its password")
     rabbitmq_tls: bool = _setting(flag, False, "speak TLS")  # noqa: FBT003 - the default of a setting

@@ -9,18 +9,25 @@ from __future__ import annotations
 import functools
 import importlib
 import importlib.metadata
+import logging
 import os
+import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from workers import interrupts
+from workers.endpoints import queue_name
 from workers.environment import default_dotenv
-from workers.errors import SettingsError
-from workers.settings import find_setting
+from workers.errors import SettingsError, WorkersError
+from workers.settings import find_redactor, find_setting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from workers.settings import Settings
     from workers.worker import CrewAIWorker
 
+LOG = logging.getLogger(__name__)
 GROUP = "bizops.agents"
 OURS = {
     "order": "workers.agents.order:OrderWorker",
@@ -32,23 +39,40 @@ OURS = {
     "email_campaigns": "workers.agents.email_campaigns:EmailCampaignsWorker",
     "analytics": "workers.agents.analytics:AnalyticsWorker",
 }
+COMMANDS = ("submit", "tasks")
+EVENTS = "events"
+"""The word for the events that Kafka refuses, where `tasks dlq` takes an agent's name."""
+_RESERVED = (*COMMANDS, EVENTS)
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_NAME_RULE = (
+    "an agent's name is at most 64 letters, digits, _ . and -, begins with a letter or a digit, "
+    f"and is none of {', '.join(_RESERVED)}"
+)
 _SAYS = ("name", "queue", "role", "goal", "backstory")
 
 
-@functools.cache
-def known_agents() -> Mapping[str, str]:
-    """Give where each agent's class is, `package.module:Class`, by its name; of this process's environment.
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where an agent's class is, `package.module:Class`, and what names it there; nothing does for ours."""
+
+    reference: str
+    named_by: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.named_by}: {self.reference}" if self.named_by else self.reference
+
+
+def known_agents() -> Mapping[str, Origin]:
+    """Give where each agent's class is, by its name; of this process's environment.
 
     Raises SettingsError with everything that is wrong with AGENTS, and where two agents have one name.
     """
-    found, faults = dict(OURS), list[str]()
-    for name, reference in (*_of_entry_points(), *_of_setting(faults)):
-        if found.get(name, reference) != reference:
-            faults.append(f"two agents are called {name}: {found[name]} and {reference}")
-        found[name] = reference
-    if faults:
-        raise SettingsError(faults)
-    return found
+    return _survey()[0]
+
+
+def unusable_agents() -> tuple[str, ...]:
+    """Say which entry points no agent can be called by: whoever installed them, the others work on."""
+    return _survey()[1]
 
 
 def load_agent(name: str) -> type[CrewAIWorker]:
@@ -56,32 +80,96 @@ def load_agent(name: str) -> type[CrewAIWorker]:
     return _load(known_agents()[name])
 
 
-def _of_entry_points() -> Iterator[tuple[str, str]]:
+def load_agents() -> tuple[dict[str, type[CrewAIWorker]], list[str]]:
+    """Give the classes of all agents, and what is wrong with those that cannot be loaded."""
+    found, faults = dict[str, "type[CrewAIWorker]"](), list[str]()
+    for name in known_agents():
+        try:
+            found[name] = load_agent(name)
+        except SettingsError as error:
+            faults += error.faults
+    return found, faults
+
+
+def make_agent(name: str, settings: Settings) -> CrewAIWorker:
+    """Make an agent's worker; raises SettingsError, also for whatever a constructor of its own raises."""
+    kind = load_agent(name)
+    try:
+        return kind(settings)
+    except WorkersError:
+        raise
+    except BaseException as error:
+        interrupts.check()
+        LOG.debug("agent_not_made", exc_info=error)
+        raise SettingsError([f"{known_agents()[name]}: {_say(error)}"]) from None
+
+
+@functools.cache
+def _survey() -> tuple[Mapping[str, Origin], tuple[str, ...]]:
+    found = {name: Origin(reference) for name, reference in OURS.items()}
+    faults, unusable = list[str](), list[str]()
+    for name, origin in (*_of_entry_points(unusable), *_of_setting(faults)):
+        other = found.setdefault(name, origin)
+        if other.reference != origin.reference:
+            faults.append(f"two agents are called {name}: {other.reference} and {origin.reference}")
+    if faults:
+        raise SettingsError(faults)
+    return found, tuple(unusable)
+
+
+def _of_entry_points(unusable: list[str]) -> Iterator[tuple[str, Origin]]:
     for each in importlib.metadata.entry_points(group=GROUP):
-        yield each.name, each.value.replace(" ", "")
+        package = f" of {each.dist.name}" if each.dist else ""
+        origin = Origin(each.value.replace(" ", ""), f"entry point {each.name}{package}")
+        if _is_name(each.name):
+            yield each.name, origin
+        else:
+            unusable.append(f"{origin}: {_NAME_RULE}")
 
 
-def _of_setting(faults: list[str]) -> Iterator[tuple[str, str]]:
+def _of_setting(faults: list[str]) -> Iterator[tuple[str, Origin]]:
     """Give the agents that AGENTS names. Only their classes say what they are called."""
     given = find_setting("AGENTS", os.environ, default_dotenv())
     for reference in filter(None, (part.strip() for part in given.split(","))):
+        origin = Origin(reference, "AGENTS")
         try:
-            yield _load(reference).name, reference
+            yield _load(origin).name, origin
         except SettingsError as error:
-            faults += [f"AGENTS: {fault}" for fault in error.faults]
+            faults += error.faults
 
 
-def _load(reference: str) -> type[CrewAIWorker]:
+def _load(origin: Origin) -> type[CrewAIWorker]:
     """Import a class and look at it; raises SettingsError."""
     from workers.worker import CrewAIWorker  # noqa: PLC0415 - 200 ms that a name alone does not take
 
-    module, _, name = reference.partition(":")
+    module, _, name = origin.reference.partition(":")
     try:
         found = functools.reduce(getattr, name.split("."), importlib.import_module(module))
-    except Exception as error:  # noqa: BLE001 - what a module does when it is imported is its own
-        raise SettingsError([f"{reference}: {type(error).__name__}: {error}"]) from None
+    except BaseException as error:  # noqa: BLE001 - what a module does when it is imported is its own
+        interrupts.check()
+        raise SettingsError([f"{origin}: {_say(error)}"]) from None
     if not (isinstance(found, type) and issubclass(found, CrewAIWorker)):
-        raise SettingsError([f"{reference} is no subclass of workers.CrewAIWorker"])
+        raise SettingsError([f"{origin} is no subclass of workers.CrewAIWorker"])
     if missing := [each for each in _SAYS if not isinstance(getattr(found, each, None), str)]:
-        raise SettingsError([f"{reference} has no {', '.join(missing)}: write them as texts"])
+        raise SettingsError([f"{origin} has no {', '.join(missing)}: write them as texts"])
+    if not _is_name(found.name):
+        raise SettingsError([f"{origin}: {_NAME_RULE}"])
+    try:
+        queue_name(found.queue)
+    except ValueError as error:
+        raise SettingsError([f"{origin}: its queue {error}"]) from None
     return found
+
+
+def _is_name(name: str) -> bool:
+    return bool(_NAME.fullmatch(name)) and name not in _RESERVED
+
+
+def _say(error: BaseException) -> str:
+    """Say what another package's code raised; it may have no words, or a secret among them."""
+    try:
+        words = str(error)
+    except BaseException:  # noqa: BLE001 - raised by the error's own `__str__`
+        words = "it has no words"
+    said = f"{type(error).__name__}: {words}" if words else type(error).__name__
+    return find_redactor(os.environ, default_dotenv()).redact(said)

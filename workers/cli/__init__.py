@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from workers import interrupts
 from workers.cli import console
-from workers.cli.parsing import make_parser
+from workers.cli.parsing import read_arguments
 from workers.errors import InvalidTaskError, SettingsError, WorkersError
 
 
@@ -39,7 +39,7 @@ def run(arguments: list[str]) -> int:
     """Run a command; gives its exit code. No error leaves it as a traceback."""
     try:
         with interrupts.raised():
-            chosen = make_parser().parse(arguments)
+            chosen = read_arguments(arguments)
             code: int = chosen.carry_out(chosen)
     except (SettingsError, InvalidTaskError) as error:
         for fault in error.faults:
@@ -63,7 +63,7 @@ def _unforeseen(error: Exception) -> int:
         console.tell("interrupted")
         return console.INTERRUPTED
     if os.environ.get("LOG_LEVEL", "").lower() == "debug":
-        traceback.print_exception(error)
+        sys.stderr.write(console.hide("".join(traceback.format_exception(error))))
     words = console.plain(f"{type(error).__name__}: {error}")
     console.error(f"failed in a way it should not: {words}; LOG_LEVEL=debug shows where")
     return console.ERROR

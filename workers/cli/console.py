@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 from typing import TYPE_CHECKING, Any
+
+from workers.environment import default_dotenv
+from workers.settings import find_redactor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,9 +35,14 @@ def warn(words: str) -> None:
 
 
 def tell(words: str) -> None:
-    """Say something to a person."""
+    """Say something to a person; a secret of the settings, which others' words may hold, is hidden."""
     sys.stdout.flush()
-    print(plain(words), file=sys.stderr, flush=True)
+    print(plain(hide(words)), file=sys.stderr, flush=True)
+
+
+def hide(text: str) -> str:
+    """Give a text without the secrets of this process's settings."""
+    return find_redactor(os.environ, default_dotenv()).redact_known(text)
 
 
 def print_json(document: dict[str, Any]) -> None:

@@ -20,7 +20,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from workers import logs
-from workers.agents import known_agents, load_agent
+from workers.agents import EVENTS, known_agents, load_agent, load_agents
 from workers.amqp.publisher import NAME, Publisher
 from workers.cli import console, showing
 from workers.client import unknown_agent
@@ -39,13 +39,11 @@ if TYPE_CHECKING:
     from workers.deadletters import DeadLetter
 
 CONNECT_TIMEOUT = 10.0
-EVENTS = "events"
-"""The word for the events that Kafka refuses, where an agent's name stands."""
 
 
 def show_list(chosen: argparse.Namespace) -> int:
     """Show how many dead letters there are, and which."""
-    queues = _queues(chosen.agents or (*known_agents(), EVENTS))
+    queues = _queues(chosen.agents) if chosen.agents else _all_queues()
     counts: dict[str, int] = {}
     found: list[DeadLetter] = []
     code = console.OK
@@ -188,6 +186,14 @@ def _queues(agents: Iterable[str]) -> list[str]:
     if faults := [unknown_agent(name) for name in names if name not in {*known_agents(), EVENTS}]:
         raise WorkersError("; ".join(faults))
     return [OUTBOX if name == EVENTS else load_agent(name).queue for name in names]
+
+
+def _all_queues() -> list[str]:
+    """Give the queues of all agents, without those whose package is broken, and of the events."""
+    agents, faults = load_agents()
+    for fault in faults:
+        console.warn(fault)
+    return [*(agent.queue for agent in agents.values()), OUTBOX]
 
 
 def _unknown(queue: str, ids: Iterable[str], seen: Iterable[str]) -> int:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import os
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from workers.agents import known_agents
-from workers.cli import dead_letters, submitting, working
-from workers.cli.console import ERROR
+from workers.agents import COMMANDS, known_agents, unusable_agents
+from workers.cli import console, dead_letters, submitting, working
 from workers.cli.explaining import describe_settings
+from workers.environment import default_dotenv
+from workers.errors import SettingsError
+from workers.settings import load_settings
 from workers.values import number, seconds
 
 if TYPE_CHECKING:
@@ -45,12 +48,13 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """End with one line."""
-        self.exit(ERROR, f"error: {message}; see {self.prog} --help\n")
+        console.error(f"{message}; see {self.prog} --help")
+        self.exit(console.ERROR)
 
     def parse(self, arguments: Sequence[str]) -> argparse.Namespace:
         """Read the arguments; ends the process where they are wrong, or ask for help."""
-        word = next((word for word in arguments if not word.startswith("-")), None)
-        commands = (*known_agents(), "submit", "tasks")
+        word = _command(arguments)
+        commands = (*known_agents(), *COMMANDS)
         if word is not None and word not in commands:
             near = difflib.get_close_matches(word, commands, n=1)
             hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(commands)}"
@@ -63,8 +67,36 @@ class Parser(argparse.ArgumentParser):
         return chosen
 
 
-def make_parser() -> Parser:
-    """Give the parser; what it reads has `carry_out`, the command, which takes what was read. Raises SettingsError."""
+def read_arguments(arguments: Sequence[str]) -> argparse.Namespace:
+    """Read what was typed into `carry_out`, the command, and what it takes.
+
+    Raises SettingsError where AGENTS has faults, with those of all settings that the command would read.
+    """
+    try:
+        parser = _make_parser()
+    except SettingsError as error:
+        faults = (*error.faults, *_setting_faults(_command(arguments)))
+        raise SettingsError(list(dict.fromkeys(faults))) from None
+    for fault in unusable_agents():
+        console.warn(fault)
+    return parser.parse(arguments)
+
+
+def _command(arguments: Sequence[str]) -> str | None:
+    return next((word for word in arguments if not word.startswith("-")), None)
+
+
+def _setting_faults(command: str | None) -> Sequence[str]:
+    if command is None:
+        return ()
+    try:
+        load_settings(os.environ, default_dotenv(), runs_agents=command not in COMMANDS)
+    except SettingsError as error:
+        return error.faults
+    return ()
+
+
+def _make_parser() -> Parser:
     agents = "agents, each of which works on its own queue until SIGTERM (--list shows queues and roles):"
     parser = Parser(
         prog="python -m workers",

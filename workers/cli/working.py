@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING
 
 from workers import logs
-from workers.agents import known_agents, load_agent
+from workers.agents import load_agents, make_agent
 from workers.cli import console
 from workers.environment import default_dotenv
 from workers.errors import WorkersError
@@ -24,7 +24,7 @@ def work(chosen: argparse.Namespace) -> int:
     settings = load_settings(os.environ, default_dotenv())
     logs.configure(settings.log_level, settings.redactor())
     try:
-        return load_agent(chosen.agent)(settings).start()
+        return make_agent(chosen.agent, settings).start()
     except WorkersError:
         raise
     except Exception:
@@ -34,7 +34,9 @@ def work(chosen: argparse.Namespace) -> int:
 
 def show_agents(_: argparse.Namespace) -> int:
     """Show each agent's name, queue and role."""
-    for name in known_agents():
-        agent = load_agent(name)
+    agents, faults = load_agents()
+    for name, agent in agents.items():
         print(f"{name:<16} {agent.queue:<22} {agent.role}")
+    for fault in faults:
+        console.warn(fault)
     return console.OK

@@ -43,14 +43,14 @@ def test_a3_an_interrupt_that_becomes_another_error_is_an_interrupt(
     before = signal.getsignal(signal.SIGINT)
     monkeypatch.setattr(sys, "unraisablehook", sys.__unraisablehook__)
 
-    def parser() -> None:
+    def parser(_: list[str]) -> None:
         try:
             signal.raise_signal(signal.SIGINT)
         except KeyboardInterrupt:
             message = "Module not found when looking up confluent_kafka.admin.ClusterMetadata"
             raise ImportError(message) from None
 
-    monkeypatch.setattr(cli, "make_parser", parser)
+    monkeypatch.setattr(cli, "read_arguments", parser)
     try:
         interrupts.listen()
         assert cli.run([]) == 130
