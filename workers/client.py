@@ -95,7 +95,9 @@ class TaskClient:
         """Check a task as a worker does; raises InvalidTaskError with all faults, each after the field's path."""
         faults = [] if agent in known_agents() else [f"agent: {unknown_agent(agent)}"]
         try:
-            read_task(task.to_json(), self._settings.max_body)
+            read_task(
+                task.to_json(), self._settings.max_body, hide=self._settings.redactor().redact
+            )
         except InvalidTaskError as error:
             faults += error.faults
         except (TypeError, ValueError, RecursionError) as error:

@@ -74,16 +74,17 @@ class Endings:
         """End a failed attempt that counts: another one later, or a dead letter where there is none."""
         is_permanent = isinstance(failure, PermanentError)
         said = self._redactor.redact(str(failure))
+        error_class = self._redactor.redact(failure.error_class)
         if is_permanent or message.attempt >= self._max_attempts:
             reason = "permanent" if is_permanent else "exhausted"
-            obituary = Obituary(reason, failure.error_class, said)
+            obituary = Obituary(reason, error_class, said)
             self.bury(message, obituary, claim, effort)
             return
         tier = tier_for(message.attempt, getattr(failure, "retry_after", None))
-        why = {"error_class": failure.error_class, "reason": said}
+        why = {"error_class": error_class, "reason": said}
         LOG.warning("task_retried", extra={**why, "tier": tier.name})
         subject = self.subject(message, claim.task_id)
-        told = events.failed(subject, effort, failure.error_class, said, None)
+        told = events.failed(subject, effort, error_class, said, None)
         is_outboxed = self._exits.tell(message, told)
         following = message.attempt + 1
         self._exits.outlets.put_back(message, tier, attempt=following, is_outboxed=is_outboxed)

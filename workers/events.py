@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from workers.content import load
 from workers.engine import Usage
 from workers.errors import InvalidTaskError
+from workers.redaction import shorten
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 VERSION = 1
 COMPLETIONS = "ai.completions"
@@ -80,10 +81,15 @@ class Effort:
     cost_usd: float | None = None
 
 
-def completed(subject: Subject, effort: Effort, output: str) -> tuple[Event, ...]:
-    """Give the events of a finished task; one of `ai.decisions` only where the output holds a decision."""
+def completed(
+    subject: Subject, effort: Effort, output: str, hide: Callable[[str], str]
+) -> tuple[Event, ...]:
+    """Give the events of a finished task; one of `ai.decisions` only where the output holds a decision.
+
+    `hide` takes out of the output what no event may hold.
+    """
     data: dict[str, Any] = {
-        "output": output[:MAX_OUTPUT],
+        "output": shorten(output, MAX_OUTPUT, hide),
         "is_truncated": len(output) > MAX_OUTPUT,
     }
     events = [(COMPLETIONS, data)]

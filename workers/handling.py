@@ -101,7 +101,10 @@ class Handling:
         delivery = message.delivery
         try:
             task = read_task(
-                delivery.body, self._bench.settings.max_body, delivery.properties.content_encoding
+                delivery.body,
+                self._bench.settings.max_body,
+                delivery.properties.content_encoding,
+                self._bench.settings.redactor().redact,
             )
         except InvalidTaskError as error:
             task_id = self._find_id(delivery)
@@ -190,7 +193,8 @@ class Handling:
             effort = self._measure(run, waited, (found.model, found.usage))
             LOG.info("task_answered", extra={"model": found.model, "ran_seconds": effort.ran})
             subject = self._endings.subject(message, task.id)
-            told = events.completed(subject, effort, found.text)
+            hide = self._bench.settings.redactor().redact_known
+            told = events.completed(subject, effort, found.text, hide)
             self._endings.finish(message, claim, self._keep(claim, told), "completed")
 
     def _worked(self, task: Task, deadline: Deadline) -> Answer | RunError:
@@ -254,6 +258,7 @@ class Handling:
     ) -> events.Effort:
         """Count what a run took, whatever came of it."""
         model, usage = spent or (None, events.NO_USAGE)
+        model = model and self._bench.settings.redactor().redact(model)
         price, ran = self._bench.settings.llm_price, round(time.monotonic() - run.begun, 3)
         cost = price.cost(usage.prompt_tokens, usage.completion_tokens) if price and model else None
         effort = events.Effort(waited, ran, model, usage, cost)

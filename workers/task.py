@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from workers.content import load
 from workers.errors import InvalidTaskError
+from workers.redaction import shorten
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from jsonschema.protocols import Validator
 
@@ -60,14 +61,21 @@ def validator(name: str) -> Validator:
     return Draft202012Validator(json.loads((SCHEMAS / f"{name}.json").read_text("utf-8")))
 
 
-def read_task(body: bytes, max_bytes: int, encoding: str | None = None) -> Task:
-    """Read a message's body; raises InvalidTaskError with everything that is wrong with it."""
+def read_task(
+    body: bytes, max_bytes: int, encoding: str | None = None, hide: Callable[[str], str] = str
+) -> Task:
+    """Read a message's body; raises InvalidTaskError with everything that is wrong with it.
+
+    `hide` takes secrets out of a fault, which repeats what the body holds.
+    """
     found = load(body, encoding, max_bytes)
     faults = sorted(
         validator("task").iter_errors(found), key=lambda fault: list(map(str, fault.path))
     )
     if faults:
-        raise InvalidTaskError([f"{fault.json_path}: {_say(fault.message)}" for fault in faults])
+        raise InvalidTaskError(
+            [f"{fault.json_path}: {_say(fault.message, hide)}" for fault in faults]
+        )
     return Task(
         found["id"], found["description"], found["expected_output"], found.get("context", {})
     )
@@ -89,6 +97,7 @@ MAX_ID = 200
 MAX_SAID = 300
 
 
-def _say(message: str) -> str:
+def _say(message: str, hide: Callable[[str], str]) -> str:
     """Cut a fault short: the validator repeats the value, which may be the whole body."""
-    return message if len(message) <= MAX_SAID else f"{message[:MAX_SAID]}…"
+    said = shorten(message, MAX_SAID, hide)
+    return said if len(message) <= MAX_SAID else f"{said}…"

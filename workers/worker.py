@@ -67,7 +67,8 @@ class CrewAIWorker:
         self.worker = f"{self.name}@{socket.gethostname()}:{os.getpid()}"
         self._persona = Persona(self.name, self.role, self.goal, self.backstory)
         self._engine = load_engine(settings)
-        self._metrics = Metrics(self.name, self.queue_name, settings.llm_model)
+        asked = settings.redactor().redact(settings.llm_model)
+        self._metrics = Metrics(self.name, self.queue_name, asked)
         self._waiting: queue.SimpleQueue[Delivery | None] = queue.SimpleQueue()
         self._reach = Reach(("rabbitmq", "rabbitmq_publisher", "kafka", "redis"))
         self._consumer = Consumer(settings, self._reach, self._requirements(), self._tick)

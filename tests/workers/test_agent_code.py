@@ -13,6 +13,7 @@ from confluent_kafka import Consumer
 
 from stack.names import own_name
 from workers.following import find_ends
+from workers.task import MAX_SAID
 
 if TYPE_CHECKING:
     import subprocess
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.integration
 QUEUE, DLQ = "auto_orders", "auto_orders.dlq"
 KEY = "sk-proj-made-up-4711"
+SECRET = "open-sesame-4711"
 
 AGENT = '''\
 """Raises what its task says."""
@@ -34,6 +36,8 @@ import sys
 
 from workers import logs
 from workers.agents.order import OrderWorker
+from workers.engine import Answer, Usage
+from workers.errors import PermanentError
 from workers.settings import load_settings
 
 
@@ -61,6 +65,12 @@ class Raising(OrderWorker):
                 raise SystemExit(f"Incorrect API key provided: {os.environ['OPENAI_API_KEY']}")
             case "another's secret":
                 raise SystemExit("refused: Bearer abcdefgh12345678, postgres://u:hunter2@db/x")
+            case "secret class":
+                secret = os.environ["ANTHROPIC_API_KEY"]
+                raise PermanentError("refused", error_class=f"key_{secret}")
+            case "secret answer":
+                secret = os.environ["ANTHROPIC_API_KEY"]
+                return Answer(f'{{"decision": "use {secret}"}}', f"own/{secret}", Usage(1))
         return super().process_task(task, deadline)
 
 
@@ -81,6 +91,7 @@ def raising(
     script.write_text(AGENT)
     port = unused_port()
     settings = {"CONCURRENCY": "2", "HEALTH_PORT": str(port), "OPENAI_API_KEY": KEY}
+    settings["ANTHROPIC_API_KEY"] = SECRET
     worker("order", (str(script),), MAX_ATTEMPTS="1", **settings)
     return port
 
@@ -139,7 +150,7 @@ def test_w7_a_secret_in_an_exception_is_in_no_event_dead_letter_or_log(
 
     letters = buried(site, len(names))
 
-    told = events(consumer, set(names))
+    told = events(consumer, set(names), len(names))
     log = "".join(path.read_text() for path in Path(site.folder).glob("*.log"))
     everything = f"{[each.headers for each in letters.values()]} {told} {log}"
     assert "Incorrect API key provided: (hidden)" in everything
@@ -147,15 +158,43 @@ def test_w7_a_secret_in_an_exception_is_in_no_event_dead_letter_or_log(
     assert [s for s in (KEY, "abcdefgh12345678", "hunter2") if s in everything] == []
 
 
-def events(consumer: Consumer, tasks: set[str]) -> list[str]:
-    """Wait until there is an event of each of these tasks, and give them as they are."""
+def test_w7_a_secret_is_in_no_answer_model_class_or_fault_that_leaves_a_worker(
+    site: Site, raising: int
+) -> None:
+    # Given an agent that answers one, names its model so and its error, and a body that a fault quotes the half of
+    topics = ("ai.completions", "ai.decisions", "ai.errors", "audit.trail", "analytics.metrics")
+    consumer = Consumer({"bootstrap.servers": site.addresses.bootstrap, "group.id": own_name()})
+    consumer.assign(find_ends(consumer, topics))
+    answering, failing, invalid = (f"{own_name()}-{kind}" for kind in ("a", "f", "i"))
+    site.put(QUEUE, task(answering, "secret answer"))
+    site.put(QUEUE, task(failing, "secret class"))
+    # As a fault begins: `['xxx...secret'] is not of type 'string'`
+    halved = ["x" * (MAX_SAID - 2 - len(SECRET) // 2) + SECRET]
+    site.put(QUEUE, json.dumps({"id": invalid, "description": halved}).encode())
+
+    # When they end
+    letters = buried(site, 2)
+
+    told = events(consumer, {answering, failing, invalid}, 4 + 3 + 3)
+    with urllib.request.urlopen(f"http://127.0.0.1:{raising}/metrics", timeout=10) as answer:
+        metrics = answer.read().decode()
+    log = "".join(path.read_text() for path in Path(site.folder).glob("*.log"))
+    everything = f"{[each.headers for each in letters.values()]} {told} {metrics} {log}"
+    assert '"decision": "use (hidden)"' in "".join(told)
+    assert 'model="own/(hidden)"' in metrics
+    assert letters[failing].headers["error_class"] == "key_(hidden)"
+    assert SECRET[:6] not in everything
+
+
+def events(consumer: Consumer, tasks: set[str], count: int) -> list[str]:
+    """Wait for so many events of these tasks, and give them as they are."""
     found: list[str] = []
     end = time.monotonic() + 60
-    while left := {each for each in tasks if not any(each in text for text in found)}:
-        assert time.monotonic() < end, left
+    while len(found) < count:
+        assert time.monotonic() < end, found
         message = consumer.poll(1)
-        value = message.value() if message and not message.error() else None
-        found += [value.decode()] if value else []
+        is_ours = message and not message.error() and (message.key() or b"").decode() in tasks
+        found += [(message.value() or b"").decode()] if message and is_ours else []
     consumer.close()
     return found
 

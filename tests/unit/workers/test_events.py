@@ -23,8 +23,8 @@ def told(found: tuple[events.Event, ...]) -> dict[str, dict[str, Any]]:
 @pytest.mark.parametrize(
     "found",
     [
-        events.completed(SUBJECT, EFFORT, "done"),
-        events.completed(SUBJECT, EFFORT, '{"decision": "approve", "fraud_score": 0.1}'),
+        events.completed(SUBJECT, EFFORT, "done", str),
+        events.completed(SUBJECT, EFFORT, '{"decision": "approve", "fraud_score": 0.1}', str),
         events.failed(SUBJECT, EFFORT, "rate_limited", "429", None),
         events.failed(SUBJECT, events.Effort(), "invalid_task", "not JSON", "invalid"),
     ],
@@ -41,7 +41,7 @@ def test_every_envelope_is_valid_by_the_schema_in_the_package(
 
 
 def test_a_result_goes_where_the_flow_says() -> None:
-    found = told(events.completed(SUBJECT, EFFORT, "done"))
+    found = told(events.completed(SUBJECT, EFFORT, "done", str))
 
     assert list(found) == ["ai.completions", "audit.trail", "analytics.metrics"]
     assert found["ai.completions"]["data"] == {"output": "done", "is_truncated": False}
@@ -83,7 +83,9 @@ def test_only_json_with_a_decision_is_one(output: str, decision: str | None) -> 
     found = events.find_decision(output)
 
     assert (found and found["decision"]) == decision
-    assert ("ai.decisions" in told(events.completed(SUBJECT, EFFORT, output))) is bool(decision)
+    assert ("ai.decisions" in told(events.completed(SUBJECT, EFFORT, output, str))) is bool(
+        decision
+    )
 
 
 def test_an_event_has_one_id_whoever_tells_it_and_another_for_each_attempt_and_outcome() -> None:
@@ -99,7 +101,7 @@ def test_an_event_has_one_id_whoever_tells_it_and_another_for_each_attempt_and_o
 
 
 def test_the_longest_output_fits_into_a_record() -> None:
-    (completion, *_) = events.completed(SUBJECT, EFFORT, "\x00" * 1_000_000)
+    (completion, *_) = events.completed(SUBJECT, EFFORT, "\x00" * 1_000_000, str)
 
     assert len(completion.value.encode()) < 1_000_000
     assert json.loads(completion.value)["data"]["is_truncated"] is True
@@ -113,7 +115,7 @@ def test_the_longest_error_fits_into_a_record() -> None:
 
 
 def test_half_a_character_in_an_answer_is_written_as_json_has_it() -> None:
-    (completion, *_) = events.completed(SUBJECT, EFFORT, "é \ud83d")
+    (completion, *_) = events.completed(SUBJECT, EFFORT, "é \ud83d", str)
 
     assert r"é \ud83d" in completion.value
     assert json.loads(completion.value.encode())["data"]["output"] == "é \ud83d"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.redaction import HIDDEN, PLACEHOLDERS, Redactor
+from workers.redaction import HIDDEN, PLACEHOLDERS, Redactor, shorten
 
 SECRETS = st.text(min_size=6, max_size=40).filter(
     lambda s: s.lower() not in PLACEHOLDERS and s not in HIDDEN
@@ -94,6 +94,24 @@ def test_what_looks_like_a_credential_is_hidden(text: str) -> None:
 )
 def test_what_does_not_stays_readable(text: str) -> None:
     assert Redactor(["none", "abc"]).redact(text) == text
+
+
+@pytest.mark.parametrize("behind", ["", "y", "y" * 100_000, "open-sesame" * 20_000])
+def test_a_secret_is_hidden_before_a_text_is_cut(behind: str) -> None:
+    """Half of one is one too, wherever the cut falls."""
+    hide = Redactor(["open-sesame"]).redact_known
+    for before in range(12):
+        said = shorten("x" * before + "open-sesame" + behind, 12, hide)
+
+        assert said.startswith(("x" * before + HIDDEN)[:12])
+        assert "open" not in said
+        assert len(said) <= 12
+
+
+def test_an_answer_keeps_what_merely_looks_like_a_secret() -> None:
+    redactor = Redactor(["open-sesame"])
+
+    assert redactor.redact_known("open-sesame, password=hunter22") == f"{HIDDEN}, password=hunter22"
 
 
 def test_texts_within_any_value_are_hidden() -> None:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workers.errors import InvalidTaskError
+from workers.redaction import Redactor
 from workers.task import MAX_SAID, UNKNOWN, Task, find_id, read_task
 
 GOOD = {
@@ -38,6 +39,21 @@ def test_everything_that_is_wrong_is_named_at_once() -> None:
 
     assert [fault.split(":")[0] for fault in faults] == ["$", "$.context", "$.description", "$.id"]
     assert "'expected_output' is a required property" in faults[0]
+
+
+def test_a_fault_is_cut_after_a_secret_in_it_is_hidden() -> None:
+    """Half of one is one too; behind the cut nobody looks."""
+    halved = "x" * (MAX_SAID - 6) + "open-sesame"
+    redact = Redactor(["open-sesame"]).redact
+    for description in ([halved], [halved + "y" * 100_000], [halved * 1000]):
+        body = json.dumps({**GOOD, "description": description}).encode()
+
+        with pytest.raises(InvalidTaskError) as caught:
+            read_task(body, 1 << 20, hide=redact)
+
+        (fault,) = caught.value.faults
+        assert "open" not in fault
+        assert len(fault) < MAX_SAID + 50
 
 
 @pytest.mark.parametrize(
