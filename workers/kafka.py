@@ -217,6 +217,8 @@ def _configuration(settings: Settings) -> dict[str, Any]:
         "acks": "all",
         "enable.idempotence": True,
         "message.timeout.ms": int(settings.event_timeout * 1000),
+        # An event for a topic that is nobody's must not time out, as in an outage: the outbox waits behind it.
+        "topic.metadata.propagation.max.ms": int(min(3.0, settings.event_timeout / 2) * 1000),
         # A batch is handed over in less. Five requests may be on their way to a broker, each for one partition; while
         # more wait, librdkafka's threads poll without a pause (2.16), so `Batches` lets one batch follow the other.
         "linger.ms": 2,

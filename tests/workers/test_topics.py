@@ -17,6 +17,7 @@ from workers.errors import REMEDY, EventsAwayError
 from workers.events import Event
 from workers.kafka import PROBE_PAUSE, EventStream
 from workers.reach import Reach
+from workers.reports import UNKNOWN_TOPIC, Report
 from workers.settings import load_settings
 
 if TYPE_CHECKING:
@@ -101,6 +102,23 @@ def test_a_topic_that_nobody_declared_is_named_until_it_is_there(
 
     watched.wait_for("away", "there")
     watched.stream.deliver([Event(topic, "t", "{}")])
+
+
+def test_an_event_for_a_topic_that_is_nobodys_is_refused_at_once_and_nothing_waits_for_it(
+    admin: AdminClient, topic: str, watch: Callable[[], Watched]
+) -> None:
+    """One of the outbox: while it has no report, none behind it is relayed, and a time-out looks like an outage."""
+    make(admin, topic)
+    watched = watch()
+    watched.wait_for("there")
+    reports: list[Report] = []
+
+    watched.stream.send(own_name(), "t", "{}", reports.append)
+
+    deadline = time.monotonic() + 10
+    while not reports and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert [report.refusal for report in reports] == [UNKNOWN_TOPIC]
 
 
 def test_a_topic_that_is_deleted_under_a_worker_is_one_change_of_state(
