@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 
+NEEDED = ("consumer", "publisher", "provider")
+"""The parts without which no task is taken. Without Kafka or Redis, tasks run on."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answers:
     """What the endpoints tell.
@@ -73,7 +77,7 @@ def _handler(answers: Answers) -> type[BaseHTTPRequestHandler]:
                     self._send_json(not problems, {"alive": not problems, "problems": problems})
                 case "/readyz":
                     parts = dict(answers.ready())
-                    is_ready = all(parts[name] for name in ("consumer", "publisher"))
+                    is_ready = all(parts[name] for name in NEEDED)
                     self._send_json(is_ready, {"ready": is_ready, **parts})
                 case "/metrics":
                     self._send(HTTPStatus.OK, "text/plain; version=0.0.4", answers.metrics())

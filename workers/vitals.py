@@ -61,7 +61,7 @@ class Vitals:
             "publisher": self.publisher.is_open,
             "kafka": self.reach.has("kafka"),
             "redis": self.reach.has("redis"),
-            "provider": self.breaker.state is State.CLOSED,
+            "provider": self.breaker.state is not State.OPEN,
         }
 
     def add_gauges(self, metrics: Metrics, outbox_depth: Callable[[], float]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,7 +38,7 @@ import sys
 from workers import logs
 from workers.agents.order import OrderWorker
 from workers.engine import Answer, Usage
-from workers.errors import PermanentError
+from workers.errors import PermanentError, TransientError
 from workers.settings import load_settings
 
 
@@ -65,6 +66,8 @@ class Raising(OrderWorker):
                 raise SystemExit(f"Incorrect API key provided: {os.environ['OPENAI_API_KEY']}")
             case "another's secret":
                 raise SystemExit("refused: Bearer abcdefgh12345678, postgres://u:hunter2@db/x")
+            case "provider away":
+                raise TransientError("down", error_class="provider_error", is_provider=True)
             case "secret class":
                 secret = os.environ["ANTHROPIC_API_KEY"]
                 raise PermanentError("refused", error_class=f"key_{secret}")
@@ -91,9 +94,18 @@ def raising(
     script.write_text(AGENT)
     port = unused_port()
     settings = {"CONCURRENCY": "2", "HEALTH_PORT": str(port), "OPENAI_API_KEY": KEY}
-    settings["ANTHROPIC_API_KEY"] = SECRET
+    settings |= {"ANTHROPIC_API_KEY": SECRET, "BREAKER_FAILURES": "1", "BREAKER_PAUSE": "3s"}
     worker("order", (str(script),), MAX_ATTEMPTS="1", **settings)
     return port
+
+
+def ask(port: int, path: str) -> tuple[int, dict[str, Any]]:
+    """Give the status and the body of an endpoint."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=10) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        return error.code, json.load(error)
 
 
 def buried(site: Site, count: int) -> dict[str, pika.BasicProperties]:
@@ -134,8 +146,28 @@ def test_w1_whatever_an_agent_raises_its_slot_returns(site: Site, raising: int, 
         assert headers["error_class"] == ("agent_exit" if is_exit else "agent_error")
         assert headers["reason"] == ("exhausted" if kind == "Wordless" else "permanent")
         assert ("SystemExit: 3" if kind == "sys.exit" else kind) in headers["error"]
-    with urllib.request.urlopen(f"http://127.0.0.1:{raising}/{path}", timeout=10) as answer:
-        assert answer.status == 200
+    assert ask(raising, path)[0] == 200
+
+
+def test_a_worker_is_ready_while_it_takes_tasks_and_alive_also_while_it_takes_none(
+    site: Site, raising: int
+) -> None:
+    assert ask(raising, "readyz")[0] == 200
+
+    site.put(QUEUE, task(own_name(), "provider away"))
+
+    def wait_for(status: int) -> dict[str, Any]:
+        end = time.monotonic() + 30
+        while (found := ask(raising, "readyz"))[0] != status:
+            assert time.monotonic() < end, found
+            time.sleep(0.05)
+        return found[1]
+
+    # No task is taken while the breaker is open, and one is after its pause
+    down = wait_for(503)
+    assert (down["ready"], down["provider"], down["consumer"]) == (False, False, True)
+    assert ask(raising, "livez")[0] == 200
+    assert wait_for(200)["provider"]
 
 
 def test_w7_a_secret_in_an_exception_is_in_no_event_dead_letter_or_log(
