@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from workers.values import Secret
+from workers.values import Secret, port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,6 +51,20 @@ def host(value: str) -> str:
     return value
 
 
+def brokers(value: str) -> str:
+    """Read a list of HOST:PORT, each with a protocol before it where librdkafka is to use another one."""
+    try:
+        for entry in value.split(","):
+            place, _, digits = entry.strip().rpartition(":")
+            name = place.rpartition("://")[2]
+            host(name[1:-1] if name.startswith("[") and name.endswith("]") else name or "/")
+            port(digits)
+    except ValueError:
+        message = "must be HOST:PORT, or several with commas between them"
+        raise ValueError(message) from None
+    return value
+
+
 def http_url(value: str) -> str:
     """Read the address of an HTTP API."""
     message = "must be http://HOST[:PORT][/PATH] or https://..., with an IPv6 address in brackets"
@@ -58,9 +72,20 @@ def http_url(value: str) -> str:
     return value
 
 
+def api_key(value: str) -> Secret:
+    """Read a key that travels in a header of HTTP."""
+    if not (value.isascii() and value.isprintable()):
+        message = "must be printable ASCII, as a header of HTTP is"
+        raise ValueError(message)
+    return Secret(value)
+
+
 def redis_url(value: str) -> Secret:
     """Read the address of Redis, or of its socket (`unix://PATH`), with what redis-py takes after a `?`."""
-    message = "must be redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE] or rediss://..., an IPv6 address in brackets"
+    message = (
+        "must be redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE] or rediss://..., with an IPv6 address in brackets, "
+        "and / # ? @ of a password percent-encoded"
+    )
     if not value.startswith("unix:///"):
         found = _split(value, ("redis", "rediss"), message)
         # redis-py uses database 0 where it cannot read the number (8.0).
@@ -122,7 +147,7 @@ def _split(value: str, schemes: tuple[str, ...], message: str) -> SplitResult:
         is_good = found.scheme in schemes and found.port != 0 and value.isprintable()
     except ValueError:
         is_good = False
-    if not is_good or " " in value:
+    if not is_good:
         raise ValueError(message)
     return found
 

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from workers.endpoints import (
+    api_key,
     authorities,
+    brokers,
     host,
     http_url,
     kafka_authorities,
@@ -26,7 +28,6 @@ from workers.values import (
     Seconds,
     Secret,
     Size,
-    address,
     choice,
     flag,
     model,
@@ -84,7 +85,7 @@ class Settings:
     )
     heartbeat: int = _setting(number(5, 600), 30, "seconds between AMQP heartbeats")
 
-    kafka_bootstrap_servers: str = _setting(address, "localhost:9092", "Kafka's brokers")
+    kafka_bootstrap_servers: str = _setting(brokers, "localhost:9092", "Kafka's brokers")
     kafka_security_protocol: str = _setting(
         choice("plaintext", "ssl", "sasl_plaintext", "sasl_ssl"),
         "plaintext",
@@ -128,8 +129,8 @@ class Settings:
     llm_base_url: str = _setting(
         http_url, "", "where the provider's API is; its own address where unset"
     )
-    openai_api_key: Secret = _setting(Secret, Secret(), "the key for openai/ models")
-    anthropic_api_key: Secret = _setting(Secret, Secret(), "the key for anthropic/ models")
+    openai_api_key: Secret = _setting(api_key, Secret(), "the key for openai/ models")
+    anthropic_api_key: Secret = _setting(api_key, Secret(), "the key for anthropic/ models")
     llm_price: Price | None = _setting(
         price,
         None,

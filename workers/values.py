@@ -148,16 +148,6 @@ def size(value: str) -> Size:
     return total
 
 
-def address(value: str) -> str:
-    """Read a list of HOST:PORT; raises ValueError."""
-    for entry in value.split(","):
-        host, _, digits = entry.strip().rpartition(":")
-        if not host or not digits.isdecimal() or not 1 <= int(digits) <= MAX_PORT:
-            message = "must be HOST:PORT, or several with commas between them"
-            raise ValueError(message)
-    return value
-
-
 def model(value: str) -> str:
     """Read PROVIDER/NAME; raises ValueError."""
     provider, _, name = value.partition("/")
