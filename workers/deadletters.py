@@ -21,7 +21,8 @@ from workers import interrupts
 from workers.amqp.consumer import NOT_FOUND, Delivery
 from workers.amqp.link import cluster_name, parameters, say
 from workers.errors import REMEDY, QueueReadError, StoreAwayError
-from workers.message import Message
+from workers.message import ATTEMPTS, Message
+from workers.obituary import has_obituary
 from workers.store import Place
 from workers.task import find_id
 
@@ -43,7 +44,7 @@ class DeadLetter:
     """A message in a dead-letter queue, and what its headers say of why; empty where they say nothing.
 
     `reason` is a worker's word, or RabbitMQ's where that put it there (`expired`, `maxlen`, `rejected`,
-    `delivery_limit`). `died_at` is RFC 3339 in UTC.
+    `delivery_limit`): headers of a worker's names are its sender's then. `died_at` is RFC 3339 in UTC.
     """
 
     task_id: str
@@ -62,11 +63,13 @@ class DeadLetter:
         headers = delivery.properties.headers or {}
         message = Message.read(delivery)
         by_broker = _find_death(headers)
+        is_by_worker = by_broker.get("queue") != delivery.queue
+        said = headers if is_by_worker and has_obituary(headers, delivery.queue) else {}
 
         def text(name: str, otherwise: object = "") -> str:
-            return str(headers.get(name) or otherwise)
+            return str(said.get(name) or otherwise)
 
-        attempts = headers.get("attempts")
+        attempts = said.get(ATTEMPTS)
         return cls(
             task_id=find_id(delivery.body, max_body, delivery.properties.content_encoding),
             reason=text("reason", by_broker.get("reason") or "unknown"),
@@ -74,7 +77,7 @@ class DeadLetter:
             error=text("error"),
             attempts=attempts if isinstance(attempts, int) else message.attempt - 1,
             worker=text("worker"),
-            trace_id=text("trace_id"),
+            trace_id=str(headers.get("trace_id") or ""),
             died_at=text("dead_lettered_at", _moment(by_broker.get("time"))),
             message=message,
         )

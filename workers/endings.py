@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from workers import events
 from workers.errors import PermanentError, StoreAwayError
-from workers.outlets import Obituary
+from workers.obituary import Obituary
+from workers.redaction import beginning
 from workers.retries import TIERS, tier_for
 
 if TYPE_CHECKING:
@@ -73,11 +74,11 @@ class Endings:
     ) -> None:
         """End a failed attempt that counts: another one later, or a dead letter where there is none."""
         is_permanent = isinstance(failure, PermanentError)
-        said = self._redactor.redact(str(failure))
+        said = self._say(str(failure))
         error_class = self._redactor.redact(failure.error_class)
         if is_permanent or message.attempt >= self._max_attempts:
             reason = "permanent" if is_permanent else "exhausted"
-            obituary = Obituary(reason, error_class, said)
+            obituary = Obituary(reason, error_class, str(failure))
             self.bury(message, obituary, claim, effort)
             return
         tier = tier_for(message.attempt, getattr(failure, "retry_after", None))
@@ -99,7 +100,7 @@ class Endings:
         effort: events.Effort | None = None,
     ) -> None:
         """Dead-letter a message."""
-        obituary = replace(obituary, error=self._redactor.redact(obituary.error))
+        obituary = replace(obituary, error=self._say(obituary.error))
         reason, error_class, error = obituary.reason, obituary.error_class, obituary.error
         LOG.warning(
             "task_dead_lettered",
@@ -157,6 +158,11 @@ class Endings:
             replays=message.replays,
             content=hashlib.sha256(message.delivery.body).hexdigest(),
         )
+
+    def _say(self, error: str) -> str:
+        """Give an error as it may be told: in time, and in any encoding that an event or a header has."""
+        said = self._redactor.redact(beginning(error))
+        return said.encode("utf-8", "backslashreplace").decode()
 
     def _release(self, claim: Claim, attempt: int, dead: str = "") -> None:
         try:

@@ -12,7 +12,8 @@
         ├── QueueReadError      RabbitMQ: a queue cannot be read
         └── PublishError        RabbitMQ did not confirm a message
             └── RefusedError    it refused it, and may do so again: a full queue, a missing exchange, no right
-                └── UnroutableError  it gave it back: no queue takes it
+                ├── UnroutableError  it gave it back: no queue takes it
+                └── UnsendableError  it has no encoding, or RabbitMQ closes the connection over it
 
 Every message is one line, and holds no secret.
 """
@@ -110,3 +111,7 @@ class RefusedError(PublishError):
 
 class UnroutableError(RefusedError):
     """RabbitMQ returned a message, because no queue takes it."""
+
+
+class UnsendableError(RefusedError):
+    """A message cannot be sent: a text in it is none, a frame has no room for it, or RabbitMQ cannot read it."""

@@ -13,12 +13,11 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from workers import events
+from workers import agentcode, events, pulse
 from workers.breaker import State
-from workers.engine import Answer, Deadline
+from workers.engine import Deadline
 from workers.errors import (
     InvalidTaskError,
-    PermanentError,
     RefusedError,
     RunError,
     StoreAwayError,
@@ -26,7 +25,8 @@ from workers.errors import (
 )
 from workers.logs import about
 from workers.message import Message
-from workers.outlets import GoneError, Obituary
+from workers.obituary import Obituary
+from workers.outlets import GoneError
 from workers.runs import Run
 from workers.store import Claim, Grant, Place, Verdict
 from workers.task import find_id, read_task
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from workers.amqp.consumer import Delivery
     from workers.breaker import Breaker
     from workers.endings import Endings
-    from workers.engine import Usage
+    from workers.engine import Answer, Usage
     from workers.metrics import Metrics
     from workers.runs import Runs
     from workers.settings import Settings
@@ -183,7 +183,8 @@ class Handling:
         run = Run(claim, message.delivery, deadline)
         waited = message.age
         with self._bench.runs.track(run):
-            found = self._worked(task, deadline)
+            with pulse.rest():  # the limits of the run watch it
+                found = agentcode.run(self._process, task, deadline)
             # From here on others are waited for: a broker that blocks is not the agent's time.
             run.has_returned = True
             if isinstance(found, RunError):
@@ -196,23 +197,6 @@ class Handling:
             hide = self._bench.settings.redactor().redact_known
             told = events.completed(subject, effort, found.text, hide)
             self._endings.finish(message, claim, self._keep(claim, told), "completed")
-
-    def _worked(self, task: Task, deadline: Deadline) -> Answer | RunError:
-        """Let the agent work; whatever its own code raises or gives back ends this run only."""
-        try:
-            answer = self._process(task, deadline)
-        except RunError as error:
-            return error
-        except Exception as error:
-            LOG.exception("agent_error")
-            return TransientError(_words(error), error_class="agent_error")
-        except BaseException as error:  # a library that calls `sys.exit` would end this thread
-            LOG.exception("agent_error")
-            return PermanentError(_words(error), error_class="agent_exit")
-        if isinstance(answer, Answer):
-            return answer
-        text = f"the agent gave back {type(answer).__name__}, which is no Answer"
-        return PermanentError(text, error_class="agent_error")
 
     def _keep(self, claim: Claim, found: tuple[events.Event, ...]) -> Grant:
         """Store a result; gives the one that stands, which is another run's where that was first."""
@@ -242,7 +226,7 @@ class Handling:
         if run.is_stuck:
             text = f"over the hard time limit of {self._bench.settings.hard_time_limit}"
             failure = TransientError(text, error_class="hard_time_limit")
-        elif failure.error_class == "called_off":
+        elif failure.error_class == "called_off" and run.deadline.is_called_off:
             self._endings.give_back(message, run.claim)
             return
         if not failure.is_provider:
@@ -264,12 +248,3 @@ class Handling:
         effort = events.Effort(waited, ran, model, usage, cost)
         self._bench.metrics.run(effort)
         return effort
-
-
-def _words(error: BaseException) -> str:
-    """Say what an agent's own code raised, which may be anything: also what cannot be said."""
-    name = type(error).__name__
-    try:
-        return f"{name}: {error}"
-    except BaseException:  # noqa: BLE001 - raised by the error's own `__str__`
-        return f"{name}, which has no words"

@@ -10,6 +10,8 @@ import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from workers.redaction import beginning
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -49,8 +51,10 @@ class JsonFormatter(logging.Formatter):
         line |= _FIELDS.get()
         line |= {key: value for key, value in vars(record).items() if key not in _STANDARD}
         if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(self._redactor.redact_all(line), ensure_ascii=False)
+            line["exception"] = beginning(self.formatException(record.exc_info))
+        text = json.dumps(self._redactor.redact_all(line), ensure_ascii=False)
+        # Half a character (a lone surrogate), which no stream takes, stays escaped.
+        return text.encode("utf-8", "backslashreplace").decode()
 
 
 def configure(level: str, redactor: Redactor) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 import uuid
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from workers.amqp.properties import CUT, Properties, fields_of, fitting
+from workers.amqp.properties import CUT, MOST_HEADERS, Properties, fields_of, fitting, size_of
+from workers.obituary import MAX_HEADER, OBITUARY, has_obituary, timestamp_now
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -18,24 +18,20 @@ if TYPE_CHECKING:
 PERSISTENT = 2
 NAMED_BY_SENDERS = frozenset({b"CC", b"BCC"})
 """Headers with which RabbitMQ routes a message to more queues (sender-selected distribution): a copy goes to one."""
-OBITUARY = (
-    CUT,
-    "reason",
-    "error_class",
-    "error",
-    "attempts",
-    "worker",
-    "queue",
-    "dead_lettered_at",
-)
-"""The headers that a worker adds to a dead letter."""
-MAX_HEADER = 1000
-"""Characters of an error in a header: AMQP frames hold 128 KiB of all headers together."""
+BY_BROKER = (
+    b"x-death", b"x-first-death-", b"x-last-death-", b"x-delivery-count", b"x-acquired-count",
+    b"x-received-from", b"x-stream-offset",
+)  # fmt: skip
+"""What the headers begin with that RabbitMQ writes itself; all other `x-` ones are their sender's."""
+ATTEMPTS = "attempts"
+"""The header of a dead letter that says how many there were."""
 _MOST_COUNTED = 1_000_000
 """A number of attempts or replays that no worker has written: it counts as absent."""
 _MILLISECONDS_FROM = 10**11
 """A timestamp that is larger is no number of seconds, as AMQP has it: the year 5138, or milliseconds since 1973."""
 
+OF_DEATH = (*OBITUARY, ATTEMPTS, CUT)
+"""The headers that a worker adds to a dead letter."""
 IS_DEAD = "is_dead"
 """The header of a dead letter that waits in a tier, because its queue refused it."""
 OF_ONE_COPY = ("is_parked", "is_unguarded", IS_DEAD)
@@ -77,7 +73,7 @@ class Message:
             is_outboxed=headers.get("is_outboxed") is True,
             is_parked=headers.get("is_parked") is True,
             is_unguarded=headers.get("is_unguarded") is True,
-            is_dead=headers.get(IS_DEAD) is True,
+            is_dead=headers.get(IS_DEAD) is True and has_obituary(headers, delivery.queue),
         )
 
     @property
@@ -93,28 +89,23 @@ class Message:
         leads a message to more queues, and what one frame has no room for: `headers_cut` names that.
         """
         given = self.delivery.properties
-        left_out = {name.encode() for name in (*OF_ONE_COPY, *without)} | NAMED_BY_SENDERS
+        own = {**self._history(), **headers}
+        left_out = {name.encode() for name in (*OF_ONE_COPY, *without, *own)} | NAMED_BY_SENDERS
         kept, gone = fitting(
             {
                 name: encoded
                 for name, encoded in fields_of(given).items()
-                if name not in left_out and not name.lower().startswith(b"x-")
-            }
+                if name not in left_out and not name.startswith(BY_BROKER)
+            },
+            MOST_HEADERS - size_of(own),
         )
         if getattr(given, "fault", ""):
             gone.append(f"those that could not be read: {given.fault}")
-        own = {
-            "attempt": self.attempt,
-            "replays": self.replays,
-            "first_seen": self.first_seen,
-            "trace_id": self.trace_id,
-            **({CUT: gone} if gone else {}),
-        }
         return Properties(
             kept,
             content_type=given.content_type,
             content_encoding=given.content_encoding,
-            headers={**own, **headers},
+            headers={**({CUT: gone} if gone else {}), **own},
             delivery_mode=PERSISTENT,
             priority=given.priority,
             correlation_id=given.correlation_id,
@@ -125,19 +116,33 @@ class Message:
             app_id=given.app_id,
         )
 
+    def bare_copy(self, headers: Mapping[str, object]) -> Properties:
+        """Give the properties of a copy with no more of its original than its body needs to be read."""
+        given = self.delivery.properties
+        return Properties(
+            content_encoding=given.content_encoding,
+            headers={CUT: ["all of its sender's"], **self._history(), **headers},
+            delivery_mode=PERSISTENT,
+            priority=given.priority,
+            timestamp=given.timestamp,
+        )
+
+    def _history(self) -> dict[str, object]:
+        return {
+            "attempt": self.attempt,
+            "replays": self.replays,
+            "first_seen": self.first_seen,
+            "trace_id": self.trace_id,
+        }
+
     def revive(self) -> Properties:
         """Give the properties of a dead letter that goes back to its queue: a first attempt, published now.
 
         It keeps `first_seen`, and counts as one more replay, which is how a worker tells it from an old copy.
         """
-        properties = self.copy({"attempt": 1, "replays": self.replays + 1}, OBITUARY)
+        properties = self.copy({"attempt": 1, "replays": self.replays + 1}, OF_DEATH)
         properties.timestamp = int(time.time())
         return properties
-
-
-def timestamp_now() -> str:
-    """Give the time as headers and events have it, RFC 3339 in UTC."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def _count(headers: dict[str, Any], name: str, least: int) -> int:

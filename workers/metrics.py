@@ -18,6 +18,7 @@ from prometheus_client import (
 )
 from prometheus_client.core import CounterMetricFamily
 
+from workers.obituary import REASONS
 from workers.queues import OUTBOX, REFUSED
 from workers.reports import REFUSALS
 from workers.retries import TIERS
@@ -33,8 +34,10 @@ ATTEMPTS = (1, 2, 3, 4, 5, 10)
 OUTCOMES = (
     "completed", "retried", "dead_lettered", "reused", "parked", "stale", "postponed", "returned",
 )  # fmt: skip
-REASONS = ("invalid", "expired", "permanent", "exhausted", "poison", "internal", "conflict")
 TOKENS = ("prompt", "completion")
+MAX_MODELS = 20
+"""How many models have series of their own, the setting's among them; an agent may name any number."""
+OTHER = "other"
 
 # When each counter was made is nobody's question, and twice as many lines.
 disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -49,6 +52,7 @@ class Metrics:
     def __init__(self, agent: str, queue: str, model: str) -> None:
         self.registry = CollectorRegistry()
         self._agent = agent
+        self._models = {model}
         ProcessCollector(registry=self.registry)
         self._tasks = self._counter("tasks", "Deliveries settled, by what came of them.", "outcome")
         self._dead_letters = self._counter("dead_letters", "Tasks dead-lettered, by why.", "reason")
@@ -153,12 +157,19 @@ class Metrics:
             self._wait_seconds.observe(effort.waited)
         if effort.model is None:
             return
-        used, where = effort.usage, (self._agent, effort.model)
+        used, where = effort.usage, (self._agent, self._known(effort.model))
         self._llm_calls.labels(*where).inc(used.calls)
         self._llm_tokens.labels(*where, "prompt").inc(used.prompt_tokens)
         self._llm_tokens.labels(*where, "completion").inc(used.completion_tokens)
         if effort.cost_usd is not None:
             self._llm_cost.labels(*where).inc(effort.cost_usd)
+
+    def _known(self, model: str) -> str:
+        """Give the label of a model. Threads that name new ones at one time may make one series more each."""
+        if model not in self._models and len(self._models) >= MAX_MODELS:
+            return OTHER
+        self._models.add(model)
+        return model
 
     def render(self) -> bytes:
         """Give all metrics in Prometheus' text format."""

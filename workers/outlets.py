@@ -10,14 +10,21 @@ import logging
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeGuard
 
 import pika
 
+from workers import pulse
 from workers.amqp.link import pause_before
-from workers.errors import EventsAwayError, PublishError, RefusedError, WorkersError
-from workers.message import IS_DEAD, MAX_HEADER, PERSISTENT, is_unicode, timestamp_now
+from workers.errors import (
+    EventsAwayError,
+    PublishError,
+    RefusedError,
+    UnsendableError,
+    WorkersError,
+)
+from workers.message import ATTEMPTS, IS_DEAD, PERSISTENT, is_unicode
+from workers.obituary import IS_REFUSED, MAX_HEADER, Obituary
 from workers.queues import OUTBOX, REFUSED
 from workers.reports import NO_EVENT, Report
 from workers.retries import TIERS
@@ -37,19 +44,12 @@ LOG = logging.getLogger(__name__)
 REFUSED_SECONDS = 30.0
 """How long a publish is tried again that RabbitMQ refuses. A queue that is full may be read, a missing one be made."""
 
+MOST_UNSENDABLE = 3
+"""How often a publish is tried again that closes its connection: another one's may have."""
+
 
 class GoneError(WorkersError):
     """The delivery is no longer ours: its connection is lost, and the broker delivers it again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Obituary:
-    """Why a message is dead-lettered, as its headers say it; `closes_record` where its task was begun."""
-
-    reason: str
-    error_class: str
-    error: str
-    closes_record: bool = True
 
 
 class Outlets:
@@ -95,44 +95,42 @@ class Outlets:
 
     def put_back(self, message: Message, tier: Tier, **headers: object) -> None:
         """Publish a copy that comes back to its queue after the tier's wait."""
-        delivery = message.delivery
-        properties = message.copy(headers)
-        self._insist(delivery, tier.name, delivery.queue, delivery.body, properties)
+        self._copy(message, tier.name, message.delivery.queue, headers)
 
     def dead_letter(self, message: Message, obituary: Obituary, **headers: object) -> None:
         """Publish a copy to `<queue>.dlq`, with everything that is known about why in its headers.
 
         One that is refused there, as where the queue is full, waits in the longest tier and is tried again after that.
         """
-        self._bury(
-            message,
-            {
-                "reason": obituary.reason,
-                "error_class": obituary.error_class,
-                "error": obituary.error[:MAX_HEADER],
-                "attempts": message.attempt,
-                "worker": self._worker,
-                "queue": message.delivery.queue,
-                "dead_lettered_at": timestamp_now(),
-                **headers,
-            },
-        )
+        written = obituary.headers(self._worker, message.delivery.queue)
+        self._bury(message, {**written, ATTEMPTS: message.attempt, **headers})
 
     def dead_letter_again(self, message: Message) -> None:
         """Publish a dead letter that its queue refused before."""
         self._bury(message, {})
 
     def _bury(self, message: Message, headers: dict[str, object]) -> None:
-        delivery = message.delivery
-        target = f"{delivery.queue}.dlq"
+        queue = message.delivery.queue
         try:
-            self._insist(delivery, "", target, delivery.body, message.copy(headers))
+            self._copy(message, "", f"{queue}.dlq", headers)
         except RefusedError as error:
             tier = TIERS[-1]
             why = {"reason": str(error), "again_after": tier.seconds}
             LOG.warning("dead_letter_refused", extra=why)
-            properties = message.copy({**headers, IS_DEAD: True})
-            self._insist(delivery, tier.name, delivery.queue, delivery.body, properties)
+            self._copy(message, tier.name, queue, {**headers, IS_DEAD: True})
+
+    def _copy(
+        self, message: Message, exchange: str, routing_key: str, headers: Mapping[str, object]
+    ) -> None:
+        """Publish a copy of a message; one that cannot be sent goes with the worker's own headers alone."""
+        delivery = message.delivery
+        try:
+            properties: pika.BasicProperties = message.copy(headers)
+            self._insist(delivery, exchange, routing_key, delivery.body, properties)
+        except UnsendableError as error:
+            LOG.warning("headers_left_out", extra={"to": routing_key, "reason": str(error)})
+            properties = message.bare_copy(headers)
+            self._insist(delivery, exchange, routing_key, delivery.body, properties)
 
     def relay(self, delivery: Delivery) -> None:
         """Bring one event from the outbox to Kafka; for the I/O thread. It goes back where that fails.
@@ -187,18 +185,9 @@ class Outlets:
         why = {"topic": topic, "error_class": report.refusal, "error": report.problem}
         LOG.error("event_refused", extra=why)
         self._metrics.refuse_event(report.refusal)
-        return _of_event(
-            {
-                "topic": topic[:MAX_HEADER],
-                "key": key[:MAX_HEADER],
-                "reason": "refused",
-                "error_class": report.refusal,
-                "error": report.problem[:MAX_HEADER],
-                "worker": self._worker,
-                "queue": OUTBOX,
-                "dead_lettered_at": timestamp_now(),
-            }
-        )
+        obituary = Obituary(IS_REFUSED, report.refusal, report.problem)
+        place = {"topic": topic[:MAX_HEADER], "key": key[:MAX_HEADER]}
+        return _of_event({**place, **obituary.headers(self._worker, OUTBOX)})
 
     def _insist(
         self,
@@ -208,10 +197,14 @@ class Outlets:
         body: bytes,
         properties: pika.BasicProperties,
     ) -> None:
-        """Publish until it is confirmed. Raises RefusedError where RabbitMQ has refused it for too long."""
-        tries = 0
+        """Publish until it is confirmed. Raises RefusedError where RabbitMQ has refused it for too long.
+
+        That is UnsendableError, and soon, where it cannot be sent.
+        """
+        tries = unsendable = 0
         refused_at: float | None = None
         while True:
+            pulse.beat()
             try:
                 self._publisher.publish(exchange, routing_key, body, properties)
             except PublishError as error:
@@ -219,6 +212,9 @@ class Outlets:
                 refused_at = (
                     (refused_at or time.monotonic()) if isinstance(error, RefusedError) else None
                 )
+                unsendable += isinstance(error, UnsendableError)
+                if unsendable > MOST_UNSENDABLE:
+                    raise
                 if refused_at and time.monotonic() - refused_at > REFUSED_SECONDS:
                     self._metrics.refuse_publish(exchange or routing_key)
                     raise

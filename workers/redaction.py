@@ -21,6 +21,8 @@ LONGEST_SECRET = 8192
 """Characters, in whatever form."""
 _MIN_ENCODED = 8
 """Characters of a base64 form: a shorter piece turns up in ordinary text."""
+MAX_SEARCHED = 64 << 10
+"""Characters of an error that are searched: its events and headers have fewer."""
 _LOOKS_SECRET = re.compile(
     r"""
     \b(?:sk|pk|rk)[-_][A-Za-z0-9_*.-]{6,}                          # OpenAI, Anthropic, Stripe, masked ones too
@@ -28,8 +30,9 @@ _LOOKS_SECRET = re.compile(
     | \bgh[pousr]_[A-Za-z0-9]{20,} | \bgithub_pat_\w{20,}          # GitHub
     | \bxox[abeoprs]-[A-Za-z0-9-]{10,}                             # Slack
     | \bAIza[A-Za-z0-9_-]{30,}                                     # Google
-    | \beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*    # a JSON Web Token
-    | -----BEGIN[ ][A-Z ]*PRIVATE[ ]KEY-----.*?(?:-----END[ ][A-Z ]*PRIVATE[ ]KEY-----|\Z)
+    | (?<![A-Za-z0-9_-])(?=[A-Za-z0-9_-]++\.[A-Za-z0-9_-]{8,}+\.)  # a JSON Web Token: three words with dots between
+      [A-Za-z0-9_-]*?\beyJ[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]++\.[A-Za-z0-9_-]*+
+    | -----BEGIN[ ][A-Z ]{0,40}PRIVATE[ ]KEY-----.*?(?:-----END[ ][A-Z ]{0,40}PRIVATE[ ]KEY-----|\Z)
     | (?<=://)[^\s/@:]*:[^\s/@]+(?=@)                              # user information of a URL
     | (?i:(?<=\bbearer[ ])|(?<=\bbasic[ ]))[A-Za-z0-9._~+/-]{8,}=*
     """,
@@ -42,6 +45,7 @@ _NAMED = re.compile(
     (?![a-z]) (["']?\s*[=:]\s*) (?: "([^"]{4,})" | '([^']{4,})' | ([^\s"',;&)}\]]{4,}) )
     """
 )
+"""Each pattern takes time in proportion to the text, whatever it holds: the search keeps all other threads waiting."""
 
 
 class Redactor:
@@ -92,6 +96,16 @@ def shorten(text: str, most: int, hide: Callable[[str], str]) -> str:
         if size >= len(text) or len(hidden) >= most + LONGEST_SECRET:
             return hidden[:most]
         size *= 2
+
+
+def beginning(text: str) -> str:
+    """Give as much of a text as is searched where only its beginning is told, such as that of an error.
+
+    The last word of a longer one goes: it may be a part of a secret.
+    """
+    if len(text) <= MAX_SEARCHED:
+        return text
+    return text[:MAX_SEARCHED].rpartition(" ")[0] or text[:MAX_SEARCHED]
 
 
 @functools.lru_cache(maxsize=4)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from workers.breaker import Breaker
     from workers.kafka import EventStream
     from workers.metrics import Metrics
+    from workers.pulse import Pulse
     from workers.reach import Reach
     from workers.runs import Runs
 
@@ -27,9 +28,10 @@ STILL = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Vitals:
-    """Reads a worker's parts; `slots` are the threads that agents work in.
+    """Reads a worker's parts; `slots` are the threads that agents work in, `pulses` theirs.
 
-    `watched` gives when its steward was last seen, `is_stopping` whether it goes.
+    `longest_wait` is how many seconds one wait for another system may take them. `watched` gives when its steward was
+    last seen, `is_stopping` whether it goes.
     """
 
     consumer: Consumer
@@ -39,6 +41,8 @@ class Vitals:
     breaker: Breaker
     reach: Reach
     slots: Sequence[threading.Thread]
+    pulses: Sequence[Pulse]
+    longest_wait: float
     watched: Callable[[], float]
     is_stopping: Callable[[], bool]
 
@@ -50,6 +54,8 @@ class Vitals:
         ended = sum(slot.ident is not None and not slot.is_alive() for slot in self.slots)
         if ended and not self.is_stopping():
             found.append(f"{ended} of {len(self.slots)} threads for agents ended")
+        if time.monotonic() - min(pulse.at for pulse in self.pulses) > self.longest_wait:
+            found.append(f"a thread for agents did nothing for {self.longest_wait:g} s")
         if any(run.is_stuck for run in self.runs.active()):
             found.append("a run is over its hard time limit")
         return found

@@ -22,13 +22,14 @@ from workers.health import Answers, HealthServer
 from workers.kafka import EventStream
 from workers.metrics import Metrics
 from workers.outlets import Outlets
+from workers.pulse import Pulse
 from workers.queues import OUTBOX, REFUSED
 from workers.reach import Reach
 from workers.retries import TIERS
 from workers.runs import Runs
 from workers.stopping import CLOSE_SECONDS, Premises, Stop
 from workers.store import OLD_RECORDS, TaskStore
-from workers.vitals import Vitals
+from workers.vitals import STILL, Vitals
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,9 +86,10 @@ class CrewAIWorker:
         self._handling = self._make_handling()
         self._consumer.subscribe(self.queue_name, settings.concurrency, self._waiting.put)
         self._consumer.subscribe(OUTBOX, 0, self._outlets.relay)
+        self._pulses = [Pulse() for _ in range(settings.concurrency)]
         self._slots = [
-            threading.Thread(target=self._serve, name=f"agent-{number}", daemon=True)
-            for number in range(settings.concurrency)
+            threading.Thread(target=self._serve, args=(each,), name=f"agent-{number}", daemon=True)
+            for number, each in enumerate(self._pulses)
         ]
         self._finished = threading.Event()
         self._closed = threading.Event()
@@ -203,6 +205,8 @@ class CrewAIWorker:
             self._breaker,
             self._reach,
             slots=self._slots,
+            pulses=self._pulses,
+            longest_wait=STILL + self.settings.event_timeout,
             watched=lambda: self._watched,
             is_stopping=lambda: self._is_stopping,
         )
@@ -213,13 +217,16 @@ class CrewAIWorker:
             [self.queue_name, f"{self.queue_name}.dlq", *tiers, OUTBOX, REFUSED], tiers
         )
 
-    def _serve(self) -> None:
+    def _serve(self, own: Pulse) -> None:
+        own.adopt()
         while (delivery := self._waiting.get()) is not None:
+            own.beat()
             with self._busy_guard:
                 self._busy += 1
             try:
                 self.callback(delivery)
             finally:
+                own.rest()
                 with self._busy_guard:
                     self._busy -= 1
 

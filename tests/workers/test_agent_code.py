@@ -42,6 +42,11 @@ from workers.errors import PermanentError, TransientError
 from workers.settings import load_settings
 
 
+class Mute(PermanentError):
+    def __init__(self):
+        pass
+
+
 class Wordless(Exception):
     def __str__(self):
         raise ValueError("no words")
@@ -62,6 +67,24 @@ class Raising(OrderWorker):
                 raise Wordless
             case "NoneType":
                 return None
+            case "no text":
+                return Answer(None, "m/x", Usage())
+            case "no usage":
+                return Answer("x", "m/x", None)
+            case "no number":
+                return Answer("x", "m/x", Usage(1, float("nan"), 2))
+            case "no model":
+                return Answer("x", object(), Usage())
+            case "mute":
+                raise Mute
+            case "no class":
+                raise PermanentError("x", error_class=object())
+            case "large class":
+                raise PermanentError("x", error_class="y" * 140_000)
+            case "half a character":
+                raise PermanentError("bad \\ud83d", error_class="y")
+            case "slow to redact":
+                raise SystemExit("-eyJ" * 30_000)
             case "secret":
                 raise SystemExit(f"Incorrect API key provided: {os.environ['OPENAI_API_KEY']}")
             case "another's secret":
@@ -168,6 +191,33 @@ def test_a_worker_is_ready_while_it_takes_tasks_and_alive_also_while_it_takes_no
     assert (down["ready"], down["provider"], down["consumer"]) == (False, False, True)
     assert ask(raising, "livez")[0] == 200
     assert wait_for(200)["provider"]
+
+
+def test_w1_what_no_try_helps_is_paid_for_once(site: Site, raising: int) -> None:
+    """Whatever is odd about an answer or an error: it is the agent's failure, and no defect in the worker."""
+    # Given agents that give back and raise what cannot be read, told or published
+    kinds = [
+        *("no text", "no usage", "no number", "no model", "mute", "no class", "large class"),
+        *("half a character", "slow to redact"),
+    ]
+    names = {f"{own_name()}-{kind}": kind for kind in kinds}
+    for name, kind in names.items():
+        site.put(QUEUE, task(name, kind))
+
+    # When a task comes after them
+    done = site.run("submit", "order", "--description", "good", "--wait", "--timeout", "60s")
+
+    # Then it is done, each of them was run once, and is a dead letter
+    assert done.code == 0, done.err
+    letters = buried(site, len(names))
+    found = {kind: letters[name].headers or {} for name, kind in names.items()}
+    assert {headers["reason"] for headers in found.values()} == {"permanent"}
+    assert found["half a character"]["error"] == "bad \\ud83d"
+    assert found["large class"]["error_class"] == "agent_error"
+    with urllib.request.urlopen(f"http://127.0.0.1:{raising}/metrics", timeout=10) as answer:
+        text = answer.read().decode()
+    assert f'agent_worker_run_seconds_count{{agent="order"}} {len(kinds) + 1:.1f}' in text
+    assert "} nan" not in text.lower()
 
 
 def test_w7_a_secret_in_an_exception_is_in_no_event_dead_letter_or_log(

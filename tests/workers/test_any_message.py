@@ -251,6 +251,43 @@ def test_w2_any_message_is_a_result_or_a_dead_letter(
     sender.close()
 
 
+def test_w2_a_message_whose_headers_leave_no_room_for_a_workers_own_costs_no_slot(
+    site: Site, worker: Callable[..., subprocess.Popen[str]]
+) -> None:
+    # Given a worker of one slot, and headers that fill a frame, so that what a dead letter adds does not fit
+    worker("order", STUB_SECONDS="0s")
+    face = "\U0001f600".encode()
+    fields = {
+        **{name: sized(b"S", face * 1001) for name in (b"trace_id", b"first_seen")},
+        **{b"\xff" * 253 + b"%02d" % n: sized(b"S", b"v" * 905) for n in range(18)},
+        **{b"k%03d" % n: sized(b"S", b"w" * 706) for n in range(139)},
+    }
+    texts = dict.fromkeys(
+        ("content_type", "correlation_id", "reply_to", "message_id", "type", "app_id"), "z" * 255
+    )
+    said = "\U0001f600" * 400
+    task = {"id": said, "description": 5, "expected_output": [said], "context": [said], said: 1}
+    body = json.dumps({**task, f"{said}1": 2}, ensure_ascii=False)
+    site.channel.basic_publish(
+        "",
+        QUEUE,
+        body.encode(),
+        Properties(fields, priority=9, timestamp=int(time.time()), **texts),
+    )
+
+    # When a task comes behind it
+    done = site.run("submit", "order", "--description", "good", "--wait", "--timeout", "60s")
+
+    # Then it is done, and the message is a dead letter that says which headers it lacks
+    assert done.code == 0, done.err
+    ((properties, found),) = site.drain(DLQ)
+    assert found == body.encode()
+    headers = properties.headers or {}
+    assert headers["reason"] == "invalid"
+    assert "$.description: 5 is not of type" in headers["error"]
+    assert len(headers["headers_cut"]) == 21
+
+
 def check_letters(site: Site, count: int) -> None:
     """List, show and replay all dead letters by the command line."""
     listed = site.dlq("list", "order", "--limit", str(count), "--format", "json")

@@ -142,7 +142,9 @@ def test_any_body_is_shown_whatever_the_terminal_can_print(site: Site) -> None:
 
 
 def test_what_rabbitmq_itself_dead_lettered_has_its_word_for_it(site: Site, tag: str) -> None:
-    site.put("auto_analytics", Task(f"{tag}-old", "do", "that").to_json(), expiration="1")
+    # Also where its sender uses our words for something else
+    old = Task(f"{tag}-old", "do", "that").to_json()
+    site.put("auto_analytics", old, expiration="1", headers={"reason": "audit", "attempts": 9})
     wait_for(site, "auto_analytics.dlq", 1)
     name = f"policies/{site.vhost}/one-only"
     limits = {"max-length": 1, "dead-letter-exchange": "dlx"}
@@ -175,6 +177,19 @@ def test_what_rabbitmq_itself_dead_lettered_has_its_word_for_it(site: Site, tag:
     ]
     assert all(0 <= each["age_seconds"] < 60 for each in letters)
     assert [each["attempts"] for each in letters[:2]] == [0, 0]
+
+
+def test_a_sender_says_nothing_of_a_death(site: Site, worker: Callable[..., Any], tag: str) -> None:
+    """A task that claims to be dead is run, and one that lies there for no reason has none."""
+    site.put(QUEUE, Task(tag, "do", "that").to_json(), headers={"is_dead": True, "reason": "x"})
+    with EventFollower(site.settings()) as follower:
+        worker("order")
+        (event,) = follower.follow(QUEUE, tag, 30)
+    assert event["type"] == "task.completed"
+
+    site.put(DLQ, Task(tag, "do", "that").to_json(), headers={"reason": "exhausted", "error": 7})
+    (letter,) = site.dlq("list", "order", "--format", "json").json()["dead_letters"]
+    assert (letter["reason"], letter["error"], letter["worker"]) == ("unknown", "", "")
 
 
 def test_an_id_that_is_not_there_is_met_with_the_nearest(site: Site, tag: str) -> None:

@@ -13,8 +13,9 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from workers.engine import Usage
 from workers.events import Effort
-from workers.metrics import Metrics
+from workers.metrics import MAX_MODELS, Metrics
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -100,6 +101,22 @@ def test_w9_every_series_is_there_from_the_start_and_none_comes_with_the_first_e
     metrics.refuse_publish("auto_orders.dlq")
 
     assert {series.rpartition(b" ")[0] for series in metrics.render().splitlines()} == before
+
+
+def test_w9_an_agent_that_names_any_number_of_models_makes_no_more_series_than_that() -> None:
+    metrics = Metrics("order", "auto_orders", "openai/gpt-4o-mini")
+
+    for number in range(500):
+        metrics.run(Effort(1.0, 2.0, f"m/{number}", Usage(calls=1)))
+        metrics.run(Effort(1.0, 2.0, "m/0", Usage(calls=1)))
+
+    text = metrics.render().decode()
+    calls = dict(
+        re.findall(r'^agent_worker_llm_calls_total{.*model="(.*)"} (.*)$', text, re.MULTILINE)
+    )
+    assert len(calls) == MAX_MODELS + 1
+    assert (calls["m/0"], calls["m/18"]) == ("501.0", "1.0")
+    assert calls["other"] == "481.0"
 
 
 def test_w9_promtool_finds_nothing_in_the_metrics(shown: bytes, promtool: str) -> None:

@@ -10,8 +10,10 @@ import pika
 import pytest
 
 from drills.proxy import Proxy
+from workers.amqp import publisher as publishing
+from workers.amqp.properties import Properties
 from workers.amqp.publisher import Publisher
-from workers.errors import PublishError
+from workers.errors import PublishError, UnroutableError, UnsendableError
 from workers.reach import Reach
 from workers.settings import load_settings
 
@@ -48,6 +50,26 @@ def publisher(proxy: Proxy) -> Iterator[Publisher]:
         time.sleep(0.1)
     yield made
     made.close(timeout=1)
+
+
+def test_what_rabbitmq_closes_its_connection_over_is_told_from_a_lost_one(
+    proxy: Proxy, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would do so again: a frame that is larger than it takes."""
+    monkeypatch.setattr(publishing, "MOST_PROPERTIES", 1 << 20)
+
+    with pytest.raises(UnsendableError, match="RabbitMQ closes the connection over it: "):
+        publisher.publish("", "nowhere", b"", Properties(headers={"large": "x" * 140_000}))
+
+    del proxy
+    for _ in range(100):
+        try:
+            publisher.publish("", "nowhere", b"", Properties())
+        except UnroutableError:
+            return
+        except PublishError:
+            time.sleep(0.1)
+    pytest.fail("the connection did not come back")
 
 
 def test_all_who_wait_hear_of_a_lost_connection_and_not_only_the_first(

@@ -24,10 +24,12 @@ _NAMES = (
 """In their order on the wire; the first one has the highest bit of the flags (AMQP 0-9-1, 1.8.3 and 4.2.6.1)."""
 _OCTETS = frozenset({"delivery_mode", "priority"})
 MOST_HEADERS = 100_000
-"""Bytes of headers in a copy: all of them share one frame of 128 KiB with the other properties."""
+"""Bytes of headers in a copy: all of them share one frame of 128 KiB with the other properties, and what names the
+headers that are left out."""
 CUT = "headers_cut"
 """The header of a copy that names those of its original that it does not have."""
 _MOST_NAMED = 20
+_LONGEST_NAMED = 100
 
 
 class Properties(pika.BasicProperties):  # type: ignore[misc] # pika has no types of it
@@ -106,13 +108,18 @@ def fields_of(properties: pika.BasicProperties) -> dict[bytes, bytes]:
     return _encoded(properties.headers or {})
 
 
-def fitting(fields: Mapping[bytes, bytes]) -> tuple[dict[bytes, bytes], list[str]]:
-    """Give those headers that a copy has room for, and the names of the others: the largest ones go."""
-    sizes = {name: len(name) + len(encoded) + 1 for name, encoded in fields.items()}
+def size_of(headers: Mapping[str, Any]) -> int:
+    """Give how many bytes headers take on the wire. Raises what pika raises for what has no encoding."""
+    return sum(_sizes(_encoded(headers)).values())
+
+
+def fitting(fields: Mapping[bytes, bytes], room: int) -> tuple[dict[bytes, bytes], list[str]]:
+    """Give those headers for which there is room in so many bytes, and the names of the others: the largest ones go."""
+    sizes = _sizes(fields)
     left = sum(sizes.values())
     gone: list[bytes] = []
     for name in sorted(sizes, key=lambda name: sizes[name], reverse=True):
-        if left <= MOST_HEADERS:
+        if left <= room:
             break
         gone.append(name)
         left -= sizes[name]
@@ -120,10 +127,14 @@ def fitting(fields: Mapping[bytes, bytes]) -> tuple[dict[bytes, bytes], list[str
     return kept, _listed(gone)
 
 
+def _sizes(fields: Mapping[bytes, bytes]) -> dict[bytes, int]:
+    return {name: len(name) + len(encoded) + 1 for name, encoded in fields.items()}
+
+
 def _listed(names: Iterable[bytes]) -> list[str]:
     said = [name.decode("utf-8", "backslashreplace") for name in names]
     more = [f"and {len(said) - _MOST_NAMED} more"] if len(said) > _MOST_NAMED else []
-    return said[:_MOST_NAMED] + more
+    return [each[:_LONGEST_NAMED] for each in said[:_MOST_NAMED]] + more
 
 
 def _encoded(headers: Mapping[str, Any]) -> dict[bytes, bytes]:

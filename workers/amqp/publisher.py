@@ -8,12 +8,12 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import TYPE_CHECKING
 
-from pika import exceptions
+from pika import exceptions, spec
 from pika.exceptions import AMQPError
 
 from workers import interrupts
 from workers.amqp.link import Link
-from workers.errors import PublishError, RefusedError, UnroutableError
+from workers.errors import PublishError, RefusedError, UnroutableError, UnsendableError
 
 if TYPE_CHECKING:
     from pika import BasicProperties
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 NAME = "rabbitmq_publisher"
 TIMEOUT = 75.0
 """Seconds: longer than the time after which a blocked connection is given up, which ends each wait in order."""
+CONNECTION_FORCED = 320
+"""With this code a broker that goes, or a person, closes a connection; all others blame what was sent."""
+MOST_PROPERTIES = spec.FRAME_MAX_SIZE - spec.FRAME_HEADER_SIZE - spec.FRAME_END_SIZE - 12
+"""Bytes of a message's properties: one frame holds them, with 12 octets before (AMQP 0-9-1, 4.2.6.1)."""
 GLANCE = 1.0
 """Seconds between two looks whether the connection that should confirm is still there."""
 
@@ -87,8 +91,10 @@ class Publisher:
         """Publish a message and wait until the broker has it; from any thread but the publisher's own.
 
         Raises PublishError where that is not certain after `timeout` seconds: away, or blocked by an alarm; of those,
-        RefusedError where the broker says no, and UnroutableError where no queue takes it.
+        RefusedError where the broker says no, UnroutableError where no queue takes it, and UnsendableError where it
+        cannot be sent.
         """
+        _check(properties)
         done: Future[None] = Future()
 
         def send() -> None:
@@ -97,13 +103,8 @@ class Publisher:
                     exchange, routing_key, body, properties, mandatory=True
                 )
                 done.set_result(None)
-            except exceptions.UnroutableError:
-                where = f"{exchange} {routing_key}" if exchange else routing_key
-                done.set_exception(UnroutableError(f"no queue takes {where}"))
-            except (exceptions.NackError, exceptions.ChannelClosedByBroker) as error:
-                done.set_exception(RefusedError(f"refused: {_why(error, routing_key)}"))
             except Exception as error:
-                done.set_exception(PublishError(f"not confirmed: {error or type(error).__name__}"))
+                done.set_exception(_failure(error, exchange, routing_key))
                 if not isinstance(error, AMQPError):
                     raise
 
@@ -137,6 +138,33 @@ class Publisher:
             self._channel = self._connection.channel()
             self._channel.confirm_delivery()
         return self._channel
+
+
+def _check(properties: BasicProperties) -> None:
+    """Raise UnsendableError for properties that pika would fail over, or the broker close the connection.
+
+    Either would cost the publishes of all other threads their connection as well.
+    """
+    try:
+        size = sum(map(len, properties.encode()))
+    except Exception as error:  # noqa: BLE001 - pika's encoder raises anything, such as struct.error
+        message = f"its properties cannot be encoded: {error}"
+        raise UnsendableError(message) from None
+    if size > MOST_PROPERTIES:
+        message = f"its properties have {size} bytes, and one frame has room for {MOST_PROPERTIES}"
+        raise UnsendableError(message)
+
+
+def _failure(error: Exception, exchange: str, routing_key: str) -> PublishError:
+    match error:
+        case exceptions.UnroutableError():
+            where = f"{exchange} {routing_key}" if exchange else routing_key
+            return UnroutableError(f"no queue takes {where}")
+        case exceptions.NackError() | exceptions.ChannelClosedByBroker():
+            return RefusedError(f"refused: {_why(error, routing_key)}")
+        case exceptions.ConnectionClosedByBroker() if error.reply_code != CONNECTION_FORCED:
+            return UnsendableError(f"RabbitMQ closes the connection over it: {error.reply_text}")
+    return PublishError(f"not confirmed: {error or type(error).__name__}")
 
 
 def _why(error: AMQPError, routing_key: str) -> str:

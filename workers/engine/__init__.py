@@ -59,7 +59,12 @@ class Deadline:
     @property
     def seconds_left(self) -> float:
         """Seconds until the limit, never below 0; 0 once it is called off."""
-        return 0.0 if self._called_off.is_set() else max(0.0, self._end - time.monotonic())
+        return 0.0 if self.is_called_off else max(0.0, self._end - time.monotonic())
+
+    @property
+    def is_called_off(self) -> bool:
+        """Whether the worker wants the run to end now."""
+        return self._called_off.is_set()
 
     def call_off(self) -> None:
         """Let no further request to a model begin; may be called from any thread."""
@@ -67,7 +72,7 @@ class Deadline:
 
     def check(self) -> None:
         """Raise TransientError, of class `time_limit` or `called_off`, once no time is left."""
-        if self._called_off.is_set():
+        if self.is_called_off:
             message = "the run was called off: the worker stops"
             raise TransientError(message, error_class="called_off")
         if not self.seconds_left:

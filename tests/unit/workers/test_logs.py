@@ -55,3 +55,9 @@ def test_an_exception_is_part_of_the_line_and_filtered_too() -> None:
     assert "\n" not in text
     assert "sk-made-up" not in text
     assert "KeyError" in json.loads(text)["exception"]
+
+
+def test_half_a_character_is_escaped_since_no_stream_takes_it() -> None:
+    assert line("failed", error="bad \ud83d")["error"] == "bad \ud83d"
+    record = logging.LogRecord("workers.x", logging.INFO, "x.py", 1, "bad \ud83d", (), None)
+    assert JsonFormatter(Redactor()).format(record).encode()

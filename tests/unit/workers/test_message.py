@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import struct
 import time
 from typing import Any
 
@@ -7,7 +8,10 @@ import pika
 import pytest
 
 from workers.amqp.consumer import Delivery
-from workers.message import OBITUARY, Message
+from workers.amqp.properties import CUT, Properties
+from workers.amqp.publisher import MOST_PROPERTIES
+from workers.message import OF_DEATH, Message
+from workers.obituary import MAX_HEADER, Obituary
 
 
 def delivered(headers: dict[str, Any] | None = None, **properties: Any) -> Message:
@@ -36,7 +40,16 @@ def test_a_header_that_makes_no_sense_counts_as_absent(value: Any) -> None:
 
 def test_a_copy_keeps_what_the_publisher_said_and_drops_what_the_broker_wrote() -> None:
     message = delivered(
-        {"x-death": [{"count": 1}], "x-first-death-queue": "q", "tenant": "t7", "trace_id": "tr"},
+        {
+            "x-death": [{"count": 1}],
+            "x-first-death-queue": "q",
+            "x-last-death-reason": "r",
+            "x-delivery-count": 3,
+            "x-request-id": "r1",
+            "X-Tenant": "t8",
+            "tenant": "t7",
+            "trace_id": "tr",
+        },
         priority=7,
         timestamp=1_700_000_000,
         message_id="m1",
@@ -49,6 +62,8 @@ def test_a_copy_keeps_what_the_publisher_said_and_drops_what_the_broker_wrote() 
 
     assert copy.headers == {
         "tenant": "t7",
+        "x-request-id": "r1",
+        "X-Tenant": "t8",
         "attempt": 2,
         "replays": 0,
         "first_seen": message.first_seen,
@@ -61,6 +76,58 @@ def test_a_copy_keeps_what_the_publisher_said_and_drops_what_the_broker_wrote() 
         "c1",
     )
     assert (copy.delivery_mode, copy.expiration, copy.user_id) == (2, None, None)
+
+
+def sized(content: bytes) -> bytes:
+    return b"S" + struct.pack(">I", len(content)) + content
+
+
+def test_whatever_a_message_has_its_copy_fits_into_one_frame() -> None:
+    """What a worker adds, and what names the headers that are left out, is a part of that."""
+    face = "\U0001f600"
+    fields = {
+        **{name: sized(face.encode() * 1001) for name in (b"trace_id", b"first_seen")},
+        **{b"\xff" * 253 + b"%02d" % n: sized(b"v" * 905) for n in range(18)},
+        **{b"k%03d" % n: sized(b"w" * 700) for n in range(130)},
+    }
+    texts = dict.fromkeys(
+        ("content_type", "correlation_id", "reply_to", "message_id", "type", "app_id"), "z" * 255
+    )
+    properties = Properties(fields, content_encoding="z" * 255, timestamp=1, priority=9, **texts)
+    message = Message.read(
+        Delivery("auto_orders", b"", properties, redelivered=False, tag=1, generation=1, cluster="")
+    )
+    ours = dict.fromkeys(("error", "error_class", "worker", "queue"), face * MAX_HEADER)
+
+    copy = message.copy(ours)
+
+    assert sum(map(len, copy.encode())) <= MOST_PROPERTIES
+    cut = (copy.headers or {})[CUT]
+    assert cut[-1].startswith("and ") or len(cut) <= 20
+    assert message.trace_id == face * MAX_HEADER
+    assert sum(map(len, message.bare_copy(ours).encode())) < 40_000
+
+
+def test_a_bare_copy_has_what_its_body_needs_and_nothing_of_its_sender() -> None:
+    message = delivered(
+        {"tenant": "t7", "trace_id": "tr", "attempt": 2},
+        content_encoding="gzip",
+        timestamp=1_700_000_000,
+        priority=7,
+        correlation_id="c1",
+    )
+
+    copy = message.bare_copy({"attempt": 3})
+
+    assert copy.headers == {
+        CUT: ["all of its sender's"],
+        "attempt": 3,
+        "replays": 0,
+        "first_seen": message.first_seen,
+        "trace_id": "tr",
+    }
+    assert (copy.content_encoding, copy.timestamp, copy.priority) == ("gzip", 1_700_000_000, 7)
+    assert copy.correlation_id is None
 
 
 def test_a_copy_reads_back_as_the_next_attempt() -> None:
@@ -89,7 +156,7 @@ def test_what_was_true_of_one_copy_is_not_said_of_the_next() -> None:
 def test_a_revived_dead_letter_is_a_new_first_attempt_and_says_nothing_of_its_death() -> None:
     message = delivered(
         {
-            **dict.fromkeys(OBITUARY, "x"),
+            **dict.fromkeys(OF_DEATH, "x"),
             "attempt": 5,
             "replays": 1,
             "trace_id": "tr",
@@ -113,3 +180,23 @@ def test_a_revived_dead_letter_is_a_new_first_attempt_and_says_nothing_of_its_de
     }
     assert properties.priority == 7
     assert properties.timestamp == pytest.approx(time.time(), abs=5)
+
+
+SOUND = {**Obituary("permanent", "bad_request", "no").headers("order@a:1", "auto_orders")}
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        *({name: None} for name in SOUND),
+        {"reason": "because"},
+        {"queue": "another"},
+        {"dead_lettered_at": "yesterday"},
+        {"error": 5},
+    ],
+)
+def test_a_message_is_dead_only_where_its_headers_say_why(odd: dict[str, Any]) -> None:
+    """Anybody may set a header: one word alone buries no task."""
+    assert delivered({"is_dead": True, **SOUND}).is_dead
+    assert not delivered({"is_dead": True}).is_dead
+    assert not delivered({"is_dead": True, **SOUND, **odd}).is_dead

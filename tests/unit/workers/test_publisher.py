@@ -1,14 +1,15 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pika
 import pytest
 
 from workers.amqp.link import Link
+from workers.amqp.properties import Properties
 from workers.amqp.publisher import NAME, Publisher
-from workers.errors import PublishError
+from workers.errors import PublishError, UnsendableError
 from workers.reach import Reach
 from workers.settings import load_settings
 
@@ -60,3 +61,22 @@ def test_what_a_lost_connection_never_sent_is_an_error_soon(
         publish(publisher)
 
     assert time.monotonic() - begun < 5
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"error": "bad \ud83d"},
+        {"error": object()},
+        {"large": "x" * 131_100},
+        {"x" * 256: 1},
+        {"number": 2**70},
+    ],
+)
+def test_what_cannot_be_sent_is_told_before_it_costs_a_connection(
+    publisher: Publisher, monkeypatch: pytest.MonkeyPatch, headers: dict[str, Any]
+) -> None:
+    monkeypatch.setattr(Link, "call", lambda *_: pytest.fail("it was handed over"))
+
+    with pytest.raises(UnsendableError):
+        publisher.publish("", "queue", b"{}", Properties(headers=headers))

@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from urllib.parse import quote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.redaction import HIDDEN, PLACEHOLDERS, Redactor, shorten
+from workers.redaction import HIDDEN, MAX_SEARCHED, PLACEHOLDERS, Redactor, beginning, shorten
 
 SECRETS = st.text(min_size=6, max_size=40).filter(
     lambda s: s.lower() not in PLACEHOLDERS and s not in HIDDEN
@@ -66,6 +67,7 @@ def test_a_known_secret_is_hidden_within_base64(secret: str, before: bytes, afte
         "ghp_abcdefghijklmnopqrst1234 expired",
         "xoxb-1234567890-abcdefgh",
         "eyJhbGciOiJIUzI1.eyJzdWIiOiIxMjM0.abcdefgh",
+        "the file.jwt-eyJhbGciOiJIUzI1.eyJzdWIiOiIxMjM0.abcdefgh",
         "-----BEGIN PRIVATE KEY-----\nabcdefgh\n-----END PRIVATE KEY-----",
     ],
 )
@@ -121,3 +123,39 @@ def test_texts_within_any_value_are_hidden() -> None:
     )
 
     assert found == {HIDDEN: [HIDDEN, [1, None, True]], "error": HIDDEN}
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        *("-eyJ", "eyJaaaaaaaa-", "-eyJaaaaaaaa.", "eyJaaaaaaaa.b.", "sk-", "ghp_", "github_pat_"),
+        *("-----BEGIN ", "-----BEGIN PRIVATE KEY-----", "PRIVATE KEY", "-----END ", "bearer "),
+        *(
+            "://",
+            "://a:",
+            "a:b@",
+            "password",
+            "password=",
+            'password= "',
+            "secret_access_",
+            " ",
+            "a",
+        ),
+    ],
+)
+def test_a_hostile_text_of_a_mebibyte_takes_no_longer_than_another(piece: str) -> None:
+    """While a pattern is searched for, no other thread of the process runs."""
+    text = piece * ((1 << 20) // len(piece))
+    begun = time.process_time()
+
+    Redactor(["open-sesame"]).redact(text)
+
+    assert time.process_time() - begun < 2
+
+
+def test_the_beginning_of_a_text_ends_with_no_part_of_a_secret() -> None:
+    text = "x " * (MAX_SEARCHED // 2 - 2) + "open-sesame"
+
+    assert beginning(text) == text[: -len(" open-sesame")]
+    assert beginning("refused: open-sesame") == "refused: open-sesame"
+    assert len(beginning("x" * MAX_SEARCHED * 2)) == MAX_SEARCHED
