@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import base64
-import json
+import bisect
 import re
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, quote_plus
 
+from bizops import escapes
 from bizops.resource import Secret
 from bizops.sensitive import HIDDEN, without_user_info
 
@@ -28,9 +28,6 @@ _OUR_WORDS = (
     "create update delete replace managed applied failed skipped running missing changed"
 )
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]*={0,2}")
-_HTML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;"})
-_SPACE = re.compile(r"\\?\s+")
-_ESCAPE = re.compile(r"%[0-9A-F]{2}")
 
 
 class Redaction:
@@ -43,8 +40,8 @@ class Redaction:
     A value shorter than four characters is replaced only where it is a word of its own. One that says nothing
     (`true`, `4096`, `test`) is not replaced at all: a name such as MAX_TOKENS makes it hidden, and without it
     `1 to add` would become unreadable. Nor is a word that every output holds.
-    A longer one is replaced in its percent-encoded, JSON-escaped and HTML-escaped forms and in base64 as well, there
-    also as a part of more: the header of a request holds base64 of `user:password`.
+    A longer one is replaced also where characters of it are escaped, any of them in any way (`bizops.escapes`), and in
+    base64, there also as a part of more: the header of a request holds base64 of `user:password`.
     User and password of a URL are replaced whatever they are.
     """
 
@@ -55,34 +52,69 @@ class Redaction:
         named: Iterable[str] = (),
     ) -> None:
         revealed = {item.reveal() if isinstance(item, Secret) else item for item in secrets}
-        values = {value for value in revealed if _is_telling(value)}
-        spoilt = [value for value in named if value in values]
-        self._kept = {
-            name
-            for name in names
-            if any(value in name for value in values) and not any(each in name for each in spoilt)
-        }
+        values = {value for text in revealed if _is_telling(value := text.strip())}
+        spoilt = {value for text in named if (value := text.strip()) in values}
         self._keys = Redaction(spoilt) if spoilt else None
-        self._plain = _pattern(values, self._kept) if values else None
-        cores = sorted({core for value in values for core in _base64(value)}, key=len, reverse=True)
-        self._inside = re.compile("|".join(map(re.escape, cores))) if cores else None
+        self._words = {value: escapes.longest_word(value) for value in values}
+        self._cores = {core for value in values for core in _base64(value)}
+        self._patterns: dict[str, re.Pattern[str]] = {}
+        self._kept: re.Pattern[str] | None = None
+        kept = sorted(filter(self._is_kept, names), key=lambda name: (-len(name), name))
+        self._kept = re.compile("|".join(map(re.escape, kept))) if kept else None
 
     def text(self, text: str) -> str:
         """Give a text without the secrets in it."""
         if "://" in text:
             text = without_user_info(text)
-        if self._inside is not None:
-            text = self._without_base64(text)
-        if self._plain is None:
+        text = self._without_values(self._without_base64(text))
+        undone = escapes.undone(text)
+        hidden = text if undone == text else self._without_values(undone)
+        return text if hidden == undone else hidden
+
+    def _is_kept(self, name: str) -> bool:
+        """True for a name that a value is part of, where the topology itself did not put it there."""
+        is_spoilt = self._keys is not None and self._keys.text(name) != name
+        return not is_spoilt and self._without_values(name) != name
+
+    def _without_values(self, text: str) -> str:
+        """Hide every value, escaped or not, but for those within a name that is kept."""
+        spans = sorted(
+            span for value in self._values_in(text) for span in self._places(value, text)
+        )
+        if not spans:
             return text
-        return self._plain.sub(lambda found: found[0] if found[0] in self._kept else HIDDEN, text)
+        names = [found.span() for found in self._kept.finditer(text)] if self._kept else []
+        parts: list[str] = []
+        position = 0
+        for start, end in spans:
+            before = bisect.bisect(names, start, key=lambda span: span[0])
+            if before and end <= names[before - 1][1]:
+                continue
+            if start >= position:
+                parts += [text[position:start], HIDDEN]
+            position = max(position, end)
+        return "".join([*parts, text[position:]])
+
+    def _values_in(self, text: str) -> Iterator[str]:
+        """Give the values that may stand in a text: their longest word does, and to look for it is much quicker."""
+        return (value for value, word in self._words.items() if word in text)
+
+    def _places(self, value: str, text: str) -> Iterator[tuple[int, int]]:
+        if value not in self._patterns:
+            self._patterns[value] = _pattern(value)
+        return (found.span() for found in self._patterns[value].finditer(text))
 
     def _without_base64(self, text: str) -> str:
         """Hide every word of base64 that holds a secret."""
-        assert self._inside is not None  # noqa: S101 - the caller looked
+        present = sorted(
+            (core for core in self._cores if core in text), key=lambda core: (-len(core), core)
+        )
+        if not present:
+            return text
+        inside = re.compile("|".join(map(re.escape, present)))
         parts: list[str] = []
         position = 0
-        while found := self._inside.search(text, position):
+        while found := inside.search(text, position):
             start = found.start()
             while start > position and _BASE64.fullmatch(text[start - 1]):
                 start -= 1
@@ -108,37 +140,19 @@ def _is_telling(value: str) -> bool:
     return bool(value) and not _TOO_COMMON.match(value) and value.lower() not in _OUR_WORDS
 
 
-def _pattern(values: set[str], names: set[str]) -> re.Pattern[str]:
-    """Match the longest first, so that no value survives as a part of another, and none is cut by a name in it."""
-    shapes = {name: re.escape(name) for name in names}
-    for value in sorted(values):
-        for form in _forms(value):
-            escaped = _SPACE.sub(r"\\s+", re.escape(form))  # text is wrapped at its spaces
-            is_word = len(value) < _SHORTEST_ANYWHERE
-            shapes.setdefault(form, rf"(?<![\w.]){escaped}(?![\w.])" if is_word else escaped)
-    longest_first = sorted(shapes, key=lambda text: (-len(text), text))
-    return re.compile("|".join(shapes[text] for text in longest_first))
-
-
-def _forms(value: str) -> Iterator[str]:
-    """Give a value as it is and as texts escape it."""
-    yield value
-    if len(value) > _LONGEST_ENCODED:
-        return
-    yield from (json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1])
-    yield from (repr(value)[1:-1], ascii(value)[1:-1], value.translate(_HTML))
-    with_bytes = value.encode(errors="surrogatepass")
-    for encoded in (quote(with_bytes, safe=""), quote(with_bytes), quote_plus(with_bytes)):
-        yield encoded
-        yield _ESCAPE.sub(lambda found: found[0].lower(), encoded)
-    if len(value) >= _SHORTEST_ANYWHERE:
-        yield base64.b64encode(with_bytes).decode()
+def _pattern(value: str) -> re.Pattern[str]:
+    is_short = len(value) <= _LONGEST_ENCODED
+    found = escapes.pattern(value) if is_short else escapes.unescaped(value)
+    is_word = len(value) < _SHORTEST_ANYWHERE
+    return re.compile(rf"(?<![\w.]){found}(?![\w.])" if is_word else found)
 
 
 def _base64(value: str) -> Iterator[str]:
     """Give what base64 of any text with this value in it holds, at each of the three places that it may begin at."""
     content = value.encode(errors="surrogatepass")
     if not _SHORTEST_INSIDE_BASE64 <= len(content) <= _LONGEST_ENCODED:
+        if len(value) == _SHORTEST_ANYWHERE:
+            yield base64.b64encode(content).decode()
         return
     for before in range(3):
         encoded = base64.b64encode(b"\0" * before + content + b"\0\0").decode()
