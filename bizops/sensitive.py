@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from bizops.resource import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from bizops.resource import Path
 
@@ -89,6 +89,20 @@ def hide(path: Path, value: Any) -> Any:  # noqa: ANN401 - any setting
     return _hidden(value)
 
 
+def at_its_place(path: Path, value: Any, hidden: Collection[Path]) -> Any:  # noqa: ANN401 - any setting
+    """Give a value with a Secret wherever it comes from one, as `hidden` says: see `Resource`."""
+    if path in hidden:
+        return _secret(value)
+    if not isinstance(value, tuple):
+        return value
+    places = {each[-1] for each in hidden if each[:-1] == path}
+    is_leaf = (isinstance(each, (str, int, float)) for each in value)
+    return tuple(
+        _secret(each) if leaf and str(number) in places else each
+        for number, (each, leaf) in enumerate(zip(value, is_leaf, strict=True))
+    )
+
+
 def pair(
     path: Path,
     before: Any,  # noqa: ANN401 - any setting
@@ -97,9 +111,11 @@ def pair(
 ) -> tuple[Any, Any]:
     """Hide both sides of a difference: where one side is hidden, so is the other, element by element.
 
-    `is_known` tells whether a text holds a secret value that is known.
+    `is_known` tells whether a text holds a secret value that is known. Of a list in which such a secret may stand at
+    another place on the other side, the other side keeps what this side shows, too.
     """
-    return _alike(_without(hide(path, before), is_known), _without(hide(path, after), is_known))
+    mine, theirs = _moved(_without(before, is_known), _without(after, is_known))
+    return _alike(hide(path, mine), hide(path, theirs))
 
 
 def _hidden(value: Any) -> Any:  # noqa: ANN401 - any setting
@@ -167,6 +183,26 @@ def _without(value: Any, is_known: Callable[[str], bool]) -> Any:  # noqa: ANN40
     if isinstance(value, tuple):
         return tuple(_without(each, is_known) for each in value)
     return value
+
+
+def _moved(before: Any, after: Any) -> tuple[Any, Any]:  # noqa: ANN401 - any settings
+    """Hide in lists of other lengths, and in sorted ones, whatever may be a hidden element of the other side."""
+    if not (isinstance(before, tuple) and isinstance(after, tuple)):
+        return before, after
+    if len(before) == len(after) and not (_is_sorted(before) and _is_sorted(after)):
+        return before, after
+    return _beside(before, after), _beside(after, before)
+
+
+def _is_sorted(elements: tuple[Any, ...]) -> bool:
+    texts = [each.reveal() if isinstance(each, Secret) else str(each) for each in elements]
+    return texts == sorted(texts)
+
+
+def _beside(mine: tuple[Any, ...], theirs: tuple[Any, ...]) -> tuple[Any, ...]:
+    if not any(isinstance(each, Secret) for each in theirs):
+        return mine
+    return tuple(each if each in theirs else _secret(each) for each in mine)
 
 
 def _alike(before: Any, after: Any) -> tuple[Any, Any]:  # noqa: ANN401 - any settings

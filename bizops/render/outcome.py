@@ -9,6 +9,7 @@ from bizops.change import Action, Status
 from bizops.render.plan_json import ACTIONS
 from bizops.render.style import Style, count_text, duration_text, list_text
 from bizops.render.values import Values, printable
+from bizops.render.veil import declared_fields
 
 if TYPE_CHECKING:
     from bizops.change import ApplyResult, Change, Outcome, Plan, Step
@@ -186,7 +187,7 @@ def _next(result: ApplyResult, plan: Plan, style: Style) -> list[str]:
 
 
 def _lost_lines(change: Change, style: Style) -> list[str]:
-    fields = change.resource.spec.fields() if change.resource else {}
+    fields = declared_fields(change.resource) if change.resource else {}
     shown = ", ".join(
         f"{'.'.join(path)} {Values().text(sensitive.hide(path, value))}"
         for path, value in fields.items()

@@ -8,9 +8,11 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
+from bizops import sensitive
 from bizops.change import Action
 from bizops.render.tally import tally
 from bizops.render.values import Values
+from bizops.render.veil import declared_fields
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -117,8 +119,12 @@ def _before(change: Change, values: Values) -> tuple[Json | None, Json | bool]:
         return None, False
     live = {path: field.value for path, field in change.observed.fields}
     if change.resource is not None and change.action is not Action.DELETE:
-        wanted = change.resource.spec.fields()
-        live = {path: value for path, value in live.items() if path in wanted}
+        wanted = declared_fields(change.resource)
+        live = {
+            path: sensitive.pair(path, value, wanted[path], lambda _text: False)[0]
+            for path, value in live.items()
+            if path in wanted
+        }
     for field in change.fields:
         if field.before is not None:
             _replace(live, field.path, field.before)
@@ -128,7 +134,9 @@ def _before(change: Change, values: Values) -> tuple[Json | None, Json | bool]:
 def _after(change: Change, values: Values) -> tuple[Json | None, Json | bool]:
     if change.action is Action.DELETE or change.resource is None:
         return None, False
-    wanted = {**change.resource.spec.fields(), **dict(change.observed.refined)}
+    wanted = declared_fields(change.resource)
+    for path, value in change.observed.refined:
+        wanted[path] = sensitive.at_its_place(path, value, change.resource.hidden)
     for field in change.fields:
         if field.after is not None:
             _replace(wanted, field.path, field.after)

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from bizops import sensitive
 from bizops.errors import ProviderError
+from bizops.render.veil import declared_fields
 from bizops.resource import secrets_within, texts_within
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from bizops.change import Change, Plan
+    from bizops.change import Change, FieldChange, Plan
     from bizops.provider import Health
     from bizops.resource import Address, Observation, Path, Resource, Secret
 
@@ -25,13 +26,18 @@ if TYPE_CHECKING:
 def live_secrets(plan: Plan, hide: Hide) -> set[str]:
     """Give the secret values of live objects that a plan read. `hide` takes the known ones out of a text."""
     pairs = [
-        (field.path, field.before, field.after)
+        (field.path, field.before, _after(field, change.resource))
         for change in plan.changes
         for field in (*change.fields, *change.unmanaged)
     ]
     observed = [*(change.observed for change in plan.changes), *plan.unmanaged]
     pairs += [(path, field.value, None) for each in observed for path, field in each.fields]
     return set(_distinct(_befores(pairs, hide)))
+
+
+def _after(field: FieldChange, resource: Resource | None) -> Any:  # noqa: ANN401 - any setting
+    hidden = resource.hidden if resource is not None else ()
+    return sensitive.at_its_place(field.path, field.after, hidden)
 
 
 def secrets_in_live_names(plan: Plan, hide: Hide) -> set[str]:
@@ -82,7 +88,7 @@ def secrets_of_healths(
     healths: Mapping[str, Health | ProviderError], resources: Iterable[Resource], hide: Hide
 ) -> set[str]:
     """Give the secret values of live objects that a status read."""
-    declared = {resource.address: resource.spec.fields() for resource in resources}
+    declared = {resource.address: declared_fields(resource) for resource in resources}
     pairs = [
         (path, value, declared.get(address, {}).get(path))
         for health in healths.values()
@@ -101,7 +107,7 @@ def _befores(pairs: Iterable[tuple[Path, Any, Any]], hide: Hide) -> Iterator[Sec
 
     for path, before, after in pairs:
         yield from secrets_within(before)
-        if any(map(is_known, texts_within(after))):
+        if any(secrets_within(after)) or any(map(is_known, texts_within(after))):
             guessed = set(secrets_within(sensitive.hide(path, before)))
             shown = secrets_within(sensitive.pair(path, before, after, is_known)[0])
             yield from (each for each in shown if each not in guessed)

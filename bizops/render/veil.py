@@ -53,13 +53,12 @@ def veiled_health(
     healths: Mapping[str, Health | ProviderError], resources: Iterable[Resource]
 ) -> dict[str, Health | ProviderError]:
     """Give healths without the values that the declared fields of each address hide."""
-    declared = {resource.address: resource for resource in resources}
+    declared = {resource.address: declared_fields(resource) for resource in resources}
 
     def row(
         address: Address, cells: tuple[str, ...], problem: str
     ) -> tuple[Address, tuple[str, ...], str]:
-        found = declared.get(address)
-        hide = _hiding(found.spec.fields().items() if found else ())
+        hide = _hiding(declared.get(address, {}).items(), str)
         return address, tuple(map(hide, cells)), hide(problem)
 
     return {
@@ -74,20 +73,39 @@ def words(change: Change, hide: Hide) -> Hide:
     """Give what takes the values that the fields of a change hide out of a text about it, and the known ones."""
     fields: list[tuple[Path, Any]] = []
     if change.resource is not None:
-        fields += change.resource.spec.fields().items()
+        fields += declared_fields(change.resource).items()
     fields += [(path, field.value) for path, field in change.observed.fields]
     for each in (*change.fields, *change.unmanaged):
-        fields += [(each.path, value) for value in _pair(each, hide)]
-    return _both(_hiding(fields), hide)
+        fields += [(each.path, value) for value in _pair(each, change.resource, hide)]
+    return _hiding(fields, hide)
 
 
-def _pair(field: FieldChange, hide: Hide) -> tuple[Any, Any]:
-    return sensitive.pair(field.path, field.before, field.after, lambda text: hide(text) != text)
+def declared_fields(resource: Resource) -> dict[Path, Any]:
+    """Give what is declared, with a Secret wherever it comes from the secret of a variable."""
+    return {
+        path: sensitive.at_its_place(path, value, resource.hidden)
+        for path, value in resource.spec.fields().items()
+    }
 
 
-def _hiding(fields: Iterable[tuple[Path, Any]]) -> Hide:
-    hidden = {secret for path, value in fields for secret in _secrets(sensitive.hide(path, value))}
-    return Redaction(hidden).text if hidden else str
+def _pair(field: FieldChange, resource: Resource | None, hide: Hide) -> tuple[Any, Any]:
+    hidden = resource.hidden if resource is not None else ()
+    after = sensitive.at_its_place(field.path, field.after, hidden)
+    return sensitive.pair(field.path, field.before, after, lambda text: hide(text) != text)
+
+
+def _hiding(fields: Iterable[tuple[Path, Any]], hide: Hide) -> Hide:
+    """Give what takes known secrets out of a text, then what fields hide, as it is or with known ones taken out of it.
+
+    The other way round a word that a field hides would be cut out of a known secret, and leave the rest.
+    """
+    found = {secret for path, value in fields for secret in _secrets(sensitive.hide(path, value))}
+    values = {secret.reveal() for secret in found}
+    hidden = (values | set(map(hide, values))) - {sensitive.HIDDEN}
+    if not hidden:
+        return hide
+    rest = Redaction(hidden).text
+    return lambda text: rest(hide(text)) if text else text
 
 
 def _secrets(value: Any) -> Iterator[Secret]:  # noqa: ANN401 - any setting
@@ -99,8 +117,8 @@ def _secrets(value: Any) -> Iterator[Secret]:  # noqa: ANN401 - any setting
 def _change(change: Change, hide: Hide) -> Change:
     found, observed = change, change.observed
     if change.fields or change.unmanaged:
-        fields = tuple(_field(field, hide) for field in change.fields)
-        unmanaged = tuple(_field(field, hide) for field in change.unmanaged)
+        fields = tuple(_field(field, change.resource, hide) for field in change.fields)
+        unmanaged = tuple(_field(field, change.resource, hide) for field in change.unmanaged)
         found = replace(change, fields=fields, unmanaged=unmanaged)
     if change.reason or change.effects or observed.degraded or observed.notes:
         said = words(change, hide)
@@ -110,9 +128,9 @@ def _change(change: Change, hide: Hide) -> Change:
     return found
 
 
-def _field(field: FieldChange, hide: Hide) -> FieldChange:
-    before, after = _pair(field, hide)
-    said = _both(_hiding([(field.path, before), (field.path, after)]), hide)
+def _field(field: FieldChange, resource: Resource | None, hide: Hide) -> FieldChange:
+    before, after = _pair(field, resource, hide)
+    said = _hiding([(field.path, before), (field.path, after)], hide)
     return replace(
         field, before=before, after=after, origin=said(field.origin), reason=said(field.reason)
     )
@@ -125,7 +143,7 @@ def _refusal(refusal: Refusal, changes: Mapping[Address, Change], hide: Hide) ->
 
 
 def _said_of(observed: Observation, hide: Hide) -> Hide:
-    return _both(_hiding((path, field.value) for path, field in observed.fields), hide)
+    return _hiding(((path, field.value) for path, field in observed.fields), hide)
 
 
 def _observed(observed: Observation, said: Hide) -> Observation:
@@ -133,7 +151,3 @@ def _observed(observed: Observation, said: Hide) -> Observation:
         return observed
     notes = tuple(map(said, observed.notes))
     return replace(observed, degraded=said(observed.degraded), notes=notes)
-
-
-def _both(one: Hide, other: Hide) -> Hide:
-    return lambda text: other(one(text)) if text else text

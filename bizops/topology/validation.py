@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from bizops.quantity import shown
 from bizops.resource import Spec
-from bizops.sensitive import is_telltale
+from bizops.sensitive import HIDDEN, is_telltale
 from bizops.topology.hiding import hidden_within
 from bizops.topology.nodes import (
     Mapping,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
     from bizops.topology.faults import Faults
+    from bizops.topology.hiding import Secrets
 
 _Model = TypeVar("_Model", bound=Spec)
 
@@ -194,7 +196,8 @@ def _note(
         for scalar in scalars(found.node):
             faults.hide(scalar.span)
     address, name = place.address_of(span), written(node, path)
-    faults.add(span, _problem(detail, path, found.node), address=address, field=name, hint=hint)
+    problem = _problem(detail, path, found.node, faults.secrets)
+    faults.add(span, problem, address=address, field=name, hint=hint)
 
 
 def _template_hint(node: Node, place: Place, path: list[str]) -> str:
@@ -206,8 +209,11 @@ def _template_hint(node: Node, place: Place, path: list[str]) -> str:
     return f"the template gives {node.text!r}"
 
 
-def _problem(detail: ErrorDetails, path: list[str], node: Node) -> str:
-    """Say what is wrong in our words, else in the model's; at a sensitive place only if they repeat nothing."""
+def _problem(detail: ErrorDetails, path: list[str], node: Node, secrets: Secrets) -> str:
+    """Say what is wrong in our words, else in the model's; at a sensitive place only if they repeat nothing.
+
+    Nor may they repeat a part of a secret: no filter knows it.
+    """
     words = _WORDS.get(detail["type"])
     if words is not None:
         return words.format(**detail.get("ctx", {}))
@@ -215,7 +221,11 @@ def _problem(detail: ErrorDetails, path: list[str], node: Node) -> str:
     for prefix in ("Value error, ", "Assertion failed, "):
         message = message.removeprefix(prefix)
     is_secret = any(is_telltale(segment) for segment in path)
-    within = [node] if is_secret else hidden_within(node)
+    filled = (each for each in scalars(node) if each.variables)
+    known = [each for each in filled if secrets.conceal(each.text) != each.text]
+    for each in known:
+        message = message.replace(shown(each.value()), HIDDEN)
+    within = [node] if is_secret else [*hidden_within(node), *known]
     if any(_repeats(message, each) for each in within):
         return "not a value that this field takes"
     return message

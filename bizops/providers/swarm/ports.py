@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from bizops.providers.swarm.values import Block, Entry, Whole
+from bizops.resource import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -64,9 +65,10 @@ def observed(raw: Mapping[str, Any]) -> Entry:
     return Entry(f"{outside}{raw['TargetPort']}/{raw.get('Protocol', 'tcp')}{host}", dict(raw))
 
 
-def published(entries: Iterable[Entry]) -> frozenset[str]:
-    """Give the ports of the routing mesh, which one service of a swarm alone may have."""
-    raws = (entry.raw for entry in entries)
+def published(entries: Iterable[Entry | Secret]) -> frozenset[str]:
+    """Give the ports of the routing mesh, which one service of a swarm alone may have, hidden ones among them."""
+    shown = (entry.reveal() if isinstance(entry, Secret) else entry for entry in entries)
+    raws = (entry.raw for entry in shown if isinstance(entry, Entry))
     return frozenset(
         f"port {raw['PublishedPort']}/{raw.get('Protocol', 'tcp')}"
         for raw in raws

@@ -86,9 +86,27 @@ def test_what_tells_nothing_stays(place: str) -> None:
 
 def test_s4_where_one_side_is_hidden_so_is_the_other() -> None:
     """The old password is known to nobody but the live system."""
-    before, after = ("serve", "old-one", "x"), ("serve", "new-one")
+    before, after = ("serve", "old-one", "-x"), ("serve", "new-one", "-x")
     shown = pair(("command",), before, after, lambda text: text == "new-one")
-    assert shown == (("serve", Secret("old-one"), "x"), ("serve", Secret("new-one")))
+    assert shown == (("serve", Secret("old-one"), "-x"), ("serve", Secret("new-one"), "-x"))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "hidden"),
+    [
+        (("serve", "old", "one", "-x"), ("serve", "new-one", "-x"), ("old", "one")),
+        (("serve", "-x", "old-one"), ("serve", "new-one", "-x", "-y"), ("old-one",)),
+        (("A", "OLD"), ("A", "B", "new-one"), ("OLD",)),
+        (("OLD", "ZED"), ("ZED", "new-one"), ("OLD",)),
+    ],
+)
+def test_s4_of_lists_of_other_lengths_or_sorted_ones_the_places_say_nothing(
+    before: tuple[str, ...], after: tuple[str, ...], hidden: tuple[str, ...]
+) -> None:
+    """The old password has as many words as it had, and stands where its letters put it."""
+    mine, _ = pair(("command",), before, after, lambda text: text == "new-one")
+    assert {each.reveal() for each in mine if isinstance(each, Secret)} >= set(hidden)
+    assert "serve" not in before or "serve" in mine
 
 
 def test_s4_a_value_that_is_new_has_nothing_before_it() -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from bizops.providers.swarm import last_declared, live
+from bizops.providers.swarm import last_declared, live, ports
 from bizops.providers.swarm.service import Service
 from bizops.providers.swarm.shapes import Names
 from bizops.providers.swarm.table import DECLARED, OWNER
@@ -148,3 +149,13 @@ def test_s8_a_label_that_is_very_deep_says_nothing() -> None:
     spec = written(service(image="w:1", user="1000"))
     spec["Labels"][DECLARED] = '{"a":' * 900 + '"x"' + "}" * 900
     assert ours(spec, service(image="w:1")) == set()
+
+
+def test_a_port_that_was_secret_is_hidden_and_still_one_that_nobody_else_may_have() -> None:
+    resource = replace(service(ports=["8087:80"]), hidden=frozenset({("ports", "0")}))
+    now = service(ports=["8088:80"])
+    record = last_declared.recorded(written(resource), TOPOLOGY) or {}
+    found = live.fields(written(resource), NAMES, None)
+    shown = dict(last_declared.marked(found, record, now.spec.fields(), TOPOLOGY, {}))
+    assert "8087" not in repr(shown["ports",])
+    assert ports.published(shown["ports",].value) == {"port 8087/tcp"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import json
+import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus
 
@@ -14,6 +15,7 @@ from bizops import errors, planner, provider, render, topology
 from bizops.change import Outcome, Plan, Status, Step, System
 from bizops.planner import Choice, Desired
 from bizops.provider import Observations
+from bizops.providers.swarm.values import Entry
 from bizops.redaction import Redaction
 from bizops.render import Heading, Style
 from bizops.resource import Field, Observation, Presence, Secret
@@ -26,6 +28,10 @@ if TYPE_CHECKING:
 
 MARK = "wombat9quartz"
 ODD = 'wom/bat9 "q%uartz&é'
+TOKEN = "Wom7bat/9s+Quar8tz%Basalt5=="
+"""As base64 has it: an address of ours escapes some of its signs, and leaves others."""
+PHRASE = """Wombat7x quartz8y "Basalt9z"  'dingo5q' Koala6w/@:#%=+&?,Quoll4v"""
+"""A shell splits it into words."""
 OLD = "numbat7basalt"
 """What a live system holds where a file has the mark: nobody knows it, so only its place tells."""
 STYLE = Style(colour=False, width=80, unicode=True)
@@ -58,8 +64,16 @@ def forms(secret: str) -> set[str]:
     }
 
 
+def words(secret: str) -> set[str]:
+    """Give the parts of a secret that would say something of it, had the rest been hidden."""
+    return {word for word in re.findall(r"\w+", secret) if len(word) > len("quartz")}
+
+
 def found_in(said: str, secrets: tuple[str, ...] = (MARK, ODD)) -> list[str]:
-    return [form for secret in secrets for form in forms(secret) if form in said]
+    """Give what is found of secrets, also in other letters."""
+    lowered = said.lower()
+    found = [form for secret in secrets for form in forms(secret) if form in said]
+    return found + [word for each in secrets for word in words(each) if word.lower() in lowered]
 
 
 def _leaves(schema: dict[str, Any], whole: dict[str, Any], depth: int = 0) -> Iterator[Any]:
@@ -186,7 +200,10 @@ def _old(value: Any, secret: str) -> Any:
         return Secret(value.reveal().replace(secret, OLD))
     if isinstance(value, tuple) and not hasattr(value, "_fields"):
         return tuple(_old(each, secret) for each in value)
-    return value.replace(secret, OLD) if isinstance(value, str) and secret in value else value
+    if not isinstance(value, str) or secret not in value:
+        return value
+    text = value.replace(secret, OLD)
+    return Entry(text, value.raw) if isinstance(value, Entry) else text
 
 
 @pytest.mark.parametrize(
@@ -194,7 +211,11 @@ def _old(value: Any, secret: str) -> Any:
     [
         (MARK, "${SECRET_X}", False),
         (ODD, "a${SECRET_X}", False),
+        (TOKEN, "${SECRET_X}", False),
+        (PHRASE, "${SECRET_X}", False),
+        (PHRASE, "run --x=${SECRET_X} on", False),
         (MARK, "a${SECRET_X}", True),
+        (PHRASE, "a${SECRET_X}", True),
     ],
 )
 def test_c1_a_marked_secret_is_in_no_output(
@@ -211,3 +232,28 @@ def test_c1_a_marked_secret_is_in_no_output(
     assert len(ENTRIES) > 300
     assert is_faulty or valid > 50
     assert shown[:1] == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "entry", "secret", "spelt"),
+    [
+        ("rabbitmq.queue", {"message_ttl": "MARKED"}, "7260s", "2h1m"),
+        ("kafka.topic", {"configs": {"retention.ms": "MARKED"}}, "7260s", "2h1m"),
+        ("swarm.service", {"stop_grace_period": "MARKED"}, "7260s", "2h1m"),
+        ("swarm.service", {"image": "MARKED"}, "docker.io/library/wombat9:7", "wombat9:7"),
+        ("swarm.service", {"cap_add": ["MARKED"]}, "wombat9", "CAP_WOMBAT9"),
+        ("swarm.service", {"cap_drop": "MARKED"}, "wombat9", "CAP_WOMBAT9"),
+        ("swarm.service", {"extra_hosts": ["h:MARKED"]}, "[10.97.31.7]", "10.97.31.7"),
+        ("swarm.service", {"ports": ["MARKED"]}, "19731:8087/udp", "19731"),
+        ("swarm.service", {"tmpfs": ["/x:size=MARKED"]}, "97312kb", "97312"),
+    ],
+)
+def test_a_secret_is_hidden_also_where_it_is_shown_in_another_form(
+    tmp_path: Path, kind: str, entry: Any, secret: str, spelt: str
+) -> None:
+    """What comes of the variable is known by where it stands, whatever was made of it."""
+    text = _text(kind, {**BASES[kind], **entry}, "${SECRET_X}", faulty=False)
+    said, is_valid = said_of(tmp_path, text, secret)
+    assert is_valid, said
+    assert spelt not in said
+    assert "hidden" in said
