@@ -25,6 +25,13 @@ def fixed(
     for path, field in live:
         if path in wanted or (path in created and created[path] == field.value):
             continue
-        shown = sensitive.hide(path, field.value)
-        text = str(shown).lower() if isinstance(shown, bool) else str(shown)
+        text = _text(sensitive.hide(path, field.value))
         yield f"{'.'.join(path)} = {text} is fixed and declared nowhere: it stays"
+
+
+def _text(value: Any) -> str:  # noqa: ANN401 - any setting
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_text, value))}]"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return '""' if value == "" else str(value)

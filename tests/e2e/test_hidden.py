@@ -183,3 +183,65 @@ def test_a_variable_that_is_set_is_hidden_though_no_file_names_it(shop: Any) -> 
 
     assert showing(said, MARK) == []
     assert "hidden" in said["plan --verbose --prune"]
+
+
+AWKWARD = """\
+HEAD
+    TAG_q: {dead_letter: null}
+  bindings:
+    - {exchange: TAG_dlx, queue: TAG_q, routing_key: "${API_TOKEN:-none}"}
+swarm:
+  networks:
+    TAG-n: {labels: {a: "${API_TOKEN:-none}", b: open}}
+  services:
+    TAG-s:
+      image: PLACEHOLDER:1
+      command: "run --pw ${API_TOKEN:-none} --x"
+      cap_add: ["${CAP_TOKEN:-NET_ADMIN}"]
+      deploy: {replicas: 0}
+"""
+FEWER = """\
+HEAD
+    TAG_q: {dead_letter: null}
+swarm:
+  networks:
+    TAG-n: {}
+  services:
+    TAG-s: {image: "PLACEHOLDER:1", command: "run --pw none --x", deploy: {replicas: 0}}
+"""
+PHRASE = "Zk3sQp7/9s+TqPpw8 Vb1xyzzy=:horse7xq 'battery3 Staple4'"
+PIECES = ("zk3sqp7", "tqppw8", "vb1xyzzy", "horse7xq", "battery3", "staple4", "zqkwmxv")
+
+
+def pieces(said: dict[str, str]) -> list[tuple[str, str]]:
+    """Give the looks that show a word of the secrets, in whatever letters."""
+    return [(look, each) for look, text in said.items() for each in PIECES if each in text.lower()]
+
+
+def test_c1_no_word_of_a_secret_is_shown_however_it_is_split_or_spelt(shop: Any) -> None:
+    """In an address, in the words of a command, in a capability, and in a label that cannot be changed."""
+    shop.declare(AWKWARD)
+    shop.env = {"API_TOKEN": PHRASE, "CAP_TOKEN": "Zqkwmxv"}
+    before = looks(shop)
+    first = shop.run("apply", "--auto-approve")
+    assert first.code == 0, first.err
+    said = looks(shop)
+    shop.env = {"API_TOKEN": "another one-9", "CAP_TOKEN": "SYS_TIME"}
+    said |= {f"{look}, changed": text for look, text in looks(shop).items()}
+
+    assert pieces({**before, **said, "apply": first.out + first.err}) == []
+
+
+def test_s8_what_left_the_file_as_a_secret_is_hidden_still_of_networks_too(shop: Any) -> None:
+    """A network cannot be changed, so it says itself what was secret of it when it was created."""
+    shop.declare(AWKWARD)
+    shop.env = {"API_TOKEN": PHRASE, "CAP_TOKEN": "Zqkwmxv"}
+    shop.apply()
+    shop.env = {}
+    shop.declare(FEWER)
+
+    said = looks(shop, "--target", "swarm.*")
+
+    assert pieces(said) == []
+    assert "labels.a = (hidden) is fixed" in " ".join(said["plan"].split())
+    assert "labels.b = open is fixed" in " ".join(said["plan"].split())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, field_validator, model_validator
@@ -11,10 +12,12 @@ from bizops.provider import fixed
 from bizops.providers.swarm.allocation import is_allocated
 from bizops.providers.swarm.deploy import Labels  # noqa: TC001 - pydantic reads the annotations
 from bizops.providers.swarm.external import External, external_of
+from bizops.providers.swarm.table import HIDDEN
 from bizops.providers.swarm.values import Block, Entry, Text, TextMap, Truth
+from bizops.resource import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from bizops.resource import Observation, Path
 
@@ -149,7 +152,35 @@ def notes(found: Observation, spec: Network) -> Iterator[str]:
 
 
 def observed(raw: Mapping[str, Any], declared: Network | None) -> Iterator[tuple[Path, Any]]:
-    """Read a live network. The engine fills in the gateway of a pool; it is compared only where it is declared.
+    """Read a live network. What was secret when it was created is hidden, unless the file declares just that now."""
+    secret = _recorded((raw.get("Labels") or {}).get(HIDDEN, ""))
+    wanted = declared.fields() if declared else {}
+    for path, value in _settings(raw, declared):
+        is_shown = path not in secret or wanted.get(path) == value
+        yield path, value if is_shown else _concealed(value)
+
+
+def record(hidden: Collection[Path]) -> dict[str, str]:
+    """Give the label that says which settings hold secrets; an element of a list stands for all of it."""
+    paths = {path[:-1] if path[-1].isdigit() else path for path in hidden}
+    return {HIDDEN: json.dumps(sorted(paths), separators=(",", ":"))} if paths else {}
+
+
+def _recorded(label: str) -> set[Path]:
+    try:
+        return {tuple(path) for path in json.loads(label)}
+    except (ValueError, TypeError, RecursionError):
+        return set()
+
+
+def _concealed(value: Any) -> Any:  # noqa: ANN401 - any setting
+    if isinstance(value, tuple):
+        return tuple(map(_concealed, value))
+    return Secret(value) if isinstance(value, str) else value
+
+
+def _settings(raw: Mapping[str, Any], declared: Network | None) -> Iterator[tuple[Path, Any]]:
+    """Read what is there. The engine fills in the gateway of a pool; it is compared only where it is declared.
 
     One that the swarm has not allocated has no driver and no ranges.
     """

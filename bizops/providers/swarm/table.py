@@ -19,6 +19,9 @@ OWNER = "bizops.topology"
 DECLARED = "bizops.declared"
 """The service-level label that holds the paths which were declared last (`last_declared`)."""
 
+HIDDEN = "bizops.hidden"
+"""The label of a network with the paths that held a secret when it was created, as JSON: they cannot change either."""
+
 WHOLE = frozenset({"environment", "logging"})
 """Owned whole: a live key that nobody declares goes, as soon as one is declared."""
 

@@ -85,7 +85,8 @@ class Writer:
         assert change.resource is not None  # noqa: S101 - a network is created or deleted, never updated
         spec = change.resource.spec
         assert isinstance(spec, Network)  # noqa: S101 - the kind says so
-        body = networks.written(engine_name(change.resource), spec, {OWNER: self._topology})
+        labels = {OWNER: self._topology, **networks.record(change.resource.hidden)}
+        body = networks.written(engine_name(change.resource), spec, labels)
         answer = self._engine.ask("POST", "/networks/create", body=body)
         if answer.status == _CONFLICT and self._is_ours("networks", body["Name"]):
             return Outcome(step, Status.APPLIED, "it was there already")
