@@ -61,7 +61,7 @@ EXAMPLES = {
 }
 _DIFFERENCES = {
     "": "2  differences (drift, plan --detailed-exitcode)",
-    "plan": "2  with --detailed-exitcode: there is something to do",
+    "plan": "2  with --detailed-exitcode: something is to do, or does not run as it is declared",
     "drift": "2  differences, a refusal or an unmanaged object among them",
     "status": "2  something does not run as it is declared, or a cluster is not whole",
 }

@@ -294,7 +294,7 @@ class DetailedExitCode(Group):
         bool,
         _option(
             "--detailed-exitcode",
-            help="Exit 2 where there is something to do.",
+            help="Exit 2 where there is something to do, or something does not run as declared.",
             envvar="BIZOPS_DETAILED_EXITCODE",
             rich_help_panel=OUTPUT,
         ),

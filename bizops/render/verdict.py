@@ -24,12 +24,15 @@ WELL = "ok"
 
 
 def plan_verdict(plan: Plan, *, detailed: bool) -> int:
-    """Give the exit code of `plan`; without `detailed` a plan that would change something is 0."""
+    """Give the exit code of `plan`; without `detailed` it is 0 where something differs.
+
+    What does not run as declared is a difference though nothing is to be written: `apply` waits for it, or ends with 1.
+    """
     if plan.refusals:
         return ERROR
     if not plan.is_complete:
         return INCOMPLETE
-    return DIFFERENCES if detailed and not plan.is_empty else OK
+    return DIFFERENCES if detailed and (plan.degraded or not plan.is_empty) else OK
 
 
 def drift_verdict(plan: Plan) -> int:

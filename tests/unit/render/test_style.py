@@ -18,7 +18,15 @@ from bizops import render
 from bizops.change import Action, ApplyResult, Change, Outcome, Plan, Refusal, Status, Step, Write
 from bizops.render.progress import Lines, Screen, screen_lines
 from bizops.render.style import Style, count_text, duration_text, list_text
-from bizops.resource import Address, absent, unreadable
+from bizops.resource import (
+    Address,
+    Observation,
+    Presence,
+    Resource,
+    Spec,
+    absent,
+    unreadable,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -125,6 +133,12 @@ def test_numbers_agree_with_their_nouns() -> None:
 
 REFUSAL = Refusal(ADDRESS, "", "no")
 LOST = unreadable(ADDRESS, "403")
+IDLE = Change(
+    ADDRESS,
+    Action.NOOP,
+    Resource(ADDRESS, Spec()),
+    Observation(ADDRESS, Presence.PRESENT, degraded="no task runs"),
+)
 FULL = Plan("t", (CREATION,))
 
 
@@ -137,6 +151,7 @@ FULL = Plan("t", (CREATION,))
         (replace(FULL, unreadable=(LOST,)), 3, 3, 3),
         (replace(FULL, unreadable=(LOST,), refusals=(REFUSAL,)), 1, 1, 3),
         (Plan("t", unmanaged=(LOST,)), 0, 0, 2),
+        (Plan("t", (IDLE,)), 0, 2, 2),
     ],
 )
 def test_exit_codes_rank_error_before_incomplete_before_differences(
