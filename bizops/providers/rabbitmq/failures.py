@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import http.client
 import json
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -37,7 +38,8 @@ def reason(data: bytes) -> str:
         content = json.loads(data)
     except ValueError:
         return data.decode(errors="replace").strip()[:200]
-    said = content.get("reason") or content.get("error") or "" if isinstance(content, dict) else ""
+    words = content if isinstance(content, dict) else {}
+    said = next((words[key] for key in ("reason", "error", "message") if words.get(key)), "")
     return " ".join(html.unescape(str(said)).split())
 
 
@@ -63,6 +65,8 @@ def unanswered(whom: Whom, error: urllib3.exceptions.HTTPError) -> errors.Provid
         said = f"{whom.url}: its certificate is not trusted: {_last(text)}; see ca_file"
     elif isinstance(error, urllib3.exceptions.SSLError):
         said = f"{whom.url}: TLS failed: {_last(text)}"
+    elif isinstance(error, urllib3.exceptions.ProtocolError) and _is_cut(error):
+        said = f"{whom.url}: its answer ended before it was whole"
     elif isinstance(error, urllib3.exceptions.ProtocolError) and not is_closed(error):
         message = f"{whom.url} does not speak HTTP; {_USUAL}"
         return errors.WrongSystemError(message, remedy=whom.remedy)
@@ -73,6 +77,11 @@ def unanswered(whom: Whom, error: urllib3.exceptions.HTTPError) -> errors.Provid
     else:
         said = f"{whom.url}: {_last(text)}"
     return errors.UnreachableError(said, remedy=whom.remedy)
+
+
+def _is_cut(error: urllib3.exceptions.HTTPError) -> bool:
+    """True where an answer began, and the connection ended before its body did."""
+    return isinstance(error.args[-1], http.client.IncompleteRead)
 
 
 def _last(text: str) -> str:
@@ -90,7 +99,7 @@ def not_rabbitmq(whom: Whom, path: str, said: str) -> errors.ProviderError:
 
 def refused(whom: Whom, status: int, said: str) -> errors.ProviderError:
     """Give the error for a read that the broker refused."""
-    text = explained(whom, status, said)
+    text = f"{whom.url}: {explained(whom, status, said)}"
     if status in {401, 403}:
         to_blame = "password" if _WRONG_PASSWORD in text else "username"
         setting = f"connections.rabbitmq.{to_blame}"

@@ -15,6 +15,8 @@ _NOT_FOUND = 404
 _SERVER_ERROR = 500
 _OF_GRPC = re.compile(r"\Arpc error: code = \w+ desc = ")
 """What stands before the words of swarmkit, and tells a reader nothing."""
+_WORDS = ("message", "reason", "error")
+"""Keys of a refusal; the engine has the first, and gateways before it have others."""
 _IN_USE = ("in use", "active endpoints")
 
 
@@ -31,9 +33,12 @@ class Answer(NamedTuple):
 
     @property
     def message(self) -> str:
-        """The engine's own words where it refused."""
-        said = self.body.get("message", "") if isinstance(self.body, dict) else str(self.body)
-        return _OF_GRPC.sub("", " ".join(str(said).split()))
+        """The engine's own words where it refused, or those of who answers in its place, or the status alone."""
+        said = self.body or ""
+        if isinstance(said, dict):
+            said = next((said[key] for key in _WORDS if said.get(key)), "")
+        words = _OF_GRPC.sub("", " ".join(str(said).split()))
+        return words or ("" if self.is_ok else f"HTTP {self.status}")
 
 
 def outcome(step: Step, answer: Answer, detail: str = "") -> Outcome:

@@ -178,7 +178,7 @@ class Engine:
 
     def refusal(self, answer: Answer) -> errors.ProviderError:
         """Give the error for an answer that is a refusal, in the engine's own words."""
-        said = answer.message or f"HTTP {answer.status}"
+        said = answer.message
         if _NOT_A_MANAGER in said and "Worker" in said:
             message = f"{self.label} is a worker of a swarm, and only managers know its services"
             return errors.WrongSystemError(

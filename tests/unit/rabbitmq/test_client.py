@@ -100,3 +100,42 @@ def test_a_connection_that_is_closed_without_an_answer_has_a_likely_reason(
     closed = urllib3.exceptions.ProtocolError("Connection aborted.", ConnectionResetError())
 
     assert words in str(failures.unanswered(whom, closed))
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "words"),
+    [
+        (500, b'{"error":"internal","reason":"boom"}', "boom"),
+        (503, b'{"message":"Service Unavailable"}', "Service Unavailable"),
+        (503, b"", "HTTP 503"),
+        (404, b'{"error":"Object Not Found"}', "Object Not Found"),
+        (401, b'{"error":"not_authorized","reason":"Login failed"}', "wrong user name or password"),
+    ],
+)
+def test_a_refusal_names_the_address_and_the_reason(status: int, body: bytes, words: str) -> None:
+    """Of several addresses nobody knows else which one it was."""
+    whom = failures.Whom("http://rc2:15672", "guest", 1.0)
+    said = str(failures.refused(whom, status, failures.reason(body)))
+    assert said.startswith("http://rc2:15672: ")
+    assert words in said
+
+
+def test_an_answer_that_is_cut_is_told_as_that() -> None:
+    """It did speak HTTP."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        threading.Thread(target=_answer_in_part, args=(server,), daemon=True).start()
+        client = Client(Connection.model_validate({"url": url}), Options(timeout=5))
+
+        with contextlib.closing(client), pytest.raises(errors.UnreachableError) as raised:
+            client.read("/overview")
+
+    assert str(raised.value) == f"{url}: its answer ended before it was whole"
+
+
+def _answer_in_part(server: socket.socket) -> None:
+    connection, _ = server.accept()
+    with connection:
+        connection.recv(65536)
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n"
+        connection.sendall(head + b"[1,23")
