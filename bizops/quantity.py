@@ -100,6 +100,12 @@ class Size(int):
     __repr__ = __str__
 
 
+def not_whole(value: object) -> str:
+    """Say why a value is no whole number that any system takes."""
+    is_number = isinstance(value, str) and re.fullmatch(r"[+-]?[0-9]+", value.strip())
+    return f"{shown(value)} is {'too large' if is_number else 'not a whole number'}"
+
+
 def shown(value: object) -> str:
     """Give a value for a complaint about it, as YAML spells it; a map or list may hold secrets, and is only named."""
     if isinstance(value, bool):

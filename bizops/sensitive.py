@@ -32,14 +32,8 @@ _ENDINGS = (
     *("password", "passwords", "privatekey", "secret", "secretkey", "token"),
 )
 _PASS = re.compile(r"(?<!by)(?<!com)(?<!sur)(?<!over)(?<!tres)pass\Z")
-OPEN = frozenset(
-    {
-        "secret",
-        "secrets",
-        "secret_defaults",
-    }
-)
-"""These list the names of secrets."""
+OPEN = frozenset({"secret", "secrets", "secret_defaults", "PWD", "OLDPWD"})
+"""These list the names of secrets, or are the shell's for the working directory."""
 _ROUTING_KEY = re.compile(r"routing[-_.]?key\Z", re.IGNORECASE)
 """It is no key to anything."""
 _ONE_OR_TWO_WORDS = re.compile(r"[A-Za-z]+(?:[-_.:/ ][A-Za-z]+)?\Z")

@@ -185,6 +185,8 @@ class Writer:
         """
         declared, live = self.values.pair(field.after, field.before)
         is_undeclared = declared == UNSET or field.default_of
+        if is_undeclared:
+            live = self.values.text(field.before)
         wanted = "declared nowhere" if is_undeclared else f"declared {declared}"
         there = "live not set" if live == UNSET else f"live {live}"
         origin = f" ({printable(field.origin)})" if with_origin and " " in field.origin else ""

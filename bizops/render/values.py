@@ -18,6 +18,14 @@ if TYPE_CHECKING:
     from bizops.resource import Path
 
 UNSET = "(unset)"
+_NOUNS: tuple[tuple[type, str], ...] = (
+    (bool, "true or false"),
+    (Duration, "a duration"),
+    (Size, "a size"),
+    (int, "a number"),
+    (float, "a number"),
+    (str, "text"),
+)
 _DIGEST = re.compile(r"@sha256:([0-9a-f]{8})[0-9a-f]{56}")
 _PLAIN = re.compile(r"[^\s\x00-\x1f\x7f-\x9f]+\Z")
 _STEERING = re.compile(
@@ -71,10 +79,7 @@ class Values:
         shown = self.text(before), self.text(after)
         if shown[0] != shown[1]:
             return shown
-        return (
-            f"{shown[0]} ({type(before).__name__})",
-            f"{shown[1]} ({type(after).__name__})",
-        )
+        return f"{shown[0]} ({_noun(before)})", f"{shown[1]} ({_noun(after)})"
 
     def sides(self, field: FieldChange, *, in_full: bool = False) -> tuple[str, str]:
         """Print both values of a difference; what is taken away goes to `0 (engine's default)`."""
@@ -106,6 +111,14 @@ class Values:
             if has_secret(value):
                 _put(mask, path, value=True)
         return shown, mask
+
+
+def _noun(value: Any) -> str:  # noqa: ANN401 - any setting
+    """Say of what sort a value is, where that is all the difference."""
+    for sort, noun in _NOUNS:
+        if isinstance(value, sort):
+            return noun
+    return "a list" if isinstance(value, (tuple, list)) else "another value"
 
 
 def has_secret(value: Any) -> bool:  # noqa: ANN401 - any setting

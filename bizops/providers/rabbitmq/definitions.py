@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bizops.providers.rabbitmq import fields, known_values
-from bizops.quantity import Duration, Size, shown
+from bizops.quantity import Duration, Size, not_whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -72,13 +72,13 @@ def problem(key: str, value: Any) -> str:  # noqa: ANN401 - whatever YAML gives
     if key not in _DURATIONS | _SIZES | _COUNTS:
         return known_values.problem(key, value)
     if not isinstance(value, int | str) or isinstance(value, bool):
-        return f"{key}: {shown(value)} is not a whole number"
+        return f"{key}: {not_whole(value)}"
     try:
         found = typed(key, value)
     except ValueError as error:
         return f"{key}: {error}"
     if not isinstance(found, int):
-        return f"{key}: {shown(value)} is not a whole number"
+        return f"{key}: {not_whole(value)}"
     return known_values.problem(key, found)
 
 

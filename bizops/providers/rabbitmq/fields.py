@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from bizops.quantity import Duration, Size, shown
+from bizops.quantity import Duration, Size, not_whole, shown
 
 WHOLE = re.compile(r"-?[0-9]{1,40}")
 """More digits than a number of 64 bits has; Python refuses to read thousands of them."""
@@ -69,8 +69,7 @@ def _count(value: object) -> int:
         return int(value)
     if isinstance(value, int) and not isinstance(value, bool):
         return value
-    message = f"{shown(value)} is not a whole number"
-    raise ValueError(message)
+    raise ValueError(not_whole(value))
 
 
 def _flag(value: object) -> bool:

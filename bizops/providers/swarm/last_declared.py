@@ -36,6 +36,8 @@ _HIDDEN = "*"
 Of a list the numbers of the elements stand behind it, and another one: `*1,3*0c94…`.
 """
 _MARKED = re.compile(r"(?:\*(?:([\d,]+)\*)?)?")
+_OF_THE_IMAGE = "healthcheck"
+"""Zero means the image's own, and the engine's where it has none: what comes into force nobody knows here."""
 _MAPS = frozenset({"labels", "environment", "sysctls", "ulimits"})
 """Settings whose keys have no default: they are there or not."""
 
@@ -134,11 +136,12 @@ def notes(
 def _left(path: Path, field: Field, recorded_one: str, digest: str) -> Field:
     value = concealed(field, recorded_one).value
     default = _defaults().get(path)
+    known = None if path[0] == _OF_THE_IMAGE else default
     is_as_written = _MARKED.sub("", recorded_one, count=1) == digest
     if field.value == default or not is_as_written:
         return Field(value, field.origin)
     whose = "" if _MAPS.intersection(path[:-1]) else _ENGINE
-    return Field(value, field.origin, ours=True, default=default, default_of=whose)
+    return Field(value, field.origin, ours=True, default=known, default_of=whose)
 
 
 def concealed(field: Field, digest: str) -> Field:

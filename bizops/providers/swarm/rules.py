@@ -47,9 +47,10 @@ def of_network(transition: Transition) -> Verdict:
     users = (transition.observed.raw or {}).get("users") or ()
     if not users:
         return Verdict(Mutability.REPLACE, why="fixed when the network is created")
+    verb = "uses" if len(users) == 1 else "use"
     return Verdict(
         Mutability.NEVER,
-        why=f"a network cannot be changed, nor removed while {_listed(users)} use it",
+        why=f"a network cannot be changed, nor removed while {_listed(users)} {verb} it",
         remedies=(
             "declare a network of another name and move the services to it",
             f"keep {'.'.join(transition.path)} as it is",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict
 
-from bizops.quantity import Duration, Size, shown
+from bizops.quantity import Duration, Size, not_whole, shown
 from bizops.resource import Spec
 
 if TYPE_CHECKING:
@@ -83,8 +83,7 @@ def whole_number_of(value: Any) -> Any:  # noqa: ANN401 - whatever YAML gives
         return value
     if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,40}", value.strip()):
         return int(value)
-    message = f"{shown(value)} is not a whole number"
-    raise ValueError(message)
+    raise ValueError(not_whole(value))
 
 
 def number_of(value: Any) -> Any:  # noqa: ANN401 - whatever YAML gives

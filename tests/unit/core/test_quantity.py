@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bizops.quantity import Duration, Size
+from bizops.quantity import Duration, Size, not_whole
 
 
 @pytest.mark.parametrize(
@@ -45,3 +45,11 @@ def test_what_is_no_size_is_refused(text: str, words: str) -> None:
     """Systems keep sizes in 64 signed bits."""
     with pytest.raises(ValueError, match=words):
         Size.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [("9" * 5000, "is too large"), ("x", "is not a whole number"), (1.5, "is not a whole number")],
+)
+def test_a_number_that_is_too_large_is_called_that(value: object, words: str) -> None:
+    assert not_whole(value).endswith(words)

@@ -117,3 +117,10 @@ def test_s4_a_value_that_is_new_has_nothing_before_it() -> None:
 def test_c1_a_long_value_takes_no_longer_than_its_length(piece: str) -> None:
     """A value may have 65,536 characters; what grows with their square would take minutes."""
     hide(("command",), (piece * (200_000 // len(piece)),))
+
+
+@pytest.mark.parametrize(
+    ("name", "is_told"), [("PWD", False), ("OLDPWD", False), ("MYSQL_PWD", True), ("pwd", True)]
+)
+def test_the_working_directory_of_the_shell_is_no_password(name: str, is_told: bool) -> None:
+    assert is_telltale(name) is is_told

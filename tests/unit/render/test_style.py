@@ -15,9 +15,23 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bizops import render
-from bizops.change import Action, ApplyResult, Change, Outcome, Plan, Refusal, Status, Step, Write
+from bizops.change import (
+    Action,
+    ApplyResult,
+    Change,
+    FieldChange,
+    Outcome,
+    Plan,
+    Refusal,
+    Status,
+    Step,
+    Write,
+)
+from bizops.quantity import Duration
+from bizops.render.entry import Writer
 from bizops.render.progress import Lines, Screen, screen_lines
 from bizops.render.style import Style, count_text, duration_text, list_text
+from bizops.render.values import Values
 from bizops.resource import (
     Address,
     Observation,
@@ -258,3 +272,11 @@ def test_the_screen_keeps_ended_lines_and_takes_the_rest_away(plain: Style) -> N
         screen.ended(Outcome(STEP, Status.APPLIED, "ready", seconds=0.2))
     stream.seek(0)
     assert stream.read().count("ready") == 1
+
+
+def test_equal_values_of_what_goes_are_shown_without_their_sort(plain: Style) -> None:
+    """What comes into force is the same, and a reader knows nothing of types."""
+    week = Duration.parse("7d")
+    field = FieldChange(("retention.ms",), week, week, default_of="broker")
+    writer = Writer(plain, Values(), verbose=False)
+    assert writer.difference(field) == "retention.ms declared nowhere, live 7d"

@@ -13,6 +13,7 @@ from bizops.providers.swarm.service import Service
 from bizops.providers.swarm.shapes import Names
 from bizops.providers.swarm.table import DECLARED, OWNER
 from bizops.providers.swarm.write import blank, changed, owned
+from bizops.quantity import Duration
 from bizops.resource import Address, Field, Lifecycle, Path, Resource
 
 TOPOLOGY = "shop"
@@ -159,3 +160,12 @@ def test_a_port_that_was_secret_is_hidden_and_still_one_that_nobody_else_may_hav
     shown = dict(last_declared.marked(found, record, now.spec.fields(), TOPOLOGY, {}))
     assert "8087" not in repr(shown["ports",])
     assert ports.published(shown["ports",].value) == {"port 8087/tcp"}
+
+
+def test_what_the_image_says_comes_into_force_where_a_health_check_says_nothing() -> None:
+    """The engine takes 0 for the image's value, so 0 would be no truth."""
+    spec = written(service(healthcheck={"test": "true", "interval": "30s"}, stop_grace_period="1s"))
+    found = dict(observed(spec, service(healthcheck={"test": "true"})))
+    assert found["healthcheck", "interval"].ours
+    assert found["healthcheck", "interval"].default is None
+    assert found["stop_grace_period",].default == Duration.parse("10s")
