@@ -66,7 +66,8 @@ def unanswered(whom: Whom, error: urllib3.exceptions.HTTPError) -> errors.Provid
     elif isinstance(error, urllib3.exceptions.SSLError):
         said = f"{whom.url}: TLS failed: {_last(text)}"
     elif isinstance(error, urllib3.exceptions.ProtocolError) and _is_cut(error):
-        said = f"{whom.url}: its answer ended before it was whole"
+        message = f"{whom.url}: its answer ended before it was whole"
+        return errors.WrongSystemError(message, remedy=whom.remedy)
     elif isinstance(error, urllib3.exceptions.ProtocolError) and not is_closed(error):
         message = f"{whom.url} does not speak HTTP; {_USUAL}"
         return errors.WrongSystemError(message, remedy=whom.remedy)

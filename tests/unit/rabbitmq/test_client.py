@@ -127,7 +127,7 @@ def test_an_answer_that_is_cut_is_told_as_that() -> None:
         threading.Thread(target=_answer_in_part, args=(server,), daemon=True).start()
         client = Client(Connection.model_validate({"url": url}), Options(timeout=5))
 
-        with contextlib.closing(client), pytest.raises(errors.UnreachableError) as raised:
+        with contextlib.closing(client), pytest.raises(errors.WrongSystemError) as raised:
             client.read("/overview")
 
     assert str(raised.value) == f"{url}: its answer ended before it was whole"
