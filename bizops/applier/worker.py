@@ -48,6 +48,8 @@ class Worker:
         self._board = board
         self._pace = pace
         self._stop = stop
+        self._heard = time.monotonic()
+        """When the system last took a write or was read: what is silent now has been since then."""
         self._pending: list[_Pending] = []
 
     def work(self) -> None:
@@ -97,6 +99,7 @@ class Worker:
                 item.tried += 1
                 self._pending.append(item)
             elif outcome.status is Status.APPLIED:
+                self._heard = time.monotonic()
                 item.due = None
                 self._pending.append(item)
             elif is_unsent and not item.tried:
@@ -124,10 +127,12 @@ class Worker:
         if not written:
             return
         self._pending = [item for item in self._pending if item.due is not None]
-        asked = time.monotonic()
         found = ask(self._provider, [item.step for item in written])
+        since = self._heard
+        if not all(readiness.unread for readiness in found):
+            self._heard = time.monotonic()
         for item, readiness in zip(written, found, strict=True):
-            item.silent = (item.silent or asked) if readiness.unread else None
+            item.silent = (item.silent or since) if readiness.unread else None
             ended = self._ended(item, readiness)
             if ended is not None:
                 self._board.end(ended)

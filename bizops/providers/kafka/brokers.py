@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 _LONGEST = 3.0
 _TOPIC = 2
-_CLUSTER = -1
 
 
 class Brokers:
@@ -50,11 +49,9 @@ class Brokers:
         import_quietly()
         from kafka.errors import KafkaError  # noqa: PLC0415 - 0.2 s that a plan never pays
         from kafka.net.compat import KafkaNetClient  # noqa: PLC0415 - as above
-        from kafka.protocol.metadata import MetadataRequest  # noqa: PLC0415 - as above
 
         logging.getLogger("kafka").setLevel(logging.CRITICAL + 1)
         self.close()
-        deadline = time.monotonic() + self._seconds
         try:
             self._client = KafkaNetClient(
                 client_id="bizops",
@@ -63,29 +60,18 @@ class Brokers:
                 reconnect_backoff_max_ms=1000,
                 **{**self._settings, "bootstrap_servers": list(addresses)},
             )
-            self._client.get_broker_version(timeout_ms=_left(deadline))
-            someone = self._client.least_loaded_node(bootstrap_fallback=True)
-            request = MetadataRequest(topics=[], allow_auto_topic_creation=False)
-            answer = self._client.send_and_receive(someone, request, timeout_ms=_left(deadline))
-            self._client.cluster.update_metadata(answer)
-            self._numbers = sorted(broker.node_id for broker in answer.brokers)
+            self._client.get_broker_version(timeout_ms=self._seconds * 1000)
+            self._numbers = sorted(broker.node_id for broker in self._client.cluster.brokers())
         except (KafkaError, OSError):
             self.close()
 
     def look(self, names: Sequence[str], keys: Mapping[str, Iterable[str]]) -> list[BrokerView]:
-        """Ask every broker about topics, and about some config keys of some of them; raises nothing."""
-        if not self._numbers:
-            return [self.lost("does not answer")]
-        self._silent_since.pop(_CLUSTER, None)
+        """Ask every broker about topics, and about some config keys of some of them; raises nothing.
+
+        Gives no view where no broker could be connected to.
+        """
         deadline = time.monotonic() + self._seconds
-        for number in self._numbers:
-            self._client.maybe_connect(number)
-        for number in self._numbers:
-            self._await_connection(number, deadline)
-        asked = {
-            number: [self._client.send(number, request) for request in _requests(names, keys)]
-            for number in self._numbers
-        }
+        asked = {number: self._sent(number, _requests(names, keys)) for number in self._numbers}
         views = [self._view(number, futures, deadline) for number, futures in asked.items()]
         listed = {
             broker.node_id
@@ -93,10 +79,10 @@ class Brokers:
             if not view.problem
             for broker in futures[0].value.brokers
         }
-        if listed <= set(asked):
-            self._numbers = sorted(listed)
-        else:
+        if not listed <= set(asked):
             self._numbers = []  # one came or came back: its address is not known yet
+        elif listed:
+            self._numbers = sorted(listed)
         return views
 
     @property
@@ -107,13 +93,9 @@ class Brokers:
     def ask(self, requests: Mapping[int, Any]) -> dict[int, Any]:
         """Send one request to each of these brokers, and give each one's response, or a text that says why not."""
         deadline = time.monotonic() + self._seconds
-        for number in requests:
-            self._client.maybe_connect(number)
-        for number in requests:
-            self._await_connection(number, deadline)
-        futures = {number: self._client.send(number, asked) for number, asked in requests.items()}
+        sent = {number: self._sent(number, [asked]) for number, asked in requests.items()}
         answers: dict[int, Any] = {}
-        for number, future in futures.items():
+        for number, (future,) in sent.items():
             self._client.poll(timeout_ms=_left(deadline), future=future)
             why = f": {_brief(future.exception)}" if future.is_done else ""
             has_answered = future.is_done and not future.failed()
@@ -121,10 +103,6 @@ class Brokers:
                 future.value if has_answered else f"{self._name(number)} does not answer{why}"
             )
         return answers
-
-    def lost(self, problem: str) -> BrokerView:
-        """Give the view of a cluster where nobody answers."""
-        return BrokerView("the cluster", problem=problem, silence=self._silence(_CLUSTER))
 
     def close(self) -> None:
         """Let go of all connections."""
@@ -142,13 +120,9 @@ class Brokers:
         now = time.monotonic()
         return now - self._silent_since.setdefault(number, now)
 
-    def _await_connection(self, number: int, deadline: float) -> None:
-        from kafka.errors import KafkaError  # noqa: PLC0415 - as above
-
-        try:
-            self._client.await_ready(number, timeout_ms=_left(deadline))
-        except KafkaError:
-            return
+    def _sent(self, number: int, requests: Sequence[Any]) -> list[Any]:
+        """Send requests to a broker. They wait for its connection, while those to the other brokers do not."""
+        return [self._client.send(number, request) for request in requests]
 
     def _view(self, number: int, futures: Sequence[Any], deadline: float) -> BrokerView:
         name = self._name(number)

@@ -111,18 +111,17 @@ class KafkaProvider:
         return writing.apply(self._client, steps, self._look_again, is_stopped)
 
     def readiness(self, steps: Sequence[Step]) -> Sequence[Readiness]:
-        """Say for each step whether every broker that answers shows it."""
+        """Say for each step whether every broker that answers shows it.
+
+        Raises ProviderError where no broker can be asked.
+        """
         names = sorted({step.change.address.name for step in steps if step.change})
         keys = {
             s.change.address.name: wanted
             for s in steps
             if s.change and (wanted := {*altered(s), *taken_away(s)})
         }
-        try:
-            views = self._views(names, keys)
-        except errors.ProviderError as error:
-            views = [self._brokers.lost(f"does not answer: {error}")]
-        return readiness(steps, views, self._client.patience)
+        return readiness(steps, self._views(names, keys), self._client.patience)
 
     def lease(self, topology: str, holder: str) -> None:
         """Offer no lock: Kafka has nothing that expires by itself and names its holder."""

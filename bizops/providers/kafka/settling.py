@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bizops.change import Action, Readiness
 from bizops.providers.kafka import configs
+from bizops.providers.kafka.members import Members
 from bizops.providers.kafka.members import brokers as broker_names
 
 if TYPE_CHECKING:
@@ -102,22 +103,24 @@ def readiness(
     """Say for each step whether every view shows its outcome.
 
     A broker that has been silent for `patience` seconds is left out, where most of the others answer. Without a
-    majority it counts as failed after three times as long: by then a broker that is down has left the metadata.
+    majority nothing is known: what is shown may be old. A broker that is down leaves the metadata after some seconds.
     """
     answering = [view for view in views if not view.problem]
     silent = [view for view in views if view.problem]
-    has_majority = len(answering) > len(silent)
-    limit = patience if has_majority else 3 * patience
-    waited_for = [view for view in silent if view.silence < limit]
-    if waited_for or not views:
-        detail = f"{waited_for[0].broker} {waited_for[0].problem}" if views else "no broker answers"
+    if len(answering) <= len(silent):
+        return [Readiness(unread=True, detail=_minority(answering, silent)) for _ in steps]
+    waited_for = [view for view in silent if view.silence < patience]
+    if waited_for:
+        detail = f"{waited_for[0].broker} {waited_for[0].problem}"
         return [Readiness(detail=detail) for _ in steps]
-    if not has_majority:
-        lost = f"{silent[0].broker} {silent[0].problem}"
-        count = f"{len(answering)} of {len(views)} brokers answer"
-        detail = f"written, and it is not known whether it took effect: {count}; {lost}"
-        return [Readiness(failed=True, detail=detail) for _ in steps]
     return [_readiness(step, answering, silent) for step in steps]
+
+
+def _minority(answering: Sequence[BrokerView], silent: Sequence[BrokerView]) -> str:
+    if not silent:
+        return "no broker answers"
+    numbers, theirs = (frozenset(view.number for view in views) for views in (answering, silent))
+    return Members(numbers, theirs).text
 
 
 def altered(step: Step) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 
-from bizops import errors, guard
+from bizops import errors, graph, guard
 from bizops.change import Status
 from bizops.planner import Choice
 from bizops.resource import Presence
@@ -265,3 +265,25 @@ def test_an_apply_that_loses_the_majority_ends_in_time(
     assert all("not known" in outcome.detail for outcome in result.outcomes)
     brokers.heal()
     converge(connect(brokers.addresses()), wanted, scope)
+
+
+def test_a_majority_that_is_lost_while_something_settles_is_told_at_each_look(
+    brokers: Brokers, connect: Connect, scope: Scope, topic: Declare
+) -> None:
+    """The silent ones hide nothing of the third, not when they are connected to anew either, and cost a few seconds."""
+    live = connect(brokers.addresses(), timeout=TIMEOUT)
+    wanted = [topic("there", partitions=3, replication_factor=3)]
+    steps = list(graph.steps(plan_for(live, wanted, scope)).steps.values())
+    live.apply(steps)
+    deadline = time.monotonic() + TIMEOUT
+    while not live.readiness(steps)[0].settled:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    brokers[2].pause()
+    brokers[3].pause()
+
+    for _ in range(3):
+        with within(4):
+            (found,) = live.readiness(steps)
+        assert found.unread
+        assert found.detail == "1 of 3 brokers answers: brokers 2 and 3 do not"

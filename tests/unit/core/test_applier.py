@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from unittest.mock import Mock
@@ -152,6 +153,33 @@ def test_what_is_written_and_cannot_be_looked_at_any_more_fails_soon(
     assert outcome.status is Status.FAILED
     assert outcome.detail == "written, and what became of it was not read: no answer"
     assert outcome.seconds < 30
+
+
+def test_the_time_of_a_write_that_is_not_answered_counts_as_silence_of_what_settles(
+    thing: Make, planned: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A system that is lost is waited for once: not in a write first, and then in looks for as long again."""
+    live = FakeProvider(settles={"slow": 10**9})
+    plan = planned(live, thing("slow"), thing("quick"), thing("next", needs=("quick",)))
+    lost = Mock(side_effect=errors.UnreachableError("no answer"))
+
+    def unanswered(steps: Sequence[Step], *rest: Any) -> Sequence[Outcome]:
+        if [step.key[0] for step in steps] != ["fake.thing/next"]:
+            return apply(steps, *rest)
+        time.sleep(0.6)
+        monkeypatch.setattr(live, "readiness", lost)
+        return [Outcome(step, Status.FAILED, "not answered") for step in steps]
+
+    apply = live.apply
+    monkeypatch.setattr(live, "apply", unanswered)
+    result = carried(live, plan, pace=Pace(0.001, 0.005, settle_timeout=60, silence=0.5))
+
+    assert by_name(result) == {
+        "quick": Status.APPLIED,
+        "next": Status.FAILED,
+        "slow": Status.FAILED,
+    }
+    assert lost.call_count == 1
 
 
 def test_what_never_settles_fails_at_its_deadline(thing: Make, planned: Make) -> None:
