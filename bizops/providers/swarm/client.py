@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from bizops import errors
 from bizops.provider import expected
-from bizops.providers.swarm import endpoint, expected_answers, managers, sessions, silence
+from bizops.providers.swarm import endpoint, expected_answers, managers, nodes, sessions, silence
 from bizops.providers.swarm.answers import OK, Answer
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ _SERVER_ERRORS = range(500, 600)
 _DENIED = frozenset({401, 403})
 _BAD_GATEWAY = 502
 """A proxy, or an authorization plugin of the engine, which refuses every request that it does not know."""
+_UNAVAILABLE = 503
 _NOT_A_MANAGER = "is not a swarm manager"
 
 
@@ -107,7 +108,7 @@ class Engine:
         self._prefix = f"/v{spoken}"
 
     def _check_that_it_manages(self, seconds: float) -> None:
-        """Ask for the swarm, which a worker does not know, nor a manager without a leader.
+        """Ask for the swarm, which a worker does not know, nor a manager without a leader, and for a majority.
 
         One run stays in one swarm: an address of another one does not take the place of the first.
         """
@@ -119,6 +120,7 @@ class Engine:
             message = f"{self.label} is swarm {found}, and this run began on {self._swarm}"
             raise errors.WrongSystemError(message)
         self._swarm = found
+        self.get("/nodes")
 
     def speaks(self, version: tuple[int, int]) -> bool:
         """True where the engine's API is at least of that version."""
@@ -143,12 +145,16 @@ class Engine:
     ) -> Answer:
         """Send one request and give the answer, also a refusal.
 
-        Raises a ProviderError where there is none, and where a reading gives what no engine gives.
+        Nodes told by a manager without a majority are one: it will refuse by itself some seconds later. Raises a
+        ProviderError where there is no answer, and where a reading gives what no engine gives.
         """
         response = self._send(
             method, path, seconds, params=_query(params or {}), json=body, headers=headers
         )
         answer = self._answer(method, path, response.status_code, response.content)
+        if path == "/nodes" and answer.is_ok and (why := nodes.minority(answer.body)):
+            self._is_lost = True
+            return Answer(_UNAVAILABLE, {"message": why})
         if answer.status in _SERVER_ERRORS and managers.NO_LEADER in answer.message:
             self._is_lost = True
         return answer

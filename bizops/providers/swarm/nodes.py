@@ -93,14 +93,26 @@ class Nodes(tuple[Node, ...]):
         return Cluster(separator.join(parts), is_degraded)
 
 
+def minority(listed: Iterable[Raw]) -> str:
+    """Say that the manager that gave this list reaches too few others, or "".
+
+    It takes itself for the leader some 10 to 15 s longer (28.5.2). It decides nothing any more, and others may.
+    """
+    managers = [node for node in parsed(listed) if node.reachability]
+    heard = [node for node in managers if node.reachability == "reachable"]
+    if not managers or 2 * len(heard) > len(managers):
+        return ""
+    return f"no majority: nothing can be written, and what is known may be old: {_managers(managers, heard)}"
+
+
 def _managers(managers: Sequence[Node], heard: Sequence[Node]) -> str:
     """Say how many managers there are and, where one is missing, whether the swarm can spare another."""
     missing = [f"{node.name} is not" for node in managers if node not in heard]
     if not missing:
         return _plural(len(managers), "manager")
     text = _counted(len(heard), len(managers), "manager", "reachable", missing)
-    can_spare = len(heard) - 1 > len(managers) // 2
-    return text if can_spare else f"{text}; one more lost stops all changes"
+    is_last = len(heard) == len(managers) // 2 + 1
+    return f"{text}; one more lost stops all changes" if is_last else text
 
 
 def _counted(some: int, total: int, what: str, how: str, missing: Sequence[str]) -> str:

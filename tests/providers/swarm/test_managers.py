@@ -7,6 +7,7 @@ import json
 import socket
 import threading
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,7 +20,7 @@ from bizops.providers.swarm import DEFINITION
 from bizops.providers.swarm.connection import Connection, Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from bizops.provider import Observations, Provider
 
@@ -127,18 +128,20 @@ def test_where_none_serves_every_address_is_named_with_what_it_said(silent: str)
     assert raised.value.remedy
 
 
-def test_every_request_speaks_the_version_that_the_engine_has() -> None:
-    """Docker 29 takes no API before 1.44, and docker-py is told 1.41 only so that it asks nothing by itself."""
+@contextmanager
+def _engine(nodes: Sequence[Any] = ()) -> Iterator[tuple[str, list[str]]]:
+    """Serve a swarm that has nothing but nodes; give its address, and the paths that it is asked for."""
     paths: list[str] = []
 
     class Answers(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             paths.append(self.path)
-            is_version = self.path.endswith("/version")
-            body = {"Version": "29.0.1", "ApiVersion": "1.52"} if is_version else []
-            if self.path.endswith("/swarm"):
-                body = {"ID": "s"}
-            content = json.dumps(body).encode()
+            said: dict[str, Any] = {
+                "version": {"Version": "29.0.1", "ApiVersion": "1.52"},
+                "swarm": {"ID": "s"},
+                "nodes": nodes,
+            }
+            content = json.dumps(said.get(self.path.rpartition("/")[2], [])).encode()
             self.send_response(200)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
@@ -149,8 +152,32 @@ def test_every_request_speaks_the_version_that_the_engine_has() -> None:
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        found = _read(host=f"tcp://127.0.0.1:{server.server_address[1]}")
+        yield f"tcp://127.0.0.1:{server.server_address[1]}", paths
         server.shutdown()
+
+
+@pytest.mark.parametrize("heard", [0, 1])
+def test_a_manager_that_reaches_half_of_them_or_fewer_is_not_read(heard: int) -> None:
+    """It takes itself for the leader for some seconds more, and another one may serve."""
+    managers = [
+        {"ID": str(number), "ManagerStatus": {"Reachability": reachability}}
+        for number, reachability in enumerate(["reachable"] * heard + ["unreachable"] * 2)
+    ]
+    whole = [{**raw, "ManagerStatus": {"Reachability": "reachable"}} for raw in managers]
+
+    with _engine(managers) as (lost, _), _engine(whole) as (led, _):
+        found = _read(host=[lost, led])
+        with pytest.raises(errors.RetryableError, match="no majority: nothing can be written"):
+            _read(host=lost)
+
+    assert found.system.address == led
+    assert f"{heard} of {heard + 2} managers reachable" in found.warnings[0]
+
+
+def test_every_request_speaks_the_version_that_the_engine_has() -> None:
+    """Docker 29 takes no API before 1.44, and docker-py is told 1.41 only so that it asks nothing by itself."""
+    with _engine() as (address, paths):
+        found = _read(host=address)
 
     assert "/version" == paths[0]
     assert all(path.startswith("/v1.52/") for path in paths[1:]), paths

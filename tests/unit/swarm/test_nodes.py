@@ -75,10 +75,20 @@ def test_the_state_of_the_swarm_is_one_line(
 
 
 @pytest.mark.parametrize(
-    ("managers", "lost", "is_critical"), [(3, 1, True), (5, 1, False), (5, 2, True), (2, 0, False)]
+    ("managers", "lost", "words"),
+    [
+        (3, 1, "one more lost stops all changes"),
+        (5, 1, ""),
+        (5, 2, "one more lost stops all changes"),
+        (2, 0, ""),
+        (3, 2, "no majority"),
+        (2, 1, "no majority"),
+        (4, 2, "no majority"),
+        (1, 0, ""),
+    ],
 )
-def test_the_last_manager_that_can_be_spared_is_told(
-    managers: int, lost: int, is_critical: bool
+def test_the_last_manager_that_can_be_spared_is_told_and_a_majority_that_is_lost(
+    managers: int, lost: int, words: str
 ) -> None:
     """More than half of the managers have to hear each other."""
     raw = RECORDED["nodes"][0]
@@ -87,9 +97,10 @@ def test_the_last_manager_that_can_be_spared_is_told(
         for number in range(managers)
     ]
 
-    text = nodes.parsed(listed).cluster().text
+    said = [nodes.parsed(listed).cluster().text, nodes.minority(listed)]
 
-    assert is_critical is ("one more lost stops all changes" in text)
+    found = {each: any(each in text for text in said) for each in ("one more lost", "no majority")}
+    assert found == {each: words.startswith(each) for each in found}
 
 
 @pytest.mark.parametrize(
