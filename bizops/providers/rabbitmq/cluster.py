@@ -24,12 +24,14 @@ _UNSEEN = "whether most of its nodes run is not readable without the tag monitor
 class Place:
     """Where a queue lies: the node of a classic queue, the members of a quorum queue or a stream.
 
-    `down` are those that do not run. `is_away` is True where what the queue holds is out of reach.
+    `down` are those whose node does not run, `unknown` those whose node does and that the queue does not count as its
+    own: they have yet to come back. `is_away` is True where what the queue holds is out of reach.
     """
 
     members: tuple[str, ...] = ()
     down: tuple[str, ...] = ()
     is_away: bool = False
+    unknown: tuple[str, ...] = ()
 
     @property
     def is_replicated(self) -> bool:
@@ -41,10 +43,21 @@ class Place:
         """Give where it is out of reach: `on rabbit@rc3, which is down`; empty where it is in reach."""
         if not self.is_away:
             return ""
+        where = f"on {_joined(self.members) or 'a node'}"
         if not self.is_replicated:
-            return f"on {_joined(self.members) or 'a node'}, which is down"
-        left = [name for name in self.members if name not in self.down]
-        return f"on {_joined(self.members)}, of which {_only(left)}"
+            return f"{where}, {'which is down' if self.down else 'where it is not known to run'}"
+        left = [name for name in self.members if name not in {*self.down, *self.unknown}]
+        if len(left) == len(self.members):
+            return f"{where}, too few of which answer"
+        return f"{where}, of which {_only(left, is_sure=not self.unknown)}"
+
+    @property
+    def lacking(self) -> str:
+        """Say which members are missing: `its member on rabbit@rc3 is down`; empty where none is."""
+        said = ((self.down, "is down"), (self.unknown, "is not known to run"))
+        return ", and ".join(
+            f"its member on {' and on '.join(names)} {how}" for names, how in said if names
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +74,23 @@ class Nodes:
         return tuple(sorted(self.known - self.running))
 
 
-def place(item: Mapping[str, Any]) -> Place:
-    """Read where a queue of a listing lies."""
+def place(item: Mapping[str, Any], nodes: Nodes | None = None) -> Place:
+    """Read where a queue of a listing lies.
+
+    What it says of its members may be older than the list of nodes: a stream was seen to call three online of which
+    two were dead, and one not online that had come back a minute before (4.3.6). So that list decides who is down.
+    """
     state, members = item.get("state"), tuple(sorted(item.get("members") or ()))
+    silent = tuple(name for name in members if name not in (item.get("online") or ()))
     if not members:
-        found = (item["node"],) if item.get("node") else ()
-        return Place(found, found if state == "down" else (), state == "down")
-    down = tuple(name for name in members if name not in (item.get("online") or ()))
-    return Place(members, down, state in _OUT_OF_REACH or 2 * len(down) >= len(members))
+        members = (item["node"],) if item.get("node") else ()
+        silent = members if state == "down" else ()
+    down = silent
+    if nodes is not None and nodes.is_whole:
+        down = tuple(name for name in members if name not in nodes.running)
+    unknown = tuple(name for name in silent if name not in down)
+    lacks_majority = bool(members) and 2 * len({*down, *unknown}) >= len(members)
+    return Place(members, down, state in _OUT_OF_REACH or lacks_majority, unknown)
 
 
 def listed(listing: Iterable[Mapping[str, Any]]) -> Nodes:
@@ -152,10 +174,11 @@ def _are_down(names: Sequence[str]) -> str:
     return f"{_joined(names)} {'is' if len(names) == 1 else 'are'} down"
 
 
-def _only(left: Sequence[str]) -> str:
+def _only(left: Sequence[str], *, is_sure: bool) -> str:
+    one, many = ("runs", "run") if is_sure else ("is known to run", "are known to run")
     if not left:
-        return "none runs"
-    return f"only {_joined(left)} run{'s' if len(left) == 1 else ''}"
+        return f"none {one}"
+    return f"only {_joined(left)} {one if len(left) == 1 else many}"
 
 
 def _joined(names: Sequence[str]) -> str:

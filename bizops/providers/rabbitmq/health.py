@@ -15,7 +15,7 @@ from bizops.providers.rabbitmq.specs import QueueSpec
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from bizops.change import Cluster
+    from bizops.providers.rabbitmq.cluster import Nodes
     from bizops.resource import Address, Resource
 
 COLUMNS = ("QUEUE", "READY", "UNACKED", "CONSUMERS", "IN/s", "OUT/s", "DLQ")
@@ -38,7 +38,7 @@ def health(
     resources: Sequence[Resource],
     listings: Mapping[str, Mapping[str, Any]],
     section_vhost: str,
-    state: Cluster,
+    nodes: Nodes,
 ) -> Health:
     """Give one row for each declared queue; a dead-letter queue that is implied is a column of its parent."""
     queues = [r for r in resources if isinstance(r.spec, QueueSpec)]
@@ -46,25 +46,27 @@ def health(
         r.address for r in queues if r.source is not None and r.source.derived == "dead_letter"
     }
     rows = tuple(
-        _row(resource.address, listings[resource.address.scope or section_vhost], implied)
+        _row(resource.address, listings[resource.address.scope or section_vhost], nodes, implied)
         for resource in queues
         if resource.address not in implied
     )
+    places = [cluster.place(item, nodes) for each in listings.values() for item in each.values()]
+    state = cluster.state(nodes, places)
     is_degraded = state.is_degraded or any(p and p != _UNREAD for _, _, p in rows)
     return Health(COLUMNS, rows, "DEGRADED" if is_degraded else "ok", state)
 
 
 def _row(
-    address: Address, listing: Mapping[str, Any], implied: set[Address]
+    address: Address, listing: Mapping[str, Any], nodes: Nodes, implied: set[Address]
 ) -> tuple[Address, tuple[str, ...], str]:
     name = address.name
     queue = listing.get(name)
     dead = address._replace(parts=(f"{name}.dlq",))
     letters = listing.get(dead.name, {}) if dead in implied else {}
-    their_place = cluster.place(letters)
+    their_place = cluster.place(letters, nodes)
     is_known = bool(letters) and not their_place.away
     dlq = str(letters.get("messages_ready") or 0) if is_known else "-"
-    place = cluster.place(queue or {})
+    place = cluster.place(queue or {}, nodes)
     if queue is None or place.away:
         problem = f"it lies {place.away}" if place.away else "missing"
         return address, (name, "-", "-", "-", "-", "-", dlq), problem
@@ -83,8 +85,8 @@ def _row(
     state = queue.get("state") or "running"
     if state not in {"running", "live", "idle", "flow"}:
         return address, cells, f"missing: it is {state}"
-    if place.down:
-        return address, cells, f"its member on {' and on '.join(place.down)} is down"
+    if place.lacking:
+        return address, cells, place.lacking
     if their_place.away:
         return address, cells, f"{dead.name} lies {their_place.away}"
     return address, cells, _UNREAD if ready and not consumers else ""

@@ -162,7 +162,9 @@ def version(text: str) -> Version:
 
 
 def queues(
-    listing: Iterable[Mapping[str, Any]], counts: Iterable[Mapping[str, Any]]
+    listing: Iterable[Mapping[str, Any]],
+    counts: Iterable[Mapping[str, Any]],
+    nodes: Nodes | None = None,
 ) -> dict[str, LiveQueue]:
     """Read the listing of replicated metadata, with what the queues themselves say beside it, where they do.
 
@@ -170,16 +172,18 @@ def queues(
     """
     said = {item["name"]: item for item in counts}
     return {
-        item["name"]: _queue(item, said.get(item["name"]))
+        item["name"]: _queue(item, said.get(item["name"]), nodes)
         for item in listing
         if not item.get("exclusive")
     }
 
 
-def _queue(item: Mapping[str, Any], said: Mapping[str, Any] | None) -> LiveQueue:
+def _queue(
+    item: Mapping[str, Any], said: Mapping[str, Any] | None, nodes: Nodes | None
+) -> LiveQueue:
     arguments = item.get("arguments") or {}
     queue_type = item.get("type") or arguments.get("x-queue-type", "classic")
-    place = cluster.place(item)
+    place = cluster.place(item, nodes)
     answers = said is not None and not place.is_away
     own = said if said is not None and answers else {}
     return LiveQueue(

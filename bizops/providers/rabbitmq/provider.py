@@ -183,8 +183,8 @@ class RabbitMQ:
             for vhost, answer in zip(vhosts, answers, strict=True)
         }
         places = [cluster.place(item) for listing in listings.values() for item in listing.values()]
-        state = cluster.state(reading.nodes(nodes, places), places)
-        return health.health(resources, listings, self._settings.vhost, state)
+        known = reading.nodes(nodes, places)
+        return health.health(resources, listings, self._settings.vhost, known)
 
     def _identity(self) -> reading.Broker:
         """Give who answers, asked anew unless `meet` just did: an answer may take as long as a request is allowed."""

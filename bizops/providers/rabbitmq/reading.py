@@ -118,13 +118,14 @@ def snapshot(
     for answer in told.values():
         if isinstance(answer, errors.WrongSystemError):
             raise answer
+    running = nodes(told.get(NODES), ())
     found: dict[str, live.Vhost] = {}
     failed: list[errors.ProviderError] = []
     for position, name in enumerate(ordered):
         said = answers[position * len(parts) : (position + 1) * len(parts)]
         error = next((each for each in said if isinstance(each, errors.ProviderError)), None)
         if error is None:
-            vhost = _vhost(name, dict(zip(parts, said, strict=True)), version)
+            vhost = _vhost(name, dict(zip(parts, said, strict=True)), version, running)
             of_vhost = vhost_settings.settings(
                 name, told.get(vhost_settings.VHOSTS), told.get(vhost_settings.LIMITS)
             )
@@ -172,13 +173,13 @@ _PARTS = {
 }
 
 
-def _vhost(name: str, said: Mapping[str, Listing], version: Version) -> live.Vhost:
+def _vhost(name: str, said: Mapping[str, Listing], version: Version, running: Nodes) -> live.Vhost:
     """Take listings by the names of `_PARTS`; those that were not read are empty."""
     queues, bindings = said["queues"], said.get("bindings", ())
     exclusive, bound = live.exclusive(queues), live.bound(bindings)
     vhost = live.Vhost(
         name,
-        live.queues(queues, said["counts"]),
+        live.queues(queues, said["counts"], running),
         live.exchanges(said.get("exchanges", ())),
         live.bindings(bindings),
         live.policies(said["policies"]),

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bizops.change import Action, Change, Cluster
+from bizops.change import Action, Change
 from bizops.provider import Scope, expected
 from bizops.providers.rabbitmq import cluster, health, live, precheck, shapes
 from bizops.providers.rabbitmq.names import binding_address, queue_address
@@ -175,6 +175,43 @@ def test_r4_without_a_majority_a_deletion_is_refused(running: int, *, is_refused
     ]
 
 
+def _member(online: str, state: str = "running") -> dict[str, Any]:
+    names = {"members": ["n1", "n2", "n3"], "online": [f"n{number}" for number in online]}
+    return {"name": "log", "state": state, "messages_ready": 0, **names}
+
+
+@pytest.mark.parametrize(
+    ("item", "running", "words"),
+    [
+        (_member("123"), "123", ""),
+        (_member("123"), "3", "it lies on n1, n2 and n3, of which only n3 runs"),
+        (_member("123"), "12", "its member on n3 is down"),
+        (_member("12"), "123", "its member on n3 is not known to run"),
+        (_member("1"), "12", "it lies on n1, n2 and n3, of which only n1 is known to run"),
+        (_member(""), "123", "it lies on n1, n2 and n3, of which none is known to run"),
+        (_member("123", "down"), "123", "it lies on n1, n2 and n3, too few of which answer"),
+        ({"name": "log", "node": "n3", "state": "running"}, "12", "it lies on n3, which is down"),
+        (
+            {"name": "log", "node": "n3", "state": "down"},
+            "123",
+            "it lies on n3, where it is not known to run",
+        ),
+    ],
+)
+def test_what_is_said_of_a_queue_agrees_with_the_list_of_nodes(
+    item: dict[str, Any], running: str, words: str
+) -> None:
+    """A queue may tell of its members what was so some time ago."""
+    nodes = cluster.listed({"name": f"n{n}", "running": str(n) in running} for n in (1, 2, 3))
+    resource = Resource(queue_address("log"), QueueSpec())
+
+    ((_, _, problem),) = health.health((resource,), {"/": {"log": item}}, "/", nodes).rows
+    read = live.queues([item], [item], nodes)["log"]
+
+    assert problem == words
+    assert read.away == (words.removeprefix("it lies ") if words.startswith("it lies ") else "")
+
+
 def test_r4_what_a_dead_letter_queue_on_a_dead_node_holds_is_not_zero() -> None:
     queue = queue_address("orders")
     dead = Resource(
@@ -185,7 +222,9 @@ def test_r4_what_a_dead_letter_queue_on_a_dead_node_holds_is_not_zero() -> None:
         "orders.dlq": {"name": "orders.dlq", "node": "n2", "state": "down"},
     }
 
-    found = health.health((Resource(queue, QueueSpec()), dead), {"/": listing}, "/", Cluster())
+    found = health.health(
+        (Resource(queue, QueueSpec()), dead), {"/": listing}, "/", cluster.Nodes()
+    )
 
     ((_, cells, problem),) = found.rows
     assert cells[-1] == "-"
