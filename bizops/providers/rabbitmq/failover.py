@@ -73,6 +73,14 @@ class Failover:
         self, steps: Sequence[Step], is_stopped: Callable[[], bool] = never
     ) -> Sequence[Outcome]:
         """Write at one address. What got no answer and may be tried again goes to the next. Raises ProviderError."""
+        try:
+            return self._written(steps, is_stopped)
+        except AWAY as error:  # raised before anything is sent
+            if not any(step.key in self._unanswered.sent for step in steps):
+                raise
+            return [self._unanswered.unsent(step, str(error)) for step in steps]
+
+    def _written(self, steps: Sequence[Step], is_stopped: Callable[[], bool]) -> Sequence[Outcome]:
         client = self._addresses.chosen()
         client.unanswered = ""
         try:

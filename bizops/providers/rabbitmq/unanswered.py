@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
-from bizops.change import Status
+from bizops.change import Outcome, Status
+
+if TYPE_CHECKING:
+    from bizops.change import Step
 
 AGAIN = 5.0
 """Seconds in which a second try may begin, where the first one was not answered in time."""
@@ -35,6 +39,13 @@ class Unanswered:
     def status(self) -> Status:
         """How a step ends that met it."""
         return Status.FAILED if self.is_over else Status.RETRY
+
+    def unsent(self, step: Step, reason: str) -> Outcome:
+        """Give the outcome of a step that is not sent, because the broker did not answer others, or this one before."""
+        how = "not sent"
+        if step.key in self.sent:
+            how = "sent before and not answered, so it may be written or not; not sent again"
+        return Outcome(step, self.status, f"{how}: {reason}")
 
     def begin(self) -> None:
         """Ask again; what was heard before counts no more."""

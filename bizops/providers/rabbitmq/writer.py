@@ -55,11 +55,8 @@ class Writer:
         return [done[step.key] for step in steps]
 
     def unsent(self, step: Step) -> Outcome:
-        """Give the outcome of a step that is not sent, because the broker did not answer others, or this one before."""
-        how = "not sent"
-        if step.key in self._unanswered.sent:
-            how = "sent before and not answered, so it may be written or not; not sent again"
-        return Outcome(step, self._unanswered.status, f"{how}: {self._unanswered.reason}")
+        """Give the outcome of a step that is not sent, because the broker gives no answer."""
+        return self._unanswered.unsent(step, self._unanswered.reason)
 
     def _outcome(
         self, step: Step, filled: Mapping[Key, str], done: Mapping[Key, Outcome]
@@ -83,6 +80,7 @@ class Writer:
         self._unanswered.miss(started, answer.reason)
         if answer.is_sent:
             self._unanswered.sent.add(step.key)
+        answer = replace(answer, is_sent=step.key in self._unanswered.sent)
         return writing.unanswered(step, answer, self._unanswered.status)
 
 

@@ -191,14 +191,14 @@ def unanswered(step: Step, answer: Answer, status: Status) -> Outcome:
     """Give what became of a step that got no answer: `status`, as what we write is the same when it is done twice.
 
     Only a queue's deletion that was sent is not tried again. A node that was frozen carries out the first one when it
-    wakes, and by then the name may belong to a new queue with new messages.
+    wakes, and by then the name may belong to a new queue with new messages. What was sent, now or before, may be done.
     """
-    change = step.change if step.action is Action.DELETE else None
-    if change is not None and answer.is_sent and change.address.kind == "queue":
-        return Outcome(
-            step, Status.FAILED, f"{answer.reason}; it may be deleted or not, plan again"
-        )
-    return Outcome(step, status, answer.reason)
+    if not answer.is_sent:
+        return Outcome(step, status, answer.reason)
+    is_deletion = step.action is Action.DELETE
+    how = "deleted" if is_deletion else "written"
+    ended = Status.FAILED if is_deletion and _is_of(step, "queue") else status
+    return Outcome(step, ended, f"{answer.reason}; it may be {how} or not, plan again")
 
 
 def is_made_queue(step: Step) -> bool:

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from bizops.change import Action, Change, Step, Write
+from bizops.change import Action, Change, Status, Step, Write
 from bizops.providers.rabbitmq import writing
+from bizops.providers.rabbitmq.client import Answer
 from bizops.providers.rabbitmq.names import (
     PROVIDER,
     exchange_address,
@@ -71,3 +72,28 @@ def test_r4_what_was_sent_once_and_not_answered_is_not_called_unsent(
     writer = Writer(None, unanswered, "/", lambda: False)  # type: ignore[arg-type] # nothing is sent
 
     assert writer.unsent(step).detail == words
+
+
+POLICY = Step(Action.CREATE, write=Write(PROVIDER, "p", Action.CREATE, "policy p"))
+OLD_POLICY = Step(Action.DELETE, write=Write(PROVIDER, "p", Action.DELETE, "policy p"))
+OLD_QUEUE = Step(Action.DELETE, change=deleted(queue_address("q")))
+
+
+@pytest.mark.parametrize(
+    ("step", "is_sent", "status", "words"),
+    [
+        (POLICY, True, Status.RETRY, "; it may be written or not, plan again"),
+        (created(exchange_address("x")), True, Status.RETRY, "; it may be written or not, plan again"),
+        (OLD_POLICY, True, Status.RETRY, "; it may be deleted or not, plan again"),
+        (OLD_QUEUE, True, Status.FAILED, "; it may be deleted or not, plan again"),
+        (POLICY, False, Status.RETRY, ""),
+        (OLD_QUEUE, False, Status.RETRY, ""),
+    ],
+)  # fmt: skip
+def test_every_write_that_was_sent_and_not_answered_may_be_done(
+    step: Step, *, is_sent: bool, status: Status, words: str
+) -> None:
+    """Only a queue's deletion is not sent twice."""
+    found = writing.unanswered(step, Answer(0, "no answer", is_sent=is_sent), Status.RETRY)
+
+    assert (found.status, found.detail) == (status, f"no answer{words}")
