@@ -121,6 +121,19 @@ def ready(graph: Graph, done: Collection[Key], taken: Collection[Key]) -> Iterat
             yield step
 
 
+def own_needs(graph: Graph, key: Key) -> frozenset[Key]:
+    """Give the steps that a step itself needs; one that only carries order stands for those that it needs."""
+    found: set[Key] = set()
+    frontier = [*graph.needs[key]]
+    while frontier:
+        need = frontier.pop()
+        if graph.steps[need].only_orders:
+            frontier.extend(graph.needs[need])
+        else:
+            found.add(need)
+    return frozenset(found)
+
+
 def dependents(graph: Graph, failed: Key) -> frozenset[Key]:
     """Give every step that needs the failed one, directly or not."""
     users: dict[Key, list[Key]] = {}

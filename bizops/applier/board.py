@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from bizops import graph
-from bizops.change import Outcome, Status, Step
+from bizops.change import Action, Outcome, Status, Step
 
 if TYPE_CHECKING:
     from bizops.applier.progress import Listener
@@ -106,23 +106,37 @@ class Board:
         return "not started: the apply was stopped"
 
     def _skip(self, outcome: Outcome) -> None:
-        for key in sorted(graph.dependents(self._graph, outcome.step.key)):
+        lost = graph.dependents(self._graph, outcome.step.key)
+        for key in sorted(lost):
             if key in self._taken:
                 continue
             self._taken.add(key)
             step = self._graph.steps[key]
             if not step.only_orders:
-                self._note(Outcome(step, Status.SKIPPED, _need(step, outcome)))
+                needed = self._needed(step, lost, outcome.step)
+                self._note(Outcome(step, Status.SKIPPED, _need(step, needed, outcome)))
+
+    def _needed(self, step: Step, lost: frozenset[Key], failed: Step) -> Step:
+        """Give what a step needs itself: the one that failed, or the first that is skipped because of it."""
+        own = graph.own_needs(self._graph, step.key)
+        return failed if failed.key in own else self._graph.steps[min(own & lost)]
 
     def _note(self, outcome: Outcome) -> None:
         self._outcomes.append(outcome)
         self._listener.ended(outcome)
 
 
-def _need(step: Step, outcome: Outcome) -> str:
-    """Say what a step that is skipped needed: `it needs rabbitmq.queue/orders, which failed`."""
-    needed = outcome.step
+def _need(step: Step, needed: Step, outcome: Outcome) -> str:
+    """Say what a step that is skipped `needed` itself: `it needs rabbitmq.queue/orders, which failed`."""
     if needed.change is not None and needed.change is step.change:
         return "the one that it replaces is still there"
     verb = "is not settled" if outcome.status is Status.RUNNING else "failed"
-    return f"it needs {needed.write.text if needed.write else needed.key[0]}, which {verb}"
+    if needed is outcome.step:
+        return f"it needs {_named(needed)}, which {verb}"
+    return f"it needs {_named(needed)}, which is skipped, as {_named(outcome.step)} {verb}"
+
+
+def _named(step: Step) -> str:
+    if step.write is None:
+        return step.key[0]
+    return f"the deletion of {step.write.text}" if step.action is Action.DELETE else step.write.text

@@ -12,7 +12,7 @@ from bizops.render.values import Values, printable
 from bizops.render.veil import declared_fields
 
 if TYPE_CHECKING:
-    from bizops.change import ApplyResult, Change, Outcome, Plan, Step
+    from bizops.change import ApplyResult, Change, Outcome, Plan, Step, Write
 
 _DONE = {Action.CREATE: "created", Action.UPDATE: "changed", Action.DELETE: "destroyed"}
 _GLYPHS = {Status.APPLIED: ("✓", "green"), Status.FAILED: ("✗", "red"), Status.RETRY: ("✗", "red")}
@@ -114,14 +114,19 @@ def result_text(
     counts = _counts(result)
     words = ["added", "changed", "destroyed", "failed", "skipped"]
     words += ["settling"] if counts["settling"] else []
-    numbers = ", ".join(f"{counts[name]} {name}" for name in words)
-    summary = f"{word}: {numbers} in {duration_text(seconds)}."
+    numbers = [f"{counts[name]} {name}" for name in words]
+    if counts["writes"] and not result.is_ok:
+        numbers.append(f"{count_text(counts['writes'], 'further writes')} done")
+    summary = f"{word}: {', '.join(numbers)} in {duration_text(seconds)}."
     lines = [style.paint(summary, "bold"), *_next(result, plan, style)]
     return "\n".join(lines)
 
 
 def _counts(result: ApplyResult) -> dict[str, int]:
-    """Count as the plan did: a replace is one added and one destroyed, a write counts only where it failed."""
+    """Count as the plan did: a replace is one added and one destroyed, and a write that failed counts as such.
+
+    `writes` are those that were done: what they are for may be skipped all the same.
+    """
     shown = [outcome for outcome in result.outcomes if is_shown(outcome)]
     applied = [
         (outcome.step.action, outcome.step.change)
@@ -138,7 +143,17 @@ def _counts(result: ApplyResult) -> dict[str, int]:
         "failed": statuses.count(Status.FAILED) + statuses.count(Status.RETRY),
         "skipped": statuses.count(Status.SKIPPED),
         "settling": statuses.count(Status.RUNNING),
+        "writes": len(_written(result)),
     }
+
+
+def _written(result: ApplyResult) -> list[Write]:
+    """Give the writes without an address that were done."""
+    return [
+        outcome.step.write
+        for outcome in result.outcomes
+        if outcome.status is Status.APPLIED and outcome.step.write is not None
+    ]
 
 
 def _lost(result: ApplyResult) -> list[Change]:
@@ -200,11 +215,11 @@ def _lost_lines(change: Change, style: Style) -> list[str]:
 
 
 def _what_is_left(result: ApplyResult, plan: Plan, style: Style) -> list[str]:
-    left = [printable(address) for address in _left(result, plan)]
+    addresses = _left(result, plan)
+    left = [printable(address) for address in addresses]
     if not left and _lost(result):
         return []
-    written = {o.step.write for o in result.outcomes if o.status is Status.APPLIED}
-    if not left and result.interrupted and written.issuperset(plan.writes):
+    if not left and result.interrupted and set(_written(result)).issuperset(plan.writes):
         return style.wrap("Interrupted when all was done: nothing is left.", "")
     counts = _counts(result)
     lead = "Fix it and run the same command again" if counts["failed"] else "Run it again to finish"
@@ -212,7 +227,11 @@ def _what_is_left(result: ApplyResult, plan: Plan, style: Style) -> list[str]:
         lead = f"Interrupted: nothing more was started. {lead}"
     if not left:
         return style.wrap(f"{lead}: only writes without an address are left.", "")
+    served = {str(address) for write in _written(result) for address in write.serves}
+    begun = len(served.intersection(addresses))
+    part = "" if len(left) == 1 else f"{begun} of them "
+    and_part = f", {part}written in part" if begun else ""
     if len(left) <= _NAMED:
         verb = "is" if len(left) == 1 else "are"
-        return style.wrap(f"{lead}: only {list_text(left)} {verb} left.", "")
-    return style.wrap(f"{lead}: {count_text(len(left), 'resources')} are left.", "")
+        return style.wrap(f"{lead}: only {list_text(left)} {verb} left{and_part}.", "")
+    return style.wrap(f"{lead}: {count_text(len(left), 'resources')} are left{and_part}.", "")

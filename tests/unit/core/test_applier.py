@@ -50,6 +50,52 @@ def test_a_failure_skips_its_dependents_and_nothing_else(thing: Make, planned: M
     assert not result.is_ok
 
 
+def test_what_is_skipped_names_what_it_needs_itself(thing: Make, planned: Make) -> None:
+    """What failed may be a thing of others that stands far behind it."""
+    live = FakeProvider(fails={"a": ["disk full"]})
+    resources = (thing("a"), thing("b", needs=("a",)), thing("c", needs=("b",)))
+
+    result = carried(live, planned(live, *resources))
+
+    details = {o.step.key[0]: o.detail for o in result.outcomes if o.status is Status.SKIPPED}
+    assert details == {
+        "fake.thing/b": "it needs fake.thing/a, which failed",
+        "fake.thing/c": "it needs fake.thing/b, which is skipped, as fake.thing/a failed",
+    }
+
+
+def test_what_only_carries_order_is_not_named(thing: Make, planned: Make) -> None:
+    """It has no line of its own that could say more."""
+    live = FakeProvider()
+    carried(live, planned(live, thing("b")))
+    live.fails["a"] = ["disk full"]
+    resources = (thing("a"), thing("b", needs=("a",)), thing("c", needs=("b",)))
+
+    result = carried(live, planned(live, *resources))
+
+    assert [o.detail for o in result.outcomes if o.status is Status.SKIPPED] == [
+        "it needs fake.thing/a, which failed"
+    ]
+
+
+def test_a_deletion_of_what_has_no_address_is_named_as_one(thing: Make, planned: Make) -> None:
+    """An old policy goes when all new ones are there, and a queue waits for its own old one."""
+    new = Write("fake", "new", Action.CREATE, "policy new (10 queues)")
+    old = Write(
+        "fake", "old", Action.DELETE, "policy old", serves=(fake_address("a"),), after=("new",)
+    )
+    plan = replace(planned(FakeProvider(), thing("a")), writes=(new, old))
+    board = Board(graph.steps(plan), Listener(), Users(Graph({}, {}), {}))
+    (first,) = board.take("fake")
+
+    board.end(Outcome(first, Status.FAILED, "refused"))
+
+    details = {o.step.key[0]: o.detail for o in board.finish()}
+    assert details["fake.thing/a"] == (
+        "it needs the deletion of policy old, which is skipped, as policy new (10 queues) failed"
+    )
+
+
 def test_a_second_run_finishes_the_job(thing: Make, planned: Make) -> None:
     """After a partial failure the same plan again does only what is left."""
     live = FakeProvider(fails={"b": ["disk full"]})

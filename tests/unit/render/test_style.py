@@ -192,6 +192,22 @@ def test_an_interrupted_apply_says_what_is_left(plain: Style) -> None:
     assert render.apply_verdict(result) == 1
 
 
+def test_writes_that_were_done_count_though_what_they_are_for_was_skipped(plain: Style) -> None:
+    """Else "0 changed" stands where a policy has changed ten queues."""
+    write = replace(WRITE.write, serves=(STEP.change.address,))
+    plan = replace(FULL, writes=(write,))
+    outcomes = (
+        Outcome(replace(WRITE, write=write), Status.APPLIED),
+        Outcome(STEP, Status.SKIPPED, "it needs policy p, which failed"),
+    )
+
+    told = " ".join(render.result_text(ApplyResult(outcomes), plan, plain, 3).split())
+
+    assert "0 failed, 1 skipped, 1 further write done in 3 s." in told
+    assert "only rabbitmq.queue/q is left, written in part." in told
+    assert render.result_json(ApplyResult(outcomes), plan)["writes"] == 1
+
+
 def test_an_apply_that_was_interrupted_when_all_was_done_says_so(plain: Style) -> None:
     result = ApplyResult((Outcome(STEP, Status.APPLIED),), interrupted=True)
     whole, more = replace(FULL, writes=()), replace(FULL, writes=(WRITE.write,))
