@@ -90,7 +90,7 @@ class KafkaProvider:
 
     def _system(self, reading: Reading) -> System:
         metadata = reading.metadata
-        count = len(metadata.brokers)
+        count = reading.members.total  # one that is dead leaves the metadata after some seconds
         return System(
             "kafka",
             f"{self._servers}, {count} broker{'' if count == 1 else 's'}",

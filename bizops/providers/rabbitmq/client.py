@@ -193,7 +193,7 @@ class Client:
         body = None if request.body is None else json.dumps(request.body)
         for again in (True, False):
             try:
-                return self._http.urlopen(
+                response = self._http.urlopen(
                     request.method,
                     f"{self._prefix}{request.path}",
                     body=body,
@@ -209,6 +209,8 @@ class Client:
                 found = failures.unanswered(whom, error)
                 self.unanswered = str(found)
                 raise found from None
+            self._whom = replace(self._whom, is_known=True)
+            return response
         raise AssertionError
 
 

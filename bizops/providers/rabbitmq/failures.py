@@ -20,11 +20,12 @@ _WRONG_PASSWORD = "wrong user name or password"  # noqa: S105 - words for people
 
 @dataclass(frozen=True, slots=True)
 class Whom:
-    """Whom we asked, as whom, and how many seconds we waited."""
+    """Whom we asked, as whom, and how many seconds we waited; `is_known` where it has answered us before."""
 
     url: str
     user: str
     timeout: float
+    is_known: bool = False
 
     @property
     def remedy(self) -> str:
@@ -74,6 +75,7 @@ def unanswered(whom: Whom, error: urllib3.exceptions.HTTPError) -> errors.Provid
     elif isinstance(error, urllib3.exceptions.ProtocolError):
         is_usual = urlsplit(whom.url).port in _PORTS
         why = "it may be starting" if is_usual else _USUAL
+        why = "it may have been stopped" if whom.is_known else why
         said = f"{whom.url} closed the connection without a word; {why}"
     else:
         said = f"{whom.url}: {_last(text)}"

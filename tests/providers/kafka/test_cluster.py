@@ -146,6 +146,7 @@ def test_a_broker_that_is_down_stops_no_rolling_upgrade(
         result = converge(live, wanted, scope)
 
     said = " ".join(planned.warnings)
+    assert planned.systems[0].address.endswith(", 3 brokers")
     assert "2 of 3 brokers answer: broker 3 does not" in said
     assert "three would begin with replicas out of sync" in said
     assert all(outcome.status is Status.APPLIED for outcome in result.outcomes)

@@ -89,14 +89,44 @@ def _answer_late(server: socket.socket, seconds: float) -> None:
             connection.sendall(b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n")
 
 
+def test_an_address_that_answered_before_is_not_said_to_have_another_port() -> None:
+    """A node that is killed behind the published port of its container closes what is opened to it."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        client = Client(Connection.model_validate({"url": url}), Options(timeout=20))
+        threading.Thread(target=_answer_once, args=(server,), daemon=True).start()
+
+        assert client.read("/whoami") == {"name": "guest"}
+        with pytest.raises(errors.UnreachableError, match="it may have been stopped"):
+            client.read("/whoami")
+        client.close()
+
+
+def _answer_once(server: socket.socket) -> None:
+    connection, _ = server.accept()
+    with connection:
+        connection.recv(65536)
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n"
+        connection.sendall(head + b'Content-Length: 16\r\n\r\n{"name":"guest"}')
+    for _ in range(2):
+        connection, _ = server.accept()
+        connection.recv(65536)
+        connection.close()
+
+
 @pytest.mark.parametrize(
-    ("port", "words"), [(15672, "it may be starting"), (5672, "usually has port 15672")]
+    ("port", "is_known", "words"),
+    [
+        (15672, False, "it may be starting"),
+        (5672, False, "usually has port 15672"),
+        (5672, True, "it may have been stopped"),
+    ],
 )
 def test_a_connection_that_is_closed_without_an_answer_has_a_likely_reason(
-    port: int, words: str
+    port: int, *, is_known: bool, words: str
 ) -> None:
     """A broker that starts takes connections before it serves them, behind a published port of a container."""
-    whom = failures.Whom(f"http://broker:{port}", "guest", 1.0)
+    whom = failures.Whom(f"http://broker:{port}", "guest", 1.0, is_known)
     closed = urllib3.exceptions.ProtocolError("Connection aborted.", ConnectionResetError())
 
     assert words in str(failures.unanswered(whom, closed))
