@@ -12,6 +12,7 @@ from bizops.provider import Observations, never
 from bizops.providers.kafka import members, stakes, writing
 from bizops.providers.kafka.brokers import Brokers
 from bizops.providers.kafka.client import Client
+from bizops.providers.kafka.deadline import Deadline
 from bizops.providers.kafka.health import health
 from bizops.providers.kafka.observation import (
     differing,
@@ -59,6 +60,8 @@ class KafkaProvider:
         self._servers = connection.bootstrap_servers
         self._client = Client(client, options.timeout)
         self._brokers = Brokers(client, options.timeout)
+        self._lost: Deadline | None = None
+        """Since when no write could begin, as nobody answered."""
 
     def observe(self, resources: Sequence[Resource], scope: Scope) -> Observations:
         """Read declared topics and those that the scope owns, all before one deadline.
@@ -107,8 +110,18 @@ class KafkaProvider:
     def apply(
         self, steps: Sequence[Step], is_stopped: Callable[[], bool] = never
     ) -> Sequence[Outcome]:
-        """Write in bulk; one outcome for each step."""
-        return writing.apply(self._client, steps, self._look_again, is_stopped)
+        """Write in bulk; one outcome for each step. Raises UnreachableError where no broker answers.
+
+        It has the time of a request and that of one that was sent in vain. Tries after such an error share that of two
+        requests with it, as far as a broker that answers can be found in what is left.
+        """
+        client = self._client
+        lost = self._lost or Deadline(2 * client.timeout)
+        deadline = Deadline(min(client.timeout + client.patience, max(client.patience, lost.left)))
+        self._lost = lost
+        outcomes = writing.apply(client, steps, self._look_again, deadline, is_stopped)
+        self._lost = None
+        return outcomes
 
     def readiness(self, steps: Sequence[Step]) -> Sequence[Readiness]:
         """Say for each step whether every broker that answers shows it.

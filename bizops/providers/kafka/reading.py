@@ -8,6 +8,7 @@ is not answered then.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from confluent_kafka import KafkaError, TopicCollection
@@ -44,11 +45,14 @@ class Reading:
 
     Every method raises ProviderError where the request as a whole fails; what fails for one topic is given as a
     KafkaError in its place. Requests that name many topics are cut into pieces: a broker works off those of one
-    connection one after the other. With `needs_controller` it fails where no controller answers: it may be old then.
+    connection one after the other. It takes the time of a request, or `seconds` where these are fewer. With
+    `needs_controller` it fails where no controller answers: it may be old then.
     """
 
-    def __init__(self, client: Client, *, needs_controller: bool = False) -> None:
-        self.deadline = Deadline(client.timeout)
+    def __init__(
+        self, client: Client, *, needs_controller: bool = False, seconds: float = math.inf
+    ) -> None:
+        self.deadline = Deadline(min(client.timeout, seconds))
         self._client = client
         self._needs_controller = needs_controller
         self.metadata: ClusterMetadata

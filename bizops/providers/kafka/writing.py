@@ -9,7 +9,6 @@ from confluent_kafka import KafkaError
 from bizops.change import Action, Outcome, Status
 from bizops.providers.kafka import batches, words
 from bizops.providers.kafka.client import is_silence
-from bizops.providers.kafka.deadline import Deadline
 from bizops.providers.kafka.reading import Reading
 from bizops.resource import Presence
 
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from bizops.change import Change, Step
     from bizops.providers.kafka.batches import Answers
     from bizops.providers.kafka.client import Client
+    from bizops.providers.kafka.deadline import Deadline
     from bizops.providers.kafka.members import Members
     from bizops.resource import Observation, Resource
 
@@ -33,20 +33,23 @@ _RIGHTS = {
 
 
 def apply(
-    client: Client, steps: Sequence[Step], look: Look, is_stopped: Callable[[], bool]
+    client: Client,
+    steps: Sequence[Step],
+    look: Look,
+    deadline: Deadline,
+    is_stopped: Callable[[], bool],
 ) -> list[Outcome]:
     """Write all steps in bulk. `look` observes topics again: what exists already may be what is wanted.
 
     What nobody answered is sent once more, to another broker: each write may be done twice. A write that is not
-    answered then either has failed, as it is not known whether it was done. Silence has one deadline for all of it, as
-    a cluster that has lost its majority answers nothing: the time of a request and that of one that was sent in vain.
+    answered then either has failed, as it is not known whether it was done. Silence has one `deadline` for all of it,
+    as a cluster that has lost its majority answers nothing.
     """
-    deadline = Deadline(client.timeout + client.patience)
-    reading = Reading(client)
+    reading = Reading(client, seconds=deadline.left)
     answers = _written(client, steps, deadline, is_stopped)
     unanswered = [step for step in steps if is_silence(answers.get(_name(step)))]
     if unanswered and not deadline.is_over:
-        reading = Reading(client)
+        reading = Reading(client, seconds=deadline.left)
         answers |= _written(client, unanswered, deadline, is_stopped)
     outcomes = [
         _outcome(step, answers, reading.members)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from concurrent.futures import Future
 from typing import Any
@@ -11,9 +12,13 @@ from confluent_kafka import KafkaError, KafkaException
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bizops.providers.kafka import batches
+from bizops import errors
+from bizops.provider import Options
+from bizops.providers.kafka import batches, writing
 from bizops.providers.kafka.batches import pieces
 from bizops.providers.kafka.deadline import Deadline
+from bizops.providers.kafka.provider import KafkaProvider
+from bizops.providers.kafka.specs import Connection, Settings
 
 
 @given(st.dictionaries(st.text(max_size=5), st.integers(1, 30), max_size=60), st.integers(1, 50))
@@ -80,3 +85,30 @@ def test_after_a_piece_without_an_answer_nothing_more_is_sent(
 
     assert len(gone.given) == 1
     assert all(answers[name] is not None for name in "abc")
+
+
+def test_tries_that_find_no_broker_share_the_time_of_two_requests(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A lost cluster ends an apply within 25 s where a request may take 10; a fresh try has 15 s."""
+    now, lost_for, given = [0.0], [0.0], []
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+
+    def written(
+        _client: Any, _steps: Any, _look: Any, deadline: Deadline, _stopped: Any
+    ) -> list[Any]:
+        given.append(round(deadline.left, 1))
+        now[0] += lost_for[0]
+        if lost_for[0]:
+            raise errors.UnreachableError("no broker answers")  # noqa: TRY003 - as words.py does
+        return []
+
+    monkeypatch.setattr(writing, "apply", written)
+    connection = Connection.model_validate({"bootstrap.servers": "127.0.0.1:9"})
+    provider = KafkaProvider(connection, Settings(), Options(timeout=10))
+    for seconds in (10.0, 4.0, 60.0, 0.0, 0.0):
+        lost_for[0] = seconds
+        with contextlib.suppress(errors.UnreachableError):
+            provider.apply(())
+
+    assert given == [15.0, 10.0, 6.0, 5.0, 15.0]
