@@ -13,17 +13,19 @@ from typing import TYPE_CHECKING, Any
 
 from workers import logs
 from workers.agents.order import OrderWorker
-from workers.engine import Answer, Usage, failures
+from workers.configuration.settings import Settings, load_settings
+from workers.engine import provider_errors
+from workers.engine.interface import Answer
 from workers.errors import PermanentError, RunError
-from workers.settings import Settings, load_settings
+from workers.protocol.usage import Usage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from workers.engine import Deadline
-    from workers.events import Event
-    from workers.message import Message
-    from workers.task import Task
+    from workers.engine.interface import Deadline
+    from workers.events.envelopes import Event
+    from workers.protocol.task import Task
+    from workers.tasks.message import Message
 
 LEDGER = "DRILLS_LEDGER"
 SENT_SECONDS = 0.005
@@ -85,15 +87,15 @@ class DrillWorker(OrderWorker):
                 time.sleep(3600)
             case "hang":
                 deadline.sleep(self.settings.llm_timeout)
-                raise failures.timed_out(self.settings.llm_timeout)
+                raise provider_errors.timed_out(self.settings.llm_timeout)
             case "400" | "401" | "429" | "500" as status:
                 headers = {"Retry-After": str(step["retry_after"])} if step["retry_after"] else {}
-                raise failures.from_status(int(status), headers, "", "no answer")
+                raise provider_errors.from_status(int(status), headers, "", "no answer")
             case "freeze":
                 _freeze()
             case "freeze_and_fail":
                 _freeze()
-                raise failures.from_status(400, {}, "", "no answer")
+                raise provider_errors.from_status(400, {}, "", "no answer")
             case "die_untold" | "die_told" | "freeze_untold" | "freeze_sent" as plan:
                 self._planned[task.id] = plan
         return Answer(f"worked on {task.id}", "drill/none", Usage())

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from confluent_kafka import Consumer, Message
 
 from drills.verdict import COMPLETED, Told
-from workers.following import find_ends
-from workers.task import validator
+from workers.events.follower import find_ends
+from workers.protocol.task import validator
 
 if TYPE_CHECKING:
     from drills.servers import Servers

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from workers.client import TaskClient
-    from workers.settings import load_settings
-    from workers.task import Task
-    from workers.worker import CrewAIWorker
+    from workers.configuration.settings import load_settings
+    from workers.protocol.task import Task
+    from workers.runtime.worker import CrewAIWorker
 
 __all__ = ["CrewAIWorker", "Task", "TaskClient", "load_settings"]
 
 _MODULES = {
-    "CrewAIWorker": "workers.worker",
-    "Task": "workers.task",
+    "CrewAIWorker": "workers.runtime.worker",
+    "Task": "workers.protocol.task",
     "TaskClient": "workers.client",
-    "load_settings": "workers.settings",
+    "load_settings": "workers.configuration.settings",
 }
 
 

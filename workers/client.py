@@ -17,16 +17,16 @@ import pika
 from workers import interrupts
 from workers.agents import known_agents, load_agent
 from workers.amqp.publisher import NAME, Publisher
-from workers.endpoints import MAX_SHORT
+from workers.configuration.endpoints import MAX_SHORT
+from workers.connectivity import Reach
 from workers.errors import REMEDY, InvalidTaskError, PublishError, UnroutableError
-from workers.message import PERSISTENT
-from workers.reach import Reach
-from workers.task import Task, read_task
+from workers.protocol.task import Task, read_task
+from workers.tasks.message import PERSISTENT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from workers.settings import Settings
+    from workers.configuration.settings import Settings
 
 EXPECTED_OUTPUT = "A short answer in plain text"
 PAUSE = 0.1

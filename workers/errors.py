@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from workers.engine import Usage
+    from workers.protocol.usage import Usage
 
 REMEDY = "bizops apply makes what the topology declares"
 """What helps where a queue, an exchange or a topic is missing: a worker declares nothing itself."""

@@ -18,15 +18,15 @@ from prometheus_client import (
 )
 from prometheus_client.core import CounterMetricFamily
 
-from workers.obituary import REASONS
-from workers.queues import OUTBOX, REFUSED
-from workers.reports import REFUSALS
-from workers.retries import TIERS
+from workers.events.delivery_reports import REFUSALS
+from workers.protocol.dead_letter_reason import REASONS
+from workers.protocol.queues import OUTBOX, REFUSED
+from workers.protocol.retries import TIERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from workers.events import Effort
+    from workers.events.envelopes import Effort
 
 SECONDS = (0.1, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 180, 300, 600, 1800, 3600)
 WAIT_SECONDS = (*SECONDS, 7200, 14400)

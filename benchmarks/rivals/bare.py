@@ -10,8 +10,8 @@ import pika
 from tally import BODY, HOST, PORT, SLOTS, VHOST, Tally
 
 from workers.amqp.consumer import Consumer, Delivery, Requirements
-from workers.reach import Reach
-from workers.settings import load_settings
+from workers.configuration.settings import load_settings
+from workers.connectivity import Reach
 
 QUEUE = "bench_bare"
 

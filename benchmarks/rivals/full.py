@@ -12,17 +12,17 @@ from tally import BODY, HOST, PORT, VHOST, Tally
 
 from workers import logs
 from workers.agents.order import OrderWorker
-from workers.kafka import EventStream
-from workers.queues import OUTBOX, REFUSED
-from workers.retries import TIERS
-from workers.settings import load_settings
-from workers.store import Grant, TaskStore, Verdict
-from workers.task import Task
+from workers.configuration.settings import load_settings
+from workers.events.producer import EventStream
+from workers.protocol.queues import OUTBOX, REFUSED
+from workers.protocol.retries import TIERS
+from workers.protocol.task import Task
+from workers.tasks.store import Grant, TaskStore, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from workers.events import Event
+    from workers.events.envelopes import Event
 
 QUEUE = "auto_orders"
 

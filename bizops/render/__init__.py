@@ -9,10 +9,14 @@ from bizops.render.health import health_json, health_text
 from bizops.render.outcome import is_shown, outcome_json, outcome_text, result_json, result_text
 from bizops.render.plan import plan_text
 from bizops.render.plan_json import plan_json
-from bizops.render.secrets_of_live import live_secrets, secrets_in_live_names, secrets_of_healths
+from bizops.render.sensitive.concealment import veiled, veiled_health, veiled_outcome, words
+from bizops.render.sensitive.live_secrets import (
+    live_secrets,
+    secrets_in_live_names,
+    secrets_of_healths,
+)
 from bizops.render.style import Style, count_text
 from bizops.render.tally import Tally, summary_line, tally
-from bizops.render.veil import veiled, veiled_health, veiled_outcome, words
 from bizops.render.verdict import apply_verdict, drift_verdict, health_verdict, plan_verdict
 
 __all__ = [

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from bizops import provider
 from bizops.change import Action, EffectKind
-from bizops.render import veil
+from bizops.render.sensitive import concealment
 from bizops.render.style import Style, count_text
 from bizops.render.values import UNSET, Values, printable
 
@@ -86,7 +86,7 @@ class Writer:
         if is_new and change.resource is not None and not self.verbose:
             kind = provider.definition(change.address.provider).kind(change.address.kind)
             summary = kind.summary(change.resource.spec, change.address)
-            summary = printable(veil.words(change, str)(summary))
+            summary = printable(concealment.words(change, str)(summary))
             return self.style.wrap(summary, _BODY, _DEEPER) if summary else []
         width = max((len(field.name) for field in change.fields), default=0)
         lines = []

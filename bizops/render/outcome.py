@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from bizops import sensitive
 from bizops.change import Action, Status
 from bizops.render.plan_json import ACTIONS
+from bizops.render.sensitive.concealment import declared_fields
 from bizops.render.style import Style, count_text, duration_text, list_text
 from bizops.render.values import Values, printable
-from bizops.render.veil import declared_fields
 
 if TYPE_CHECKING:
     from bizops.change import ApplyResult, Change, Outcome, Plan, Step, Write

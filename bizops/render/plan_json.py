@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from bizops import sensitive
 from bizops.change import Action
+from bizops.render.sensitive.concealment import declared_fields
 from bizops.render.tally import tally
 from bizops.render.values import Values
-from bizops.render.veil import declared_fields
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

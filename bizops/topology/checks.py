@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from bizops.provider import is_match
-from bizops.topology.nodes import written
+from bizops.topology.tree.nodes import written
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from bizops.provider import Kind
     from bizops.resource import Address
     from bizops.topology.declarations import Declaration, Section
-    from bizops.topology.faults import Faults
-    from bizops.topology.nodes import Span
+    from bizops.topology.tree.faults import Faults
+    from bizops.topology.tree.nodes import Span
 
 
 class _Name(NamedTuple):

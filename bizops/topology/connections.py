@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from bizops.resource import Secret, Spec
-from bizops.topology.nodes import Entry, Mapping, scalars
 from bizops.topology.sections import known_definition
+from bizops.topology.tree.nodes import Entry, Mapping, scalars
 from bizops.topology.validation import Place, validate
 
 if TYPE_CHECKING:
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from bizops.provider import Definition
     from bizops.topology.declarations import Section
-    from bizops.topology.faults import Faults
-    from bizops.topology.nodes import Node, Scalar
+    from bizops.topology.tree.faults import Faults
+    from bizops.topology.tree.nodes import Node, Scalar
 
 
 class Connections:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pydantic import Field
 
 from bizops.resource import Spec
-from bizops.topology.nodes import Mapping, Scalar, Span, find
+from bizops.topology.tree.nodes import Mapping, Scalar, Span, find
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from bizops.provider import Definition, Kind
     from bizops.resource import Resource
-    from bizops.topology.nodes import Node
+    from bizops.topology.tree.nodes import Node
 
 NAME = "[a-z0-9][a-z0-9_-]{0,62}"
 """What a topology may be called: it becomes part of labels and of the names of derived policies."""

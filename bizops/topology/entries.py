@@ -7,11 +7,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bizops.resource import Address, Lifecycle, Resource, Source, Spec
-from bizops.topology.bare import Bare
+from bizops.topology.bare_names import Bare
 from bizops.topology.declarations import EMPTY, CommonSettings, Declaration, Misdeclared, Section
-from bizops.topology.nodes import Entry, Listing, Mapping, Node, Scalar, Span, find, is_null
-from bizops.topology.overlay import lay
-from bizops.topology.remainder import Remainder, read
+from bizops.topology.tree.merging import lay
+from bizops.topology.tree.nodes import Entry, Listing, Mapping, Node, Scalar, Span, find, is_null
+from bizops.topology.valid_part import Remainder, read
 from bizops.topology.validation import Place, keys, spans, validate
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from bizops.provider import Kind
     from bizops.topology.declarations import Surroundings
-    from bizops.topology.faults import Faults
+    from bizops.topology.tree.faults import Faults
 
 _COMMON = CommonSettings()
 

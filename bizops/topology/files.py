@@ -9,15 +9,15 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from bizops.topology.nodes import Mapping, Span
-from bizops.topology.overlay import join
-from bizops.topology.reading import BYTES, read
+from bizops.topology.tree.merging import join
+from bizops.topology.tree.nodes import Mapping, Span
+from bizops.topology.tree.parsing import BYTES, read
 
 if TYPE_CHECKING:
     from collections.abc import Mapping as Variables
     from collections.abc import Sequence
 
-    from bizops.topology.faults import Faults
+    from bizops.topology.tree.faults import Faults
 
 STDIN = "<stdin>"
 _SUFFIXES = frozenset({".yaml", ".yml"})

@@ -15,14 +15,14 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from bizops.sensitive import is_telltale
-from bizops.topology.nodes import Entry, Listing, Mapping, Node, Scalar
+from bizops.topology.tree.nodes import Entry, Listing, Mapping, Node, Scalar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from collections.abc import Mapping as Variables
 
-    from bizops.topology.faults import Faults
     from bizops.topology.files import Seen
+    from bizops.topology.tree.faults import Faults
 
 _NAME = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(:-|:\?|:\+|-|\?|\+|\})")
 _SHORT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")

@@ -14,14 +14,14 @@ from bizops.topology import checks
 from bizops.topology.connections import Connections, note_secrets
 from bizops.topology.declarations import NAME, Surroundings
 from bizops.topology.entries import implied, with_needs
-from bizops.topology.faults import Faults
 from bizops.topology.files import Files, Seen
 from bizops.topology.interpolation import Interpolation
-from bizops.topology.named import secrets_in_names, secrets_within, with_hidden
-from bizops.topology.nodes import Mapping as Tree
-from bizops.topology.nodes import Node, Scalar, Span, is_null
-from bizops.topology.overlay import lay, without_removed
+from bizops.topology.named_secrets import secrets_in_names, secrets_within, with_hidden
 from bizops.topology.sections import HEADER, known_definition, section
+from bizops.topology.tree.faults import Faults
+from bizops.topology.tree.merging import lay, without_removed
+from bizops.topology.tree.nodes import Mapping as Tree
+from bizops.topology.tree.nodes import Node, Scalar, Span, is_null
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

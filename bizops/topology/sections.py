@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from bizops import errors, provider
 from bizops.topology.declarations import Section
 from bizops.topology.entries import Entries
-from bizops.topology.nodes import Entry, Listing, Mapping, Node, Scalar, Span, is_null
-from bizops.topology.remainder import read
+from bizops.topology.tree.nodes import Entry, Listing, Mapping, Node, Scalar, Span, is_null
+from bizops.topology.valid_part import read
 from bizops.topology.validation import Place, keys
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from bizops.provider import Definition
     from bizops.topology.declarations import Surroundings
-    from bizops.topology.faults import Faults
+    from bizops.topology.tree.faults import Faults
 
 HEADER = ("bizops", "name", "connections")
 """The keys at the top that are no section."""

@@ -12,8 +12,7 @@ from pydantic import BaseModel, ValidationError
 from bizops.quantity import shown
 from bizops.resource import Spec
 from bizops.sensitive import HIDDEN, is_telltale
-from bizops.topology.hiding import hidden_within
-from bizops.topology.nodes import (
+from bizops.topology.tree.nodes import (
     Mapping,
     Node,
     Scalar,
@@ -24,6 +23,7 @@ from bizops.topology.nodes import (
     scalars,
     written,
 )
+from bizops.topology.tree.sensitive_values import hidden_within
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
     from pydantic_core import ErrorDetails
 
-    from bizops.topology.faults import Faults
-    from bizops.topology.hiding import Secrets
+    from bizops.topology.tree.faults import Faults
+    from bizops.topology.tree.sensitive_values import Secrets
 
 _Model = TypeVar("_Model", bound=Spec)
 

@@ -9,10 +9,11 @@ import pytest
 
 from docs import reference
 from docs.pages import ROOT, Block, blocks
-from workers.engine import Answer, Persona, Usage
-from workers.settings import load_settings
-from workers.task import read_task
-from workers.worker import CrewAIWorker
+from workers.configuration.settings import load_settings
+from workers.engine.interface import Answer, Persona
+from workers.protocol.task import read_task
+from workers.protocol.usage import Usage
+from workers.runtime.worker import CrewAIWorker
 
 BLOCKS = list(blocks(reference.WORKERS))
 AGENTS = [b for b in blocks(ROOT / "docs" / "own-agent.md") if b.language == "python"]

@@ -6,13 +6,13 @@ import os
 from typing import TYPE_CHECKING
 
 from drills.agent import DrillWorker, main
-from workers.store import Grant, TaskStore, Verdict
+from workers.tasks.store import Grant, TaskStore, Verdict
 
 if TYPE_CHECKING:
     from workers.amqp.consumer import Delivery
-    from workers.settings import Settings
-    from workers.store import Claim
-    from workers.task import Task
+    from workers.configuration.settings import Settings
+    from workers.protocol.task import Task
+    from workers.tasks.store import Claim
 
 
 class AckFirst(DrillWorker):

@@ -18,7 +18,7 @@ import pika
 import pytest
 from confluent_kafka import Consumer
 
-from workers.following import find_ends
+from workers.events.follower import find_ends
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

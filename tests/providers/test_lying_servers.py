@@ -22,9 +22,9 @@ import pytest
 from bizops import applier, errors, graph, observer, provider
 from bizops.change import Status
 from bizops.provider import Options, Scope
-from bizops.providers.rabbitmq.specs import ExchangeSpec, QueueSpec
-from bizops.providers.swarm.network import Network
-from bizops.providers.swarm.service import Service
+from bizops.providers.rabbitmq.declared.specs import ExchangeSpec, QueueSpec
+from bizops.providers.swarm.compose.network import Network
+from bizops.providers.swarm.compose.services.service import Service
 from bizops.resource import Address, Resource
 from bizops.testing import plan_for
 from stack.addresses import Addresses, read_addresses

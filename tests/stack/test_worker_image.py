@@ -37,7 +37,9 @@ def test_the_recipe_holds_the_workers_and_no_leftovers(checkout: Path) -> None:
     assert not [name for name in recipe if "__pycache__" in name]
 
 
-@pytest.mark.parametrize("name", ["workers/task.py", "workers/constraints.txt", DOCKERFILE])
+@pytest.mark.parametrize(
+    "name", ["workers/protocol/task.py", "workers/constraints.txt", DOCKERFILE]
+)
 def test_a_change_of_any_of_its_files_is_a_new_tag(checkout: Path, name: str) -> None:
     before = digest_of(read_recipe())
     with (checkout / name).open("a") as file:

@@ -14,7 +14,7 @@ import pika
 import pytest
 
 from workers.agents import load_agent
-from workers.settings import Settings, load_settings
+from workers.configuration.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from workers import logs
-from workers.engine import Deadline, Persona
+from workers.configuration.settings import load_settings
 from workers.engine.crew import CrewEngine
+from workers.engine.interface import Deadline, Persona
 from workers.errors import RunError
+from workers.protocol.task import Task
 from workers.redaction import Redactor
-from workers.settings import load_settings
-from workers.task import Task
 
 PREFIX = os.environ["PREFIX"]
 URL = "http://llm:8089/v1"

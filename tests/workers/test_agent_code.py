@@ -13,8 +13,8 @@ import pytest
 from confluent_kafka import Consumer
 
 from stack.names import own_name
-from workers.following import find_ends
-from workers.task import MAX_SAID
+from workers.events.follower import find_ends
+from workers.protocol.task import MAX_SAID
 
 if TYPE_CHECKING:
     import subprocess
@@ -37,9 +37,10 @@ import sys
 
 from workers import logs
 from workers.agents.order import OrderWorker
-from workers.engine import Answer, Usage
+from workers.engine.interface import Answer
+from workers.protocol.usage import Usage
 from workers.errors import PermanentError, TransientError
-from workers.settings import load_settings
+from workers.configuration.settings import load_settings
 
 
 class Mute(PermanentError):

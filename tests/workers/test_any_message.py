@@ -21,7 +21,7 @@ from pika.exceptions import AMQPError
 
 from stack.names import own_name
 from workers.amqp.properties import Properties
-from workers.following import find_ends
+from workers.events.follower import find_ends
 
 if TYPE_CHECKING:
     import subprocess

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from workers.amqp.consumer import Consumer, Requirements
-from workers.reach import Reach
+from workers.connectivity import Reach
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,10 +15,10 @@ import pytest
 import redis
 
 from workers.amqp.publisher import NAME, Publisher
-from workers.deadletters import DeadLetters
-from workers.following import EventFollower
-from workers.reach import Reach
-from workers.task import Task
+from workers.connectivity import Reach
+from workers.events.follower import EventFollower
+from workers.protocol.task import Task
+from workers.tasks.dead_letters import DeadLetters
 
 if TYPE_CHECKING:
     from collections.abc import Callable

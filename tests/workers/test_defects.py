@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 import redis
 
-from workers.store import Place
+from workers.tasks.store import Place
 
 if TYPE_CHECKING:
     import subprocess

@@ -13,7 +13,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from stack.addresses import read_addresses
 from stack.names import own_name
 from workers.errors import EventsAwayError
-from workers.following import find_ends
+from workers.events.follower import find_ends
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,9 +13,9 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from workers.engine import Usage
-from workers.events import Effort
+from workers.events.envelopes import Effort
 from workers.metrics import MAX_MODELS, Metrics
+from workers.protocol.usage import Usage
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,9 +13,9 @@ from drills.proxy import Proxy
 from workers.amqp import publisher as publishing
 from workers.amqp.properties import Properties
 from workers.amqp.publisher import Publisher
+from workers.configuration.settings import load_settings
+from workers.connectivity import Reach
 from workers.errors import PublishError, UnroutableError, UnsendableError
-from workers.reach import Reach
-from workers.settings import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

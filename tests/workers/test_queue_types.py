@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from workers.queues import OUTBOX, REFUSED
-from workers.retries import TIERS
+from workers.protocol.queues import OUTBOX, REFUSED
+from workers.protocol.retries import TIERS
 
 from .conftest import declare
 

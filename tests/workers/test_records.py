@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import redis
 
+from workers.configuration.settings import load_settings
+from workers.connectivity import Reach
 from workers.errors import StoreAwayError
-from workers.events import Event
-from workers.reach import Reach
-from workers.script import SOURCE
-from workers.settings import load_settings
-from workers.store import Claim, Place, TaskStore, Verdict
-from workers.task import Task
+from workers.events.envelopes import Event
+from workers.protocol.task import Task
+from workers.tasks.store import Claim, Place, TaskStore, Verdict
+from workers.tasks.store_script import SOURCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -20,7 +20,7 @@ from confluent_kafka.admin import (
 
 from stack.names import own_name
 from workers.amqp.properties import Properties
-from workers.following import find_ends
+from workers.events.follower import find_ends
 
 if TYPE_CHECKING:
     import subprocess
@@ -40,8 +40,9 @@ import sys
 
 from workers import events, kafka, logs, outlets
 from workers.agents.order import OrderWorker
-from workers.engine import Answer, Usage
-from workers.settings import load_settings
+from workers.engine.interface import Answer
+from workers.protocol.usage import Usage
+from workers.configuration.settings import load_settings
 
 topic = os.environ.pop("TEST_TOPIC")
 events._TYPES[topic] = events._TYPES.pop(events.COMPLETIONS)

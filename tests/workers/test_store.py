@@ -1,4 +1,4 @@
-"""The tasks' records on a real Redis: each promise of `workers.store`, and what a second worker sees meanwhile."""
+"""The tasks' records on a real Redis: each promise of `tasks.store`, and what a second worker sees meanwhile."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import pytest
 import redis
 
 from stack.addresses import read_addresses
+from workers.configuration.settings import load_settings
+from workers.connectivity import Reach
 from workers.errors import StoreAwayError
-from workers.events import Event
-from workers.reach import Reach
-from workers.settings import load_settings
-from workers.store import Claim, Place, TaskStore, Verdict
-from workers.task import Task
+from workers.events.envelopes import Event
+from workers.protocol.task import Task
+from workers.tasks.store import Claim, Place, TaskStore, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -19,7 +19,7 @@ import pytest
 from docs.pages import Block, all_blocks
 from workers import TaskClient
 from workers.errors import InvalidTaskError, PublishError, UnroutableError
-from workers.task import SCHEMAS
+from workers.protocol.task import SCHEMAS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,13 +12,13 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from stack.addresses import read_addresses
 from stack.names import own_name
-from workers import kafka
+from workers.configuration.settings import load_settings
+from workers.connectivity import Reach
 from workers.errors import REMEDY, EventsAwayError
-from workers.events import Event
-from workers.kafka import PROBE_PAUSE, EventStream
-from workers.reach import Reach
-from workers.reports import UNKNOWN_TOPIC, Report
-from workers.settings import load_settings
+from workers.events import producer
+from workers.events.delivery_reports import UNKNOWN_TOPIC, Report
+from workers.events.envelopes import Event
+from workers.events.producer import PROBE_PAUSE, EventStream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,7 +37,7 @@ def admin() -> AdminClient:
 def topic(admin: AdminClient, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Give the name of the one topic that the worker of a test writes to; nobody has made it."""
     name = own_name()
-    monkeypatch.setattr(kafka, "TOPICS", (name,))
+    monkeypatch.setattr(producer, "TOPICS", (name,))
     yield name
     if name in admin.list_topics(timeout=30).topics:
         admin.delete_topics([name])[name].result()

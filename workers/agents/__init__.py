@@ -16,16 +16,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from workers import interrupts
-from workers.endpoints import queue_name
-from workers.environment import default_dotenv
+from workers.configuration.endpoints import queue_name
+from workers.configuration.environment import default_dotenv
+from workers.configuration.settings import find_redactor, find_setting
 from workers.errors import SettingsError, WorkersError
-from workers.settings import find_redactor, find_setting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from workers.settings import Settings
-    from workers.worker import CrewAIWorker
+    from workers.configuration.settings import Settings
+    from workers.runtime.worker import CrewAIWorker
 
 LOG = logging.getLogger(__name__)
 GROUP = "bizops.agents"
@@ -140,7 +140,7 @@ def _of_setting(faults: list[str]) -> Iterator[tuple[str, Origin]]:
 
 def _load(origin: Origin) -> type[CrewAIWorker]:
     """Import a class and look at it; raises SettingsError."""
-    from workers.worker import CrewAIWorker  # noqa: PLC0415 - 200 ms that a name alone does not take
+    from workers.runtime.worker import CrewAIWorker  # noqa: PLC0415 - 200 ms that a name alone does not take
 
     module, _, name = origin.reference.partition(":")
     try:

@@ -1,6 +1,6 @@
 """The analytics agent."""
 
-from workers.worker import CrewAIWorker
+from workers.runtime.worker import CrewAIWorker
 
 
 class AnalyticsWorker(CrewAIWorker):

@@ -1,6 +1,6 @@
 """The email campaigns agent."""
 
-from workers.worker import CrewAIWorker
+from workers.runtime.worker import CrewAIWorker
 
 
 class EmailCampaignsWorker(CrewAIWorker):

@@ -1,6 +1,6 @@
 """The inventory agent."""
 
-from workers.worker import CrewAIWorker
+from workers.runtime.worker import CrewAIWorker
 
 
 class InventoryWorker(CrewAIWorker):

@@ -1,6 +1,6 @@
 """The marketing agent."""
 
-from workers.worker import CrewAIWorker
+from workers.runtime.worker import CrewAIWorker
 
 
 class MarketingWorker(CrewAIWorker):

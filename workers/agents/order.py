@@ -1,6 +1,6 @@
 """The order agent."""
 
-from workers.worker import CrewAIWorker
+from workers.runtime.worker import CrewAIWorker
 
 
 class OrderWorker(CrewAIWorker):

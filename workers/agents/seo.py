@@ -1,6 +1,6 @@
 """The seo agent."""
 
-from workers.worker import CrewAIWorker
+from workers.runtime.worker import CrewAIWorker
 
 
 class SeoWorker(CrewAIWorker):

@@ -1,6 +1,6 @@
 """The social media agent."""
 
-from workers.worker import CrewAIWorker
+from workers.runtime.worker import CrewAIWorker
 
 
 class SocialMediaWorker(CrewAIWorker):

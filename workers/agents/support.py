@@ -1,6 +1,6 @@
 """The support agent."""
 
-from workers.worker import CrewAIWorker
+from workers.runtime.worker import CrewAIWorker
 
 
 class SupportWorker(CrewAIWorker):

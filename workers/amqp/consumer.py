@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from pika.adapters.blocking_connection import BlockingChannel, BlockingConnection
     from pika.spec import Basic
 
-    from workers.reach import Reach
-    from workers.settings import Settings
+    from workers.configuration.settings import Settings
+    from workers.connectivity import Reach
 
 NOT_FOUND = 404
 GATHERED = 0.002

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from pika.adapters.blocking_connection import BlockingConnection
 
-    from workers.reach import Reach
-    from workers.settings import Settings
+    from workers.configuration.settings import Settings
+    from workers.connectivity import Reach
 
 LOG = logging.getLogger(__name__)
 FIRST_PAUSE = 0.5

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from pika import BasicProperties
     from pika.adapters.blocking_connection import BlockingChannel, BlockingConnection
 
-    from workers.reach import Reach
-    from workers.settings import Settings
+    from workers.configuration.settings import Settings
+    from workers.connectivity import Reach
 
 NAME = "rabbitmq_publisher"
 TIMEOUT = 75.0

@@ -8,8 +8,8 @@ import shutil
 import sys
 from typing import TYPE_CHECKING, Any
 
-from workers.environment import default_dotenv
-from workers.settings import find_redactor
+from workers.configuration.environment import default_dotenv
+from workers.configuration.settings import find_redactor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

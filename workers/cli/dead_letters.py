@@ -24,19 +24,19 @@ from workers.agents import EVENTS, known_agents, load_agent, load_agents
 from workers.amqp.publisher import NAME, Publisher
 from workers.cli import console, showing
 from workers.client import unknown_agent
-from workers.deadletters import Choice, DeadLetters, drop, replay
-from workers.environment import default_dotenv
+from workers.configuration.environment import default_dotenv
+from workers.configuration.settings import Settings, load_settings
+from workers.connectivity import Reach
 from workers.errors import QueueReadError, WorkersError
-from workers.queues import OUTBOX
-from workers.reach import Reach
-from workers.settings import Settings, load_settings
-from workers.store import TaskStore
+from workers.protocol.queues import OUTBOX
+from workers.tasks.dead_letters import Choice, DeadLetters, drop, replay
+from workers.tasks.store import TaskStore
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterable
 
-    from workers.deadletters import DeadLetter
+    from workers.tasks.dead_letters import DeadLetter
 
 CONNECT_TIMEOUT = 10.0
 

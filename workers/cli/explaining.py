@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from workers.settings import FIELDS
-from workers.values import Secret
+from workers.configuration.settings import FIELDS
+from workers.configuration.values import Secret
 
 
 def describe_settings() -> str:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from workers.agents import COMMANDS, known_agents, unusable_agents
 from workers.cli import console, dead_letters, submitting, working
 from workers.cli.explaining import describe_settings
-from workers.environment import default_dotenv
+from workers.configuration.environment import default_dotenv
+from workers.configuration.settings import load_settings
+from workers.configuration.values import number, seconds
 from workers.errors import SettingsError
-from workers.settings import load_settings
-from workers.values import number, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -6,10 +6,10 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from workers.cli import console
-from workers.content import show
+from workers.protocol.message_body import show
 
 if TYPE_CHECKING:
-    from workers.deadletters import DeadLetter
+    from workers.tasks.dead_letters import DeadLetter
 
 HEADER = ("ID", "REASON", "ERROR CLASS", "ATTEMPTS", "AGE", "WORKER", "ERROR")
 MOST_SHOWN = 128 << 20

@@ -12,16 +12,16 @@ from workers import logs
 from workers.agents import load_agent
 from workers.cli import console
 from workers.client import EXPECTED_OUTPUT, TaskClient, make_task_id
-from workers.environment import default_dotenv
+from workers.configuration.environment import default_dotenv
+from workers.configuration.settings import load_settings
 from workers.errors import EventsAwayError, InvalidTaskError, StoreAwayError
-from workers.settings import load_settings
-from workers.task import Task
+from workers.protocol.task import Task
 
 if TYPE_CHECKING:
     import argparse
 
-    from workers.following import EventFollower
-    from workers.settings import Settings
+    from workers.configuration.settings import Settings
+    from workers.events.follower import EventFollower
 
 OPTIONS = {
     "agent": "AGENT",
@@ -107,7 +107,7 @@ def _read_context(given: str | None) -> dict[str, Any]:
 
 
 def _follow(settings: Settings) -> EventFollower:
-    from workers.following import EventFollower  # noqa: PLC0415 - librdkafka, which only --wait needs
+    from workers.events.follower import EventFollower  # noqa: PLC0415 - librdkafka, which only --wait needs
 
     try:
         return EventFollower(settings)
@@ -120,8 +120,8 @@ def _find_known(
     settings: Settings, client: TaskClient, queue: str, task: Task
 ) -> dict[str, Any] | None:
     """Give what came of the task where its id is one that was finished before: no event would follow."""
-    from workers.reach import Reach  # noqa: PLC0415 - as below
-    from workers.store import Place, TaskStore  # noqa: PLC0415 - redis, which a new id does not need
+    from workers.connectivity import Reach  # noqa: PLC0415 - as below
+    from workers.tasks.store import Place, TaskStore  # noqa: PLC0415 - redis, which a new id does not need
 
     store = TaskStore(settings, Reach(["redis"]))
     try:
@@ -141,7 +141,7 @@ def _find_known(
 def _await(
     follower: EventFollower, queue: str, task_id: str, timeout: float
 ) -> dict[str, Any] | None:
-    from workers.following import is_last  # noqa: PLC0415 - as above
+    from workers.events.follower import is_last  # noqa: PLC0415 - as above
 
     for event in follower.follow(queue, task_id, timeout):
         if is_last(event):

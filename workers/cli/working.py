@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from workers import logs
 from workers.agents import load_agents, make_agent
 from workers.cli import console
-from workers.environment import default_dotenv
+from workers.configuration.environment import default_dotenv
+from workers.configuration.settings import load_settings
 from workers.errors import WorkersError
-from workers.settings import load_settings
 
 if TYPE_CHECKING:
     import argparse

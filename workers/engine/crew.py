@@ -9,17 +9,18 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from workers.engine import Answer, Deadline, failures, fence
-from workers.engine.conversation import Conversation
+from workers.engine import isolation, provider_errors
+from workers.engine.interface import Answer, Deadline
+from workers.engine.model_session import Conversation
 from workers.errors import PermanentError, RunError, SettingsError, TransientError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from workers.engine import Persona
-    from workers.engine.conversation import Provider
-    from workers.settings import Settings
-    from workers.task import Task
+    from workers.configuration.settings import Settings
+    from workers.engine.interface import Persona
+    from workers.engine.model_session import Provider
+    from workers.protocol.task import Task
 
 PACKAGES = ("crewai", "openai", "anthropic")
 
@@ -37,7 +38,7 @@ class CrewEngine:
                 f"ENGINE=crewai needs {', '.join(missing)}: pip install -r workers/constraints.txt"
             )
             raise SettingsError([fault])
-        fence.check_home()
+        isolation.check_home()
         self._settings = settings
         self._guard = threading.Lock()
         self._loaded: _Loaded | None = None
@@ -59,7 +60,7 @@ class CrewEngine:
         self, loaded: _Loaded, persona: Persona, task: Task, conversation: Conversation
     ) -> str:
         try:
-            with fence.inside():
+            with isolation.inside():
                 text = loaded.work(persona, task, conversation, self._settings.llm_model)
         except Exception as error:  # noqa: BLE001 - CrewAI raises anything, and all of it ends this run only
             raise conversation.failure or self._explain(error, conversation) from None
@@ -77,15 +78,15 @@ class CrewEngine:
         model wrote, so another try may help.
         """
         kind = TransientError if conversation.usage.calls else PermanentError
-        fence.LOGGER.debug("CrewAI failed", exc_info=error)
+        isolation.LOGGER.debug("CrewAI failed", exc_info=error)
         return kind(self._say("CrewAI failed", error), error_class="agent_error")
 
     def _load(self) -> _Loaded:
         with self._guard:
             if self._loaded is None:
-                fence.put_up()
+                isolation.put_up()
                 try:
-                    with fence.inside():
+                    with isolation.inside():
                         self._loaded = _import(self._settings)
                 except Exception as error:
                     # Whatever the task: as where a provider is away, no task should pay for it.
@@ -98,7 +99,7 @@ class CrewEngine:
 
     def _say(self, what: str, error: Exception) -> str:
         text = f"{what}: {type(error).__name__}: {error}"
-        return failures.say(text, self._settings.redactor())
+        return provider_errors.say(text, self._settings.redactor())
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +112,8 @@ class _Loaded:
 
 def _import(settings: Settings) -> _Loaded:
     """Import all that a run needs, the provider's SDK too, which is what a first connection does."""
-    from workers.engine import bridge  # noqa: PLC0415 - this imports CrewAI
-    from workers.engine.patience import Patience  # noqa: PLC0415 - and this the SDKs' HTTP client
+    from workers.engine import crewai_adapter  # noqa: PLC0415 - this imports CrewAI
+    from workers.engine.http_deadline import Patience  # noqa: PLC0415 - and this the SDKs' HTTP client
     from workers.engine.provider import connect  # noqa: PLC0415
 
     context = ssl.create_default_context()  # 30 ms for the authorities, so once
@@ -121,4 +122,4 @@ def _import(settings: Settings) -> _Loaded:
         return connect(settings, Patience(deadline, settings.llm_timeout), context)
 
     reach(settings, Deadline(0)).close()
-    return _Loaded(reach, bridge.work)
+    return _Loaded(reach, crewai_adapter.work)

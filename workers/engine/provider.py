@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from workers.engine import failures
-from workers.engine.conversation import Reply
-from workers.engine.patience import make_client
+from workers.engine import provider_errors
+from workers.engine.http_deadline import make_client
+from workers.engine.model_session import Reply
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Sequence
     from types import ModuleType
 
-    from workers.engine.conversation import Message, Provider
-    from workers.engine.patience import Patience
+    from workers.configuration.settings import Settings
+    from workers.engine.http_deadline import Patience
+    from workers.engine.model_session import Message, Provider
     from workers.errors import RunError
     from workers.redaction import Redactor
-    from workers.settings import Settings
 
 OPENAI_URL = "https://api.openai.com/v1"
 ANTHROPIC_URL = "https://api.anthropic.com"
@@ -118,22 +118,24 @@ class _Request:
 
     def _explain(self, error: Any) -> RunError:  # noqa: ANN401 - the SDKs are imported late
         if isinstance(error, self._sdk.APITimeoutError):
-            return failures.timed_out(self._patience.seconds)
+            return provider_errors.timed_out(self._patience.seconds)
         if isinstance(error, self._sdk.APIStatusError):
             body = error.body if isinstance(error.body, dict) else {}
             inner = body.get("error", body)
             details = inner if isinstance(inner, dict) else {}
             said = self._say(str(details.get("message", "")))
             code = str(details.get("code", ""))
-            return failures.from_status(error.status_code, error.response.headers, code, said)
+            return provider_errors.from_status(
+                error.status_code, error.response.headers, code, said
+            )
         said = self._say(f"{type(error.__cause__ or error).__name__}: {error.__cause__ or error}")
         if isinstance(error, self._sdk.APIConnectionError):
-            return failures.unreachable(said)
+            return provider_errors.unreachable(said)
         # No such exception of the SDK, or an answer without the parts that its API promises.
-        return failures.unreadable(said)
+        return provider_errors.unreadable(said)
 
     def _say(self, text: str) -> str:
-        return failures.say(text, self._redactor)
+        return provider_errors.say(text, self._redactor)
 
 
 def _name(settings: Settings) -> str:

@@ -15,11 +15,11 @@ import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any, Final
 
-from workers.engine import Deadline, Persona
+from workers.configuration.settings import load_settings
 from workers.engine.crew import CrewEngine
+from workers.engine.interface import Deadline, Persona
 from workers.errors import WorkersError
-from workers.settings import load_settings
-from workers.task import Task
+from workers.protocol.task import Task
 
 MODELS: Final = ("openai/smoke", "anthropic/smoke")
 UNWANTED: Final = ("crewai_tools", "litellm")

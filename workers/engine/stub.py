@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from workers.engine import Answer, Usage
+from workers.engine.interface import Answer
+from workers.protocol.usage import Usage
 
 if TYPE_CHECKING:
-    from workers.engine import Deadline, Persona
-    from workers.settings import Settings
-    from workers.task import Task
+    from workers.configuration.settings import Settings
+    from workers.engine.interface import Deadline, Persona
+    from workers.protocol.task import Task
 
 
 class StubEngine:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from bizops.provider import Definition, Kind, Options, Provider
-from bizops.providers.kafka import rules, view
-from bizops.providers.kafka.specs import Connection, Settings, TopicSpec
+from bizops.providers.kafka import rules
+from bizops.providers.kafka.declared.specs import Connection, Settings, TopicSpec
+from bizops.providers.kafka.live import cluster
 from bizops.providers.kafka.versions import VERSIONS
 from bizops.resource import Address
 
@@ -54,7 +55,7 @@ DEFINITION = Definition(
     settings=Settings,
     connect=_connect,
     check=rules.check,
-    derive=view.derive,
+    derive=cluster.derive,
     versions=VERSIONS,
     near_names={
         "replicas": "replication_factor",

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bizops.provider import Health
-from bizops.providers.kafka import words
-from bizops.providers.kafka.members import cluster, is_under_replicated
+from bizops.providers.kafka import error_messages
+from bizops.providers.kafka.live.members import cluster, is_under_replicated
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from confluent_kafka.admin import ClusterMetadata, TopicMetadata
 
-    from bizops.providers.kafka.members import Members
+    from bizops.providers.kafka.live.members import Members
     from bizops.resource import Address, Resource
 
 _COLUMNS = ("TOPIC", "PARTITIONS", "RF", "UNDER-REPLICATED", "OFFLINE")
@@ -33,7 +33,11 @@ def _row(
     address: Address, topic: TopicMetadata | None, members: Members
 ) -> tuple[Address, tuple[str, ...], str]:
     if topic is None or topic.error is not None:
-        problem = words.said(topic.error) if topic and topic.error else "not listed by the brokers"
+        problem = (
+            error_messages.said(topic.error)
+            if topic and topic.error
+            else "not listed by the brokers"
+        )
         return address, (address.name, "-", "-", "-", "-"), problem
     parts = topic.partitions.values()
     down = len(members.leaderless(topic))

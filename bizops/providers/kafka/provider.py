@@ -9,12 +9,17 @@ from typing import TYPE_CHECKING
 from bizops import errors
 from bizops.change import System
 from bizops.provider import Observations, never
-from bizops.providers.kafka import members, stakes, writing
-from bizops.providers.kafka.brokers import Brokers
-from bizops.providers.kafka.client import Client
-from bizops.providers.kafka.deadline import Deadline
+from bizops.providers.kafka import data_at_risk
+from bizops.providers.kafka.api import writes
+from bizops.providers.kafka.api.brokers import Brokers
+from bizops.providers.kafka.api.client import Client
+from bizops.providers.kafka.api.deadline import Deadline
+from bizops.providers.kafka.api.reads import Reading
+from bizops.providers.kafka.api.validate_only import tried
 from bizops.providers.kafka.health import health
-from bizops.providers.kafka.observation import (
+from bizops.providers.kafka.live import members
+from bizops.providers.kafka.live.cluster import View, alike
+from bizops.providers.kafka.live.observation import (
     differing,
     missing,
     observation,
@@ -22,9 +27,7 @@ from bizops.providers.kafka.observation import (
     to_reset,
     unpinned,
 )
-from bizops.providers.kafka.reading import Reading
-from bizops.providers.kafka.rules import is_protected
-from bizops.providers.kafka.settling import (
+from bizops.providers.kafka.live.settling import (
     BrokerView,
     ConfigView,
     PartitionView,
@@ -32,8 +35,7 @@ from bizops.providers.kafka.settling import (
     readiness,
     taken_away,
 )
-from bizops.providers.kafka.trial import tried
-from bizops.providers.kafka.view import View, alike
+from bizops.providers.kafka.rules import is_protected
 from bizops.resource import Presence
 
 if TYPE_CHECKING:
@@ -43,7 +45,7 @@ if TYPE_CHECKING:
 
     from bizops.change import Outcome, Readiness, Step
     from bizops.provider import Health, Options, Scope, Stake
-    from bizops.providers.kafka.specs import Connection, Settings, TopicSpec
+    from bizops.providers.kafka.declared.specs import Connection, Settings, TopicSpec
     from bizops.resource import Address, Observation, Resource
 
 _LOOKS = 5
@@ -105,7 +107,7 @@ class KafkaProvider:
 
     def weigh(self, addresses: Sequence[Address]) -> Sequence[Stake]:
         """Count records, and name the consumer groups that read them or have."""
-        return stakes.weigh(self._client, self._brokers, addresses)
+        return data_at_risk.weigh(self._client, self._brokers, addresses)
 
     def apply(
         self, steps: Sequence[Step], is_stopped: Callable[[], bool] = never
@@ -119,7 +121,7 @@ class KafkaProvider:
         lost = self._lost or Deadline(2 * client.timeout)
         deadline = Deadline(min(client.timeout + client.patience, max(client.patience, lost.left)))
         self._lost = lost
-        outcomes = writing.apply(client, steps, self._look_again, deadline, is_stopped)
+        outcomes = writes.apply(client, steps, self._look_again, deadline, is_stopped)
         self._lost = None
         return outcomes
 

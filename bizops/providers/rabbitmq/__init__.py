@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bizops.provider import Definition, Options
-from bizops.providers.rabbitmq import checks, derived, kinds, versions
-from bizops.providers.rabbitmq.connection import Connection
-from bizops.providers.rabbitmq.names import PROVIDER
-from bizops.providers.rabbitmq.specs import Settings
+from bizops.providers.rabbitmq import versions
+from bizops.providers.rabbitmq.changes import checks, kinds
+from bizops.providers.rabbitmq.declared.connection import Connection
+from bizops.providers.rabbitmq.declared.specs import Settings
+from bizops.providers.rabbitmq.naming.names import PROVIDER
+from bizops.providers.rabbitmq.policies import derived_policies
 
 if TYPE_CHECKING:
     from bizops.provider import Provider
@@ -29,7 +31,7 @@ DEFINITION = Definition(
     settings=Settings,
     connect=_connect,
     check=checks.check,
-    derive=derived.derive,
+    derive=derived_policies.derive,
     versions=versions.VERSIONS,
     near_names={
         "ttl": "message_ttl (messages)? The life of the queue itself is expires.",

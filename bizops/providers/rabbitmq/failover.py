@@ -13,19 +13,19 @@ from typing import TYPE_CHECKING, TypeVar
 
 from bizops import errors
 from bizops.provider import never
-from bizops.providers.rabbitmq.addresses import AWAY, Addresses
+from bizops.providers.rabbitmq.api.addresses import AWAY, Addresses
+from bizops.providers.rabbitmq.api.retry_time import AGAIN, Unanswered
 from bizops.providers.rabbitmq.lease import REQUEST_SECONDS, QueueLease
 from bizops.providers.rabbitmq.provider import RabbitMQ
-from bizops.providers.rabbitmq.unanswered import AGAIN, Unanswered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from bizops.change import Outcome, Readiness, Step
     from bizops.provider import Health, Lease, Observations, Options, Scope, Stake
-    from bizops.providers.rabbitmq.client import Client
-    from bizops.providers.rabbitmq.connection import Connection
-    from bizops.providers.rabbitmq.specs import Settings
+    from bizops.providers.rabbitmq.api.client import Client
+    from bizops.providers.rabbitmq.declared.connection import Connection
+    from bizops.providers.rabbitmq.declared.specs import Settings
     from bizops.resource import Address, Resource
 
 _Found = TypeVar("_Found")

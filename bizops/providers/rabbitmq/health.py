@@ -8,14 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bizops.provider import Health
-from bizops.providers.rabbitmq import cluster
-from bizops.providers.rabbitmq.names import encode
-from bizops.providers.rabbitmq.specs import QueueSpec
+from bizops.providers.rabbitmq.declared.specs import QueueSpec
+from bizops.providers.rabbitmq.live import cluster
+from bizops.providers.rabbitmq.naming.names import encode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from bizops.providers.rabbitmq.cluster import Nodes
+    from bizops.providers.rabbitmq.live.cluster import Nodes
     from bizops.resource import Address, Resource
 
 COLUMNS = ("QUEUE", "READY", "UNACKED", "CONSUMERS", "IN/s", "OUT/s", "DLQ")

@@ -13,11 +13,11 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from bizops import errors
-from bizops.providers.rabbitmq.client import Answer, Request
-from bizops.providers.rabbitmq.names import LOCK_PREFIX, encode
+from bizops.providers.rabbitmq.api.client import Answer, Request
+from bizops.providers.rabbitmq.naming.names import LOCK_PREFIX, encode
 
 if TYPE_CHECKING:
-    from bizops.providers.rabbitmq.addresses import Addresses
+    from bizops.providers.rabbitmq.api.addresses import Addresses
 
 SECONDS = 30.0
 """How long it lasts unrenewed. The broker looks every 5 s, so it may be there 5 s longer.

@@ -10,32 +10,25 @@ from typing import TYPE_CHECKING
 from bizops import errors
 from bizops.change import Readiness, System
 from bizops.provider import Observations, Scope, Stake, never
-from bizops.providers.rabbitmq import (
-    amqp,
-    bystanders,
-    cluster,
-    counting,
-    health,
-    reading,
-    settling,
-    stakes,
-)
-from bizops.providers.rabbitmq.lookups import Lookups
-from bizops.providers.rabbitmq.names import PROVIDER
-from bizops.providers.rabbitmq.observing import Observer
-from bizops.providers.rabbitmq.rematching import Rematching
-from bizops.providers.rabbitmq.writer import Writer
+from bizops.providers.rabbitmq import data_at_risk, health, quorum_counts, settling
+from bizops.providers.rabbitmq.api import amqp_counts, reads
+from bizops.providers.rabbitmq.api.policy_repair import Rematching
+from bizops.providers.rabbitmq.api.writer import Writer
+from bizops.providers.rabbitmq.batch_reads import Lookups
+from bizops.providers.rabbitmq.live import cluster, exchange_users
+from bizops.providers.rabbitmq.live.observations import Observer
+from bizops.providers.rabbitmq.naming.names import PROVIDER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from bizops.change import Outcome, Step
     from bizops.provider import Health
-    from bizops.providers.rabbitmq.client import Client
-    from bizops.providers.rabbitmq.connection import Connection
-    from bizops.providers.rabbitmq.live import Snapshot, Vhost
-    from bizops.providers.rabbitmq.specs import Settings
-    from bizops.providers.rabbitmq.unanswered import Unanswered
+    from bizops.providers.rabbitmq.api.client import Client
+    from bizops.providers.rabbitmq.api.retry_time import Unanswered
+    from bizops.providers.rabbitmq.declared.connection import Connection
+    from bizops.providers.rabbitmq.declared.specs import Settings
+    from bizops.providers.rabbitmq.live.snapshots import Snapshot, Vhost
     from bizops.resource import Address, Resource
 
 
@@ -56,17 +49,17 @@ class RabbitMQ:
         self._rematching = Rematching(self._client)
         self._unanswered = unanswered
         self._lookups = Lookups(self._snapshot, self._counted, settings.vhost)
-        self._broker: reading.Broker | None = None
-        self._met: reading.Broker | None = None
+        self._broker: reads.Broker | None = None
+        self._met: reads.Broker | None = None
 
     def meet(self) -> tuple[str, str]:
         """Ask who answers, for the reading that follows. Raises ProviderError.
 
         Gives the id of its cluster and the name that somebody gave it, each "" where it is not known.
         """
-        self._met = reading.identity(self._client, self._connection)
+        self._met = reads.identity(self._client, self._connection)
         name = self._met.cluster_name
-        return reading.cluster_id(self._client), "" if name == self._met.node else name
+        return reads.cluster_id(self._client), "" if name == self._met.node else name
 
     def observe(self, resources: Sequence[Resource], scope: Scope) -> Observations:
         """Read who it is and everything in the vhosts at hand: seven requests at most, and six for each vhost.
@@ -78,7 +71,7 @@ class RabbitMQ:
         snapshot = self._snapshot(
             {self._settings.vhost, *(self._vhost(resource.address) for resource in resources)}
         )
-        asked = counting.in_question(snapshot, resources, scope.topology)
+        asked = quorum_counts.in_question(snapshot, resources, scope.topology)
         snapshot = self._counted(snapshot, asked)
         system = System(
             PROVIDER,
@@ -90,7 +83,7 @@ class RabbitMQ:
             cluster=cluster.state(snapshot.nodes, snapshot.places),
         )
         found = Observer(snapshot, scope).observations(resources)
-        others = bystanders.bystanders(
+        others = exchange_users.bystanders(
             snapshot, frozenset(each.address for each in found), scope.topology
         )
         return Observations(system, found, context=snapshot, bystanders=others)
@@ -110,10 +103,10 @@ class RabbitMQ:
             counts, why = None, ""
             try:
                 names = [address.name for address in mine if not _is_away(vhost, address)]
-                counts = amqp.count(self._connection, self._client.left, name, names)
+                counts = amqp_counts.count(self._connection, self._client.left, name, names)
             except errors.UnreachableError as error:
                 why = str(error)
-            found |= {address: stakes.stake(address, vhost, counts, why) for address in mine}
+            found |= {address: data_at_risk.stake(address, vhost, counts, why) for address in mine}
         return [found[address] for address in addresses]
 
     def apply(
@@ -172,7 +165,7 @@ class RabbitMQ:
         broker = self._identity()
         vhosts = sorted({self._vhost(resource.address) for resource in resources})
         paths = [health.path(vhost) for vhost in vhosts]
-        paths += [reading.NODES] if broker.shows_nodes else []
+        paths += [reads.NODES] if broker.shows_nodes else []
         answers = self._client.read_all(paths)
         nodes = answers.pop() if broker.shows_nodes else None
         for answer in answers:
@@ -183,13 +176,13 @@ class RabbitMQ:
             for vhost, answer in zip(vhosts, answers, strict=True)
         }
         places = [cluster.place(item) for listing in listings.values() for item in listing.values()]
-        known = reading.nodes(nodes, places)
+        known = reads.nodes(nodes, places)
         return health.health(resources, listings, self._settings.vhost, known)
 
-    def _identity(self) -> reading.Broker:
+    def _identity(self) -> reads.Broker:
         """Give who answers, asked anew unless `meet` just did: an answer may take as long as a request is allowed."""
         met, self._met = self._met, None
-        return met or reading.identity(self._client, self._connection)
+        return met or reads.identity(self._client, self._connection)
 
     def _vhost(self, address: Address) -> str:
         return address.scope or self._settings.vhost
@@ -197,7 +190,7 @@ class RabbitMQ:
     def _snapshot(self, vhosts: Collection[str], *, is_whole: bool = True) -> Snapshot:
         if self._broker is None:
             self._broker = self._identity()
-        return reading.snapshot(
+        return reads.snapshot(
             self._client, self._broker, self._settings.vhost, vhosts, is_whole=is_whole
         )
 
@@ -206,8 +199,10 @@ class RabbitMQ:
         vhosts = dict(snapshot.vhosts)
         for name, queues in asked.items():
             with contextlib.suppress(errors.UnreachableError):
-                counts = amqp.count(self._connection, self._client.left, name, sorted(queues))
-                vhosts[name] = counting.counted(vhosts[name], counts)
+                counts = amqp_counts.count(
+                    self._connection, self._client.left, name, sorted(queues)
+                )
+                vhosts[name] = quorum_counts.counted(vhosts[name], counts)
         return replace(snapshot, vhosts=vhosts)
 
 

@@ -5,19 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bizops.change import Action, Readiness
-from bizops.providers.rabbitmq import effective, live, observing, patterns, view
-from bizops.providers.rabbitmq.names import is_derived_policy, topology_of_policy
-from bizops.providers.rabbitmq.specs import QueueSpec
+from bizops.providers.rabbitmq.declared.specs import QueueSpec
+from bizops.providers.rabbitmq.live import effective_settings, observations, queue_state, snapshots
+from bizops.providers.rabbitmq.naming import patterns
+from bizops.providers.rabbitmq.naming.names import is_derived_policy, topology_of_policy
 from bizops.resource import Presence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from bizops.change import Change, Step
-    from bizops.providers.rabbitmq.effective import Policy, Version
-    from bizops.providers.rabbitmq.live import LiveQueue, Snapshot, Vhost
-    from bizops.providers.rabbitmq.payload import PolicyWrite
-    from bizops.providers.rabbitmq.rematching import Left
+    from bizops.providers.rabbitmq.api.policy_repair import Left
+    from bizops.providers.rabbitmq.live.effective_settings import Policy, Version
+    from bizops.providers.rabbitmq.live.snapshots import LiveQueue, Snapshot, Vhost
+    from bizops.providers.rabbitmq.policies.policy_write import PolicyWrite
     from bizops.resource import Address, Observation
 
 SETTLED = Readiness(settled=True)
@@ -40,7 +41,7 @@ def topology_of(step: Step) -> str:
         payload: PolicyWrite = step.write.payload
         return topology_of_policy(payload.policy.name)
     assert step.change is not None  # noqa: S101 - one of the two is always there
-    seen: view.View = step.change.observed.raw
+    seen: queue_state.View = step.change.observed.raw
     return seen.topology
 
 
@@ -89,7 +90,7 @@ def _left_by(step: Step, snapshot: Snapshot, name: str) -> list[str]:
             if queue.policy == policy.name
             or (
                 queue.name in matched
-                and effective.is_applicable(policy, live.subject(queue, version))
+                and effective_settings.is_applicable(policy, snapshots.subject(queue, version))
             )
         ]
     else:
@@ -116,7 +117,9 @@ def _is_left(queue: LiveQueue, vhost: Vhost, version: Version, topology: str) ->
 
 
 def _strongest(queue: LiveQueue, vhost: Vhost, version: Version) -> Policy | None:
-    found = effective.matching(vhost.candidates(queue.name), live.subject(queue, version))
+    found = effective_settings.matching(
+        vhost.candidates(queue.name), snapshots.subject(queue, version)
+    )
     return found[0] if found else None
 
 
@@ -145,10 +148,10 @@ def _updated(change: Change, observed: Observation) -> Readiness:
     assert change.resource is not None  # noqa: S101 - only a deletion has none
     spec, seen = change.resource.spec, observed.raw
     assert isinstance(spec, QueueSpec)  # noqa: S101 - the kind's own spec
-    assert isinstance(seen, view.View)  # noqa: S101 - what an observation of a queue carries
+    assert isinstance(seen, queue_state.View)  # noqa: S101 - what an observation of a queue carries
     if seen.queue is not None and seen.queue.policy and seen.winner is None:
         return Readiness(detail=f"it is still under {_policy_text(seen)}")
-    found = observing.queue_fields(seen, spec)
+    found = observations.queue_fields(seen, spec)
     for changed in change.fields:
         value = found[changed.path].value if changed.path in found else None
         if value == changed.after:
@@ -161,12 +164,16 @@ def _updated(change: Change, observed: Observation) -> Readiness:
         return Readiness(detail=f"{changed.name} is still {shown}, under {_policy_text(seen)}")
     detail = ", ".join(f"{f.name} is {f.after}" for f in change.fields if f.after is not None)
     if observed.away:
-        when = "with the next apply once" if seen.subject.version < effective.KHEPRI_ERA else "when"
+        when = (
+            "with the next apply once"
+            if seen.subject.version < effective_settings.KHEPRI_ERA
+            else "when"
+        )
         detail = f"written; it lies {observed.away}, and this takes effect {when} that is back"
     return Readiness(settled=True, detail=detail)
 
 
-def _policy_text(seen: view.View) -> str:
+def _policy_text(seen: queue_state.View) -> str:
     name = seen.queue.policy if seen.queue is not None else ""
     if not name:
         return "no policy"

@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bizops.provider import Definition, Kind, Options
-from bizops.providers.swarm import derived, effects, names, ports, rules
-from bizops.providers.swarm.advice import NEAR_NAMES
-from bizops.providers.swarm.connection import Connection, Settings
-from bizops.providers.swarm.network import Network
-from bizops.providers.swarm.secret import Secret
-from bizops.providers.swarm.service import Service
-from bizops.providers.swarm.table import WHOLE
+from bizops.providers.swarm import derived_changes, rules
+from bizops.providers.swarm.compose import engine_names
+from bizops.providers.swarm.compose.advice import NEAR_NAMES
+from bizops.providers.swarm.compose.connection import Connection, Settings
+from bizops.providers.swarm.compose.network import Network
+from bizops.providers.swarm.compose.secret import Secret
+from bizops.providers.swarm.compose.services import ports
+from bizops.providers.swarm.compose.services.service import Service
+from bizops.providers.swarm.spec import restart_effects
+from bizops.providers.swarm.spec.field_table import WHOLE
 from bizops.providers.swarm.versions import VERSIONS
 from bizops.resource import Address
 
@@ -96,15 +99,15 @@ DEFINITION = Definition(
             restart=rules.restart,
             exclusive=lambda fields: ports.published(fields.get(("ports",)) or ()),
             references=rules.references,
-            effects=effects.of_service,
-            name_problem=names.service_problem,
+            effects=restart_effects.of_service,
+            name_problem=engine_names.service_problem,
         ),
     ),
     connection=Connection,
     settings=Settings,
     connect=_connect,
     check=rules.check,
-    derive=derived.derive,
+    derive=derived_changes.derive,
     near_names=NEAR_NAMES,
     versions=VERSIONS,
 )

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
     from bizops.change import Change
-    from bizops.providers.swarm.values import Entry
+    from bizops.providers.swarm.compose.values import Entry
     from bizops.resource import Path
 
 _ENDPOINT, _MODE, _REPLICAS = (

@@ -6,15 +6,15 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from bizops.provider import Health
-from bizops.providers.swarm import observation, update_status
-from bizops.providers.swarm.service import Service
+from bizops.providers.swarm.compose.services.service import Service
+from bizops.providers.swarm.state import observation, update_status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from bizops.providers.swarm.inventory import Inventory, Raw
-    from bizops.providers.swarm.observation import Declared
-    from bizops.providers.swarm.standing import Standing
+    from bizops.providers.swarm.state.convergence import Standing
+    from bizops.providers.swarm.state.inventory import Inventory, Raw
+    from bizops.providers.swarm.state.observation import Declared
     from bizops.resource import Resource
 
 COLUMNS = ("SERVICE", "TASKS", "IMAGE", "UPDATE", "LAST ERROR")

@@ -9,18 +9,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bizops.change import Action, Refusal
-from bizops.providers.swarm import allocation
-from bizops.providers.swarm import secret as secrets
-from bizops.providers.swarm.network import Network
-from bizops.providers.swarm.observation import engine_name
-from bizops.providers.swarm.service import Service
-from bizops.providers.swarm.usage import described
+from bizops.providers.swarm.compose import secret as secrets
+from bizops.providers.swarm.compose.network import Network
+from bizops.providers.swarm.compose.services.service import Service
+from bizops.providers.swarm.state import network_allocation
+from bizops.providers.swarm.state.observation import engine_name
+from bizops.providers.swarm.state.usage import described
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from bizops.change import Change
-    from bizops.providers.swarm.inventory import Inventory, Raw
+    from bizops.providers.swarm.state.inventory import Inventory, Raw
 
     Port = tuple[int, str]
 
@@ -59,7 +59,7 @@ def _network(
     """Look for who has the addresses already, but for those that this plan takes away."""
     assert change.resource is not None  # noqa: S101 - the caller looked
     stay = [dict(raw) for raw in networks.values() if raw["Id"] not in going]
-    if why := allocation.obstacle(spec, engine_name(change.resource), stay):
+    if why := network_allocation.obstacle(spec, engine_name(change.resource), stay):
         ways = ("choose another range", f"--exclude {change.address}")
         yield Refusal(change.address, "ipam.config", why, ways)
 

@@ -9,27 +9,20 @@ from typing import TYPE_CHECKING, Any
 from bizops import errors
 from bizops.change import Action, Readiness, System
 from bizops.provider import Observations, Options, Stake, never
-from bizops.providers.swarm import (
-    allocation,
-    effects,
-    inventory,
-    nodes,
-    observation,
-    registry,
-    settle,
-    usage,
-)
-from bizops.providers.swarm.client import Engine
-from bizops.providers.swarm.service import Service
-from bizops.providers.swarm.table import UPDATE_STATUS
-from bizops.providers.swarm.tasks import off_nodes
+from bizops.providers.swarm.compose.services.service import Service
+from bizops.providers.swarm.engine import nodes, registry
+from bizops.providers.swarm.engine.client import Engine
+from bizops.providers.swarm.spec import restart_effects
+from bizops.providers.swarm.spec.field_table import UPDATE_STATUS
+from bizops.providers.swarm.state import inventory, network_allocation, observation, settling, usage
+from bizops.providers.swarm.state.tasks import off_nodes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from bizops.change import Outcome, Step
     from bizops.provider import Health, Lease, Scope
-    from bizops.providers.swarm.connection import Connection, Settings
+    from bizops.providers.swarm.compose.connection import Connection, Settings
     from bizops.resource import Address, Resource
 
 Raw = dict[str, Any]
@@ -53,7 +46,7 @@ class Swarm:
         self._options = options
         self._topology = ""
         self._declared = observation.Declared.of(())
-        self._watches: dict[tuple[str, str], settle.Watch] = {}
+        self._watches: dict[tuple[str, str], settling.Watch] = {}
 
     def observe(self, resources: Sequence[Resource], scope: Scope) -> Observations:
         """Read everything in seven requests, and the tasks that ended where some are in doubt.
@@ -142,7 +135,7 @@ class Swarm:
         listed = self._engine.get("/services", status="true")
         named = {raw["Spec"]["Name"]: raw for raw in listed}
         waited = [named[name] for step in steps if (name := _service_name(step)) in named]
-        wanted = {raw["ID"]: True for raw in waited if settle.may_have_tasks(raw)}
+        wanted = {raw["ID"]: True for raw in waited if settling.may_have_tasks(raw)}
         leaves = any(_deletes(step, "service") for step in steps)
         if not wanted and not leaves:
             return Look(named)
@@ -162,7 +155,7 @@ class Swarm:
         if step.change is None or step.change.address.kind == "secret":
             return Readiness(settled=True)
         if step.change.address.kind == "network":
-            return allocation.readiness(step.change, step.action, networks)
+            return network_allocation.readiness(step.change, step.action, networks)
         raw = step.change.observed.raw or {}
         if step.action is Action.DELETE:
             there = any(raw.get("ID") == other["ID"] for other in look.services.values())
@@ -177,12 +170,12 @@ class Swarm:
             return Readiness(failed=True, detail="it was removed meanwhile")
         watch = self._watches.setdefault(step.key, _watch(step))
         tasks = look.tasks.get(service["ID"], [])
-        verdict = settle.judge(service, tasks, watch, time.monotonic())
+        verdict = settling.judge(service, tasks, watch, time.monotonic())
         if not verdict.failed:
             return verdict
-        from bizops.providers.swarm import failure  # noqa: PLC0415 - rarely needed
+        from bizops.providers.swarm import task_failures  # noqa: PLC0415 - rarely needed
 
-        lines = failure.lines(self._engine, service)
+        lines = task_failures.lines(self._engine, service)
         return Readiness(failed=True, detail=verdict.detail, lines=lines)
 
 
@@ -197,14 +190,14 @@ def _service_name(step: Step) -> str:
     return step.change.address.name if step.change and is_service else ""
 
 
-def _watch(step: Step) -> settle.Watch:
+def _watch(step: Step) -> settling.Watch:
     """Begin to watch: new tasks must prove themselves, and only a new spec has no failures behind it."""
     if step.change is None or step.action is Action.DELETE:
-        return settle.Watch(restarts=False)
+        return settling.Watch(restarts=False)
     if step.is_awaited:
-        return settle.Watch(restarts=True, before=None)
+        return settling.Watch(restarts=True, before=None)
     if step.action is Action.CREATE:
-        return settle.Watch(restarts=True)
-    forced = effects.forcing(step.change.fields)
+        return settling.Watch(restarts=True)
+    forced = restart_effects.forcing(step.change.fields)
     is_new_spec = bool(forced) and forced != UPDATE_STATUS
-    return settle.Watch(restarts=bool(forced), before=frozenset() if is_new_spec else None)
+    return settling.Watch(restarts=bool(forced), before=frozenset() if is_new_spec else None)

@@ -9,19 +9,22 @@ from typing import TYPE_CHECKING, Any
 
 from bizops.change import FieldChange
 from bizops.provider import IN_PLACE, Finding, Mutability, Reference, Transition, Verdict
-from bizops.providers.swarm import allocation, environment, names, secret
-from bizops.providers.swarm.deploy import cpus, nano_cpus
-from bizops.providers.swarm.network import Network
-from bizops.providers.swarm.secret import Secret
-from bizops.providers.swarm.service import Service
-from bizops.providers.swarm.table import FORCE_UPDATE
+from bizops.providers.swarm.compose import engine_names, secret
+from bizops.providers.swarm.compose.network import Network
+from bizops.providers.swarm.compose.secret import Secret
+from bizops.providers.swarm.compose.services import environment
+from bizops.providers.swarm.compose.services.deploy import cpus, nano_cpus
+from bizops.providers.swarm.compose.services.service import Service
+from bizops.providers.swarm.spec.field_table import FORCE_UPDATE
+from bizops.providers.swarm.state import network_allocation
+from bizops.providers.swarm.state.tasks import restarts_of
 from bizops.quantity import Size
 from bizops.resource import Address, Resource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
-    from bizops.providers.swarm.deploy import Deploy
+    from bizops.providers.swarm.compose.services.deploy import Deploy
     from bizops.resource import Observation
 
 
@@ -86,11 +89,6 @@ def restart(observed: Observation) -> FieldChange:
     return FieldChange(FORCE_UPDATE, number, number + 1, reason="--restart")
 
 
-def restarts_of(raw: Mapping[str, Any]) -> int:
-    """Give how often the tasks of a live service were started anew on request; a user may have done so, too."""
-    return int((raw["Spec"].get("TaskTemplate") or {}).get("ForceUpdate") or 0)
-
-
 def check(resources: Sequence[Resource], settings: Any) -> Iterator[Finding]:  # noqa: ANN401 - the contract's signature
     """Find what is wrong without asking the engine."""
     del settings
@@ -108,7 +106,9 @@ def check(resources: Sequence[Resource], settings: Any) -> Iterator[Finding]:  #
 
 def _name(address: Address, spec: Secret | Network) -> Iterator[Finding]:
     """Judge what the engine would call it: its `name`, or its key."""
-    judge = names.secret_problem if isinstance(spec, Secret) else names.network_problem
+    judge = (
+        engine_names.secret_problem if isinstance(spec, Secret) else engine_names.network_problem
+    )
     if problem := judge(spec.name or address.name):
         yield Finding(address, ("name",) if spec.name else (), problem)
 
@@ -212,10 +212,12 @@ def _published_twice(resources: Sequence[Resource]) -> Iterator[Finding]:
 def _overlapping(resources: Sequence[Resource]) -> Iterator[Finding]:
     """The swarm gives a range of addresses to one network only."""
     wanted = [
-        (r.address, allocation.subnets(r.spec)) for r in resources if isinstance(r.spec, Network)
+        (r.address, network_allocation.subnets(r.spec))
+        for r in resources
+        if isinstance(r.spec, Network)
     ]
     for (first, some), (address, others) in combinations(wanted, 2):
-        for subnet, taken in allocation.overlaps(others, some):
+        for subnet, taken in network_allocation.overlaps(others, some):
             problem = f"{subnet} overlaps {taken} of {first}: choose another range"
             yield Finding(address, ("ipam", "config"), problem)
 

@@ -6,19 +6,21 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from bizops.change import Action, Outcome, Status
-from bizops.providers.swarm import answers, inventory, last_declared, live, registry, write
-from bizops.providers.swarm.observation import engine_name
-from bizops.providers.swarm.service import Service
-from bizops.providers.swarm.shapes import Names, group
+from bizops.providers.swarm.compose.services.service import Service
+from bizops.providers.swarm.engine import registry, responses
+from bizops.providers.swarm.spec import spec_edit
+from bizops.providers.swarm.spec.field_codecs import Names, group
+from bizops.providers.swarm.state import inventory, last_declared, live_settings
+from bizops.providers.swarm.state.observation import engine_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from bizops.change import Change, Step
-    from bizops.providers.swarm.answers import Answer
-    from bizops.providers.swarm.client import Engine
-    from bizops.providers.swarm.registry import Resolved
-    from bizops.providers.swarm.shapes import RawSpec
+    from bizops.providers.swarm.engine.client import Engine
+    from bizops.providers.swarm.engine.registry import Resolved
+    from bizops.providers.swarm.engine.responses import Answer
+    from bizops.providers.swarm.spec.field_codecs import RawSpec
     from bizops.resource import Path, Resource
 
 _IMAGE = ("image",)
@@ -63,19 +65,19 @@ def wanted(step: Step) -> dict[Path, Any]:
     """Give the settings that a step writes: those that differ, or all declared ones where it creates."""
     change = _change(step)
     if step.action is Action.UPDATE:
-        return write.after(change.fields)
+        return spec_edit.after(change.fields)
     return {**_resource(step).spec.fields(), **dict(change.observed.refined)}
 
 
 def create(engine: Engine, step: Step, topology: str, lookup: Lookup) -> Outcome:
     """Create a service with our label. One that a killed run created already is as good."""
     name = engine_name(_resource(step))
-    spec, image = _spec(engine, write.blank(name), step, lookup)
-    body = write.owned(spec, topology, _declared(_change(step), topology, lookup))
+    spec, image = _spec(engine, spec_edit.blank(name), step, lookup)
+    body = spec_edit.owned(spec, topology, _declared(_change(step), topology, lookup))
     answer = engine.ask("POST", "/services/create", body=body, headers=_credentials(image))
     if answer.status == _CONFLICT and _is_there_already(engine, step, topology, lookup):
         return Outcome(step, Status.APPLIED, "it was there already")
-    return answers.outcome(step, answer, _told(image))
+    return responses.outcome(step, answer, _told(image))
 
 
 def update(engine: Engine, step: Step, topology: str, lookup: Lookup) -> Outcome:
@@ -83,9 +85,9 @@ def update(engine: Engine, step: Step, topology: str, lookup: Lookup) -> Outcome
     change = _change(step)
     raw = change.observed.raw
     spec, image = _spec(engine, raw["Spec"], step, lookup)
-    spec = write.owned(spec, topology, _declared(change, topology, lookup))
+    spec = spec_edit.owned(spec, topology, _declared(change, topology, lookup))
     answer = _written(engine, raw, spec, _credentials(image))
-    return _moved(step) if answer is None else answers.outcome(step, answer, _told(image))
+    return _moved(step) if answer is None else responses.outcome(step, answer, _told(image))
 
 
 def record(engine: Engine, step: Step, topology: str, lookup: Lookup) -> Outcome:
@@ -93,9 +95,9 @@ def record(engine: Engine, step: Step, topology: str, lookup: Lookup) -> Outcome
     assert step.write is not None  # noqa: S101 - the caller looked
     change: Change = step.write.payload
     raw = change.observed.raw
-    spec = write.owned(raw["Spec"], topology, _declared(change, topology, lookup))
+    spec = spec_edit.owned(raw["Spec"], topology, _declared(change, topology, lookup))
     answer = _written(engine, raw, spec)
-    return _moved(step) if answer is None else answers.outcome(step, answer)
+    return _moved(step) if answer is None else responses.outcome(step, answer)
 
 
 def _written(
@@ -150,10 +152,10 @@ def _is_there_already(engine: Engine, step: Step, topology: str, lookup: Lookup)
         return False
     spec = _resource(step).spec
     assert isinstance(spec, Service)  # noqa: S101 - the kind says so
-    found = dict(live.fields(answer.body["Spec"], lookup.names, spec))
+    found = dict(live_settings.fields(answer.body["Spec"], lookup.names, spec))
     return all(
         path == _IMAGE
-        or write.is_bookkeeping(path)
+        or spec_edit.is_bookkeeping(path)
         or (path in found and found[path].value == value)
         for path, value in wanted(step).items()
     )
@@ -174,7 +176,7 @@ def _spec(
     image = lookup.images.get(after.get(_IMAGE) or "")
     if image:
         after[_IMAGE] = image.reference
-    spec = write.changed(base, after, lookup.names)
+    spec = spec_edit.changed(base, after, lookup.names)
     if image:
         _place(spec, image)
     return spec, image

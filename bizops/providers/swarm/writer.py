@@ -9,18 +9,21 @@ from typing import TYPE_CHECKING
 
 from bizops import errors
 from bizops.change import Action, Outcome, Status
-from bizops.providers.swarm import answers, identities, inventory, service_writer, write
-from bizops.providers.swarm import network as networks
-from bizops.providers.swarm import secret as secrets
-from bizops.providers.swarm.network import Network
-from bizops.providers.swarm.observation import engine_name
-from bizops.providers.swarm.table import OWNER
+from bizops.providers.swarm import names_for_ids, service_writer
+from bizops.providers.swarm.compose import network as networks
+from bizops.providers.swarm.compose import secret as secrets
+from bizops.providers.swarm.compose.network import Network
+from bizops.providers.swarm.engine import responses
+from bizops.providers.swarm.spec import spec_edit
+from bizops.providers.swarm.spec.field_table import OWNER
+from bizops.providers.swarm.state import inventory
+from bizops.providers.swarm.state.observation import engine_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from bizops.change import Change, Step
-    from bizops.providers.swarm.client import Engine
+    from bizops.providers.swarm.engine.client import Engine
 
 _CONFLICT = 409
 
@@ -67,7 +70,7 @@ class Writer:
             return Outcome(step, Status.RETRY, str(error))
         if outcome.status is Status.APPLIED:
             return outcome
-        return replace(outcome, detail=identities.named(self._engine, outcome.detail))
+        return replace(outcome, detail=names_for_ids.named(self._engine, outcome.detail))
 
     def _written(self, step: Step, change: Change, lookup: service_writer.Lookup) -> Outcome:
         if step.action is Action.DELETE:
@@ -90,7 +93,7 @@ class Writer:
         answer = self._engine.ask("POST", "/networks/create", body=body)
         if answer.status == _CONFLICT and self._is_ours("networks", body["Name"]):
             return Outcome(step, Status.APPLIED, "it was there already")
-        return answers.outcome(step, answer)
+        return responses.outcome(step, answer)
 
     def _secret(self, step: Step, change: Change) -> Outcome:
         if step.action is Action.UPDATE or change.resource is None:
@@ -103,7 +106,7 @@ class Writer:
         answer = self._engine.ask("POST", "/secrets/create", body=body)
         if answer.status == _CONFLICT and self._is_ours("secrets", name):
             return Outcome(step, Status.APPLIED, "it was there already")
-        return answers.outcome(step, answer)
+        return responses.outcome(step, answer)
 
     def _label_secret(self, step: Step, change: Change) -> Outcome:
         """Adopt a secret: its labels are all that can be changed."""
@@ -112,9 +115,9 @@ class Writer:
             "POST",
             f"/secrets/{raw['ID']}/update",
             params={"version": raw["Version"]["Index"]},
-            body=write.owned(raw["Spec"], self._topology),
+            body=spec_edit.owned(raw["Spec"], self._topology),
         )
-        return answers.outcome(step, answer)
+        return responses.outcome(step, answer)
 
     def _is_ours(self, plural: str, name: str) -> bool:
         """True where a run that was killed has created it already."""
@@ -129,4 +132,4 @@ class Writer:
         if not identity:
             return Outcome(step, Status.APPLIED)
         path = f"/{change.address.kind}s/{identity}"
-        return answers.deletion(step, self._engine.ask("DELETE", path))
+        return responses.deletion(step, self._engine.ask("DELETE", path))

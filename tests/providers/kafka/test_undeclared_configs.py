@@ -10,7 +10,7 @@ import pytest
 from bizops.change import Action, EffectKind
 from bizops.provider import Options
 from bizops.providers.kafka import DEFINITION
-from bizops.providers.kafka.specs import Settings
+from bizops.providers.kafka.declared.specs import Settings
 from bizops.quantity import Duration
 from bizops.resource import Lifecycle
 from bizops.testing.driving import carry_out, converge, plan_for

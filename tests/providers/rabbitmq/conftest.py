@@ -14,8 +14,8 @@ import requests
 from bizops import guard
 from bizops.provider import Options, Scope
 from bizops.providers.rabbitmq import DEFINITION
-from bizops.providers.rabbitmq.connection import Connection
-from bizops.providers.rabbitmq.specs import Settings
+from bizops.providers.rabbitmq.declared.connection import Connection
+from bizops.providers.rabbitmq.declared.specs import Settings
 from bizops.resource import Resource, Source
 from bizops.testing import carry_out, converge, guarded, plan_for
 from stack.names import own_name

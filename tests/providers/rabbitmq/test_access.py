@@ -14,7 +14,7 @@ from bizops import errors
 from bizops.change import Status
 from bizops.provider import Options
 from bizops.providers.rabbitmq import DEFINITION
-from bizops.providers.rabbitmq.connection import Connection
+from bizops.providers.rabbitmq.declared.connection import Connection
 from bizops.testing import carry_out, converge, destroy, plan_for
 
 if TYPE_CHECKING:

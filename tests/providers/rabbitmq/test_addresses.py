@@ -12,8 +12,9 @@ from bizops import errors
 from bizops.change import Status
 from bizops.planner import Choice
 from bizops.provider import Options
-from bizops.providers.rabbitmq import DEFINITION, amqp
-from bizops.providers.rabbitmq.connection import Connection
+from bizops.providers.rabbitmq import DEFINITION
+from bizops.providers.rabbitmq.api import amqp_counts
+from bizops.providers.rabbitmq.declared.connection import Connection
 from bizops.testing import carry_out, plan_for
 
 if TYPE_CHECKING:
@@ -201,9 +202,9 @@ def test_counting_over_amqp_asks_the_next_address_in_time(
         connection = Connection.model_validate({"amqp_url": [f"amqp://127.0.0.1:{port}", alive]})
         started = time.monotonic()
 
-        found = amqp.count(connection, SECONDS, broker.vhost, ["own_a", "own_none"])
+        found = amqp_counts.count(connection, SECONDS, broker.vhost, ["own_a", "own_none"])
 
-    assert {"own_a": amqp.Count(0, 0), "own_none": None} == found
+    assert {"own_a": amqp_counts.Count(0, 0), "own_none": None} == found
     assert time.monotonic() - started < SECONDS
 
 
@@ -214,6 +215,6 @@ def test_counting_over_amqp_says_why_no_address_answers(broker: Any, unused_port
         urls = [f"amqp://127.0.0.1:{port}" for port in ports]
         connection = Connection.model_validate({"amqp_url": urls})
         with pytest.raises(errors.UnreachableError) as caught:
-            amqp.count(connection, 1, broker.vhost, ["own_a"])
+            amqp_counts.count(connection, 1, broker.vhost, ["own_a"])
     one, two = (f"AMQP at 127.0.0.1:{port}: " for port in ports)
     assert f"{one}Connection refused; {two}no answer in time" == str(caught.value)

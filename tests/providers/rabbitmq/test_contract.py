@@ -8,8 +8,8 @@ import pytest
 
 from bizops.provider import Options
 from bizops.providers.rabbitmq import DEFINITION
-from bizops.providers.rabbitmq.connection import Connection
-from bizops.providers.rabbitmq.specs import Settings
+from bizops.providers.rabbitmq.declared.connection import Connection
+from bizops.providers.rabbitmq.declared.specs import Settings
 from bizops.testing import ProviderContract, Sample
 
 if TYPE_CHECKING:

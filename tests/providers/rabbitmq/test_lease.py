@@ -11,7 +11,7 @@ import pytest
 from bizops import errors
 from bizops.provider import Options
 from bizops.providers.rabbitmq import DEFINITION
-from bizops.providers.rabbitmq.connection import Connection
+from bizops.providers.rabbitmq.declared.connection import Connection
 
 if TYPE_CHECKING:
     from bizops.provider import Lease

@@ -10,7 +10,7 @@ import pytest
 from bizops.change import Status
 from bizops.provider import Options
 from bizops.providers.rabbitmq import DEFINITION
-from bizops.providers.rabbitmq.connection import Connection
+from bizops.providers.rabbitmq.declared.connection import Connection
 from bizops.testing import carry_out, plan_for
 from drills.cluster.writes import WriteGate
 

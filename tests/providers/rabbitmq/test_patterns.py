@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from bizops.providers.rabbitmq import patterns
+from bizops.providers.rabbitmq.naming import patterns
 
 if TYPE_CHECKING:
     from tests.providers.rabbitmq.conftest import Broker

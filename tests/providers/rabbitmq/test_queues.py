@@ -10,7 +10,7 @@ from bizops.change import Action, Status
 from bizops.planner import Choice
 from bizops.provider import Options, Scope
 from bizops.providers.rabbitmq import DEFINITION
-from bizops.providers.rabbitmq.connection import Connection
+from bizops.providers.rabbitmq.declared.connection import Connection
 from bizops.testing import converge, plan_for
 
 pytestmark = pytest.mark.integration

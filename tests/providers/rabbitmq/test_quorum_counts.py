@@ -9,7 +9,7 @@ import pytest
 from bizops.change import Status
 from bizops.provider import Options
 from bizops.providers.rabbitmq import DEFINITION
-from bizops.providers.rabbitmq.connection import Connection
+from bizops.providers.rabbitmq.declared.connection import Connection
 from bizops.testing import plan_for
 
 pytestmark = pytest.mark.integration

@@ -9,9 +9,9 @@ import pytest
 
 from bizops.change import Status
 from bizops.planner import Choice
-from bizops.providers.rabbitmq import known_values
-from bizops.providers.rabbitmq.client import Answer, Client, Request
-from bizops.providers.rabbitmq.effective import KHEPRI_ERA
+from bizops.providers.rabbitmq.api.client import Answer, Client, Request
+from bizops.providers.rabbitmq.declared import known_values
+from bizops.providers.rabbitmq.live.effective_settings import KHEPRI_ERA
 from bizops.render.outcome import is_shown
 
 pytestmark = pytest.mark.integration

@@ -12,8 +12,8 @@ import pytest
 from bizops import errors
 from bizops.provider import Options, Scope
 from bizops.providers.swarm import DEFINITION
-from bizops.providers.swarm.connection import Connection, Settings
-from bizops.providers.swarm.service import Service
+from bizops.providers.swarm.compose.connection import Connection, Settings
+from bizops.providers.swarm.compose.services.service import Service
 from bizops.resource import Address, Resource
 from stack.addresses import read_addresses
 from stack.names import own_name

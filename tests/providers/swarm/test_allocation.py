@@ -12,7 +12,7 @@ import pytest
 from bizops import applier, graph
 from bizops.applier import Pace
 from bizops.change import Action, Status
-from bizops.providers.swarm.network import Network
+from bizops.providers.swarm.compose.network import Network
 from bizops.resource import Address, Resource
 from bizops.testing.driving import converge, destroy, plan_for
 

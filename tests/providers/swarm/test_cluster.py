@@ -14,10 +14,12 @@ from docker.errors import DockerException
 from bizops import applier, errors, graph
 from bizops.change import Status
 from bizops.provider import Options, Scope
-from bizops.providers.swarm import DEFINITION, nodes, placement
-from bizops.providers.swarm.connection import Connection, Settings
-from bizops.providers.swarm.network import Network
-from bizops.providers.swarm.service import Service
+from bizops.providers.swarm import DEFINITION
+from bizops.providers.swarm.compose.connection import Connection, Settings
+from bizops.providers.swarm.compose.network import Network
+from bizops.providers.swarm.compose.services.service import Service
+from bizops.providers.swarm.engine import nodes
+from bizops.providers.swarm.state import placement
 from bizops.resource import Address, Resource
 from bizops.testing.driving import converge, destroy, plan_for
 from stack.nodes.swarm import Swarm, open_swarm

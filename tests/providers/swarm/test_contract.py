@@ -8,9 +8,9 @@ import pytest
 
 from bizops.provider import Options
 from bizops.providers.swarm import DEFINITION
-from bizops.providers.swarm.connection import Connection, Settings
-from bizops.providers.swarm.network import Network
-from bizops.providers.swarm.secret import Secret
+from bizops.providers.swarm.compose.connection import Connection, Settings
+from bizops.providers.swarm.compose.network import Network
+from bizops.providers.swarm.compose.secret import Secret
 from bizops.resource import Address, Resource
 from bizops.testing.contract import ProviderContract, Sample
 

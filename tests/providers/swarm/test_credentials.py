@@ -15,8 +15,8 @@ import pytest
 
 from bizops.provider import Options, Scope
 from bizops.providers.swarm import DEFINITION
-from bizops.providers.swarm.connection import Connection, Settings
-from bizops.providers.swarm.service import Service
+from bizops.providers.swarm.compose.connection import Connection, Settings
+from bizops.providers.swarm.compose.services.service import Service
 from bizops.resource import Address, Resource
 from bizops.testing.driving import plan_for
 

@@ -19,7 +19,7 @@ import pytest
 from bizops import errors
 from bizops.provider import Options, Scope
 from bizops.providers.swarm import DEFINITION
-from bizops.providers.swarm.connection import Connection, Settings
+from bizops.providers.swarm.compose.connection import Connection, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -89,8 +89,8 @@ def test_a_socket_that_is_not_for_this_user_says_so(tmp_path: Path) -> None:
     script = (
         "import socket, sys, os; sys.path.insert(0, sys.argv[2]); import bizops.cli\n"
         "from bizops.providers.swarm import DEFINITION as D\n"
-        "from bizops.providers.swarm.client import Engine; import docker.api.client, docker.context\n"
-        "from bizops.providers.swarm.connection import Connection\n"
+        "from bizops.providers.swarm.engine.client import Engine; import docker.api.client, docker.context\n"
+        "from bizops.providers.swarm.compose.connection import Connection\n"
         "from bizops.provider import Options\n"
         "from bizops import errors\n"
         "s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(); os.chmod(sys.argv[1], 0)\n"

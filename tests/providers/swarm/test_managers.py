@@ -17,7 +17,7 @@ from bizops import errors
 from bizops.provider import Options, Scope, definition
 from bizops.provider.versions import parsed
 from bizops.providers.swarm import DEFINITION
-from bizops.providers.swarm.connection import Connection, Settings
+from bizops.providers.swarm.compose.connection import Connection, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -9,8 +9,8 @@ import pytest
 
 from bizops.change import Action, Status, Step
 from bizops.planner import Choice
-from bizops.providers.swarm.network import Network
-from bizops.providers.swarm.secret import Secret
+from bizops.providers.swarm.compose.network import Network
+from bizops.providers.swarm.compose.secret import Secret
 from bizops.resource import Address, Resource, Source
 from bizops.testing.driving import carry_out, converge, destroy, plan_for
 

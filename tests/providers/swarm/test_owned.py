@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bizops.planner import Choice
-from bizops.providers.swarm.table import OWNER
+from bizops.providers.swarm.spec.field_table import OWNER
 from bizops.testing.driving import carry_out, plan_for
 
 from .conftest import PLACEHOLDER

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bizops.change import Action
-from bizops.providers.swarm import names
-from bizops.providers.swarm.secret import LARGEST, Secret
+from bizops.providers.swarm.compose import engine_names
+from bizops.providers.swarm.compose.secret import LARGEST, Secret
 from bizops.resource import Address, Resource
 from bizops.testing.driving import converge, plan_for
 from tests.providers.swarm.ports import with_ports
@@ -177,7 +177,7 @@ def test_a1_names_are_refused_that_the_engine_refuses_and_no_others(
     """The beginning is this test's own, and as long as the name may be it is cut off the other end."""
     del live
     wanted = f"{name}{end}" if end not in LONG else f"{name}{'a' * 65}"[: len(end)]
-    judge = names.network_problem if kind == "network" else names.secret_problem
+    judge = engine_names.network_problem if kind == "network" else engine_names.secret_problem
     if kind == "network":
         made = docker("network", "create", "--driver", "overlay", "--", wanted, check=False)
     else:

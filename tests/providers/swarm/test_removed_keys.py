@@ -13,7 +13,7 @@ import yaml
 from bizops.change import Action, EffectKind
 from bizops.planner import Choice
 from bizops.provider import Scope
-from bizops.providers.swarm.table import DECLARED, OWNER
+from bizops.providers.swarm.spec.field_table import DECLARED, OWNER
 from bizops.resource import Lifecycle
 from bizops.testing.driving import carry_out, converge, plan_for
 

@@ -11,9 +11,9 @@ import pytest
 from bizops.change import Action, Status, Step
 from bizops.planner import Choice
 from bizops.provider import Scope
-from bizops.providers.swarm.network import Network
-from bizops.providers.swarm.secret import Secret
-from bizops.providers.swarm.service import Service
+from bizops.providers.swarm.compose.network import Network
+from bizops.providers.swarm.compose.secret import Secret
+from bizops.providers.swarm.compose.services.service import Service
 from bizops.resource import Address, Resource, Source
 from bizops.testing.driving import carry_out, converge, plan_for
 from stack.addresses import read_addresses

@@ -9,7 +9,7 @@ import pytest
 
 from bizops.change import Action, Status
 from bizops.planner import Choice
-from bizops.providers.swarm.table import DECLARED
+from bizops.providers.swarm.spec.field_table import DECLARED
 from bizops.testing.driving import carry_out, converge, plan_for
 
 from .ports import with_ports

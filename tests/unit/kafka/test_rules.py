@@ -9,8 +9,9 @@ import pytest
 import yaml
 
 from bizops.provider import Transition
-from bizops.providers.kafka import TOPIC, configs, rules
-from bizops.providers.kafka.specs import TopicSpec
+from bizops.providers.kafka import TOPIC, rules
+from bizops.providers.kafka.declared import configs
+from bizops.providers.kafka.declared.specs import TopicSpec
 from bizops.resource import Address, Field, Observation, Presence, Resource
 
 CASES: list[dict[str, Any]] = yaml.safe_load(

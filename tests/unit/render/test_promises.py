@@ -25,7 +25,7 @@ from bizops.change import (
     Write,
 )
 from bizops.provider import Health
-from bizops.providers.kafka.specs import TopicSpec
+from bizops.providers.kafka.declared.specs import TopicSpec
 from bizops.quantity import Duration, Size
 from bizops.redaction import Redaction
 from bizops.render.values import Values

@@ -9,10 +9,12 @@ import pytest
 from pydantic import ValidationError
 
 from bizops.change import Action, Change, FieldChange
-from bizops.providers.swarm import effects, names, rules
-from bizops.providers.swarm.network import Network
-from bizops.providers.swarm.secret import Secret
-from bizops.providers.swarm.service import Service
+from bizops.providers.swarm import rules
+from bizops.providers.swarm.compose import engine_names
+from bizops.providers.swarm.compose.network import Network
+from bizops.providers.swarm.compose.secret import Secret
+from bizops.providers.swarm.compose.services.service import Service
+from bizops.providers.swarm.spec import restart_effects
 from bizops.resource import Address, Observation, Presence, Resource
 
 if TYPE_CHECKING:
@@ -178,7 +180,7 @@ def test_s7_a_port_is_published_once_but_by_two_services_on_the_nodes() -> None:
 )  # fmt: skip
 def test_names_that_the_engine_refuses_are_told(kind: str, name: str, *, is_fine: bool) -> None:
     """The rules are swarmkit's; no name takes long to judge."""
-    judge = getattr(names, f"{kind}_problem")
+    judge = getattr(engine_names, f"{kind}_problem")
 
     assert is_fine is (judge(name) == "")
 
@@ -240,7 +242,7 @@ def _effects(raw: dict[str, Any], *fields: tuple[FieldPath, Any, Any]) -> list[s
     observed = Observation(Address("swarm", "service", ("w",)), Presence.PRESENT, raw={"Spec": raw})
     changed = tuple(FieldChange(path, before, after) for path, before, after in fields)
     change = Change(observed.address, Action.UPDATE, _service(), observed, changed)
-    return [effect.text for effect in effects.of_service(change)]
+    return [effect.text for effect in restart_effects.of_service(change)]
 
 
 SECOND = 1_000_000_000

@@ -15,7 +15,7 @@ from bizops import errors, planner, provider, render, topology
 from bizops.change import Outcome, Plan, Status, Step, System
 from bizops.planner import Choice, Desired
 from bizops.provider import Observations
-from bizops.providers.swarm.values import Entry
+from bizops.providers.swarm.compose.values import Entry
 from bizops.redaction import Redaction
 from bizops.render import Heading, Style
 from bizops.resource import Field, Observation, Presence, Secret

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from bizops import errors, topology
-from bizops.topology import reading
+from bizops.topology.tree import parsing
 
 if TYPE_CHECKING:
     from bizops.topology import Topology
@@ -220,6 +220,6 @@ def test_a_yaml_without_its_c_library_reads_the_same(monkeypatch: pytest.MonkeyP
     """PyYAML may be built without libyaml: then loading is slower, and nothing else."""
     fast = _loaded("demo")
 
-    monkeypatch.setattr(reading, "_Parser", yaml.SafeLoader)
+    monkeypatch.setattr(parsing, "_Parser", yaml.SafeLoader)
 
     assert _loaded("demo") == fast

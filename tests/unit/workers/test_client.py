@@ -9,10 +9,10 @@ import pytest
 
 import workers
 from workers.client import TaskClient, make_task_id, unknown_agent
-from workers.endpoints import MAX_SHORT
+from workers.configuration.endpoints import MAX_SHORT
+from workers.configuration.settings import load_settings
 from workers.errors import InvalidTaskError
-from workers.settings import load_settings
-from workers.task import MAX_ID, Task
+from workers.protocol.task import MAX_ID, Task
 
 CLIENT = TaskClient(load_settings({}, runs_agents=False))
 HEAVY = ("pika", "confluent_kafka", "redis", "prometheus_client", "jsonschema", "dotenv", "crewai")

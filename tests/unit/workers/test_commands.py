@@ -5,8 +5,8 @@ import pytest
 from workers import logs
 from workers.agents import OURS
 from workers.cli import console, run
+from workers.configuration.settings import FIELDS
 from workers.engine import crew
-from workers.settings import FIELDS
 
 
 def failing(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:

@@ -10,7 +10,7 @@ import pytest
 from bizops import errors
 from bizops.provider import Options
 from bizops.providers.rabbitmq import DEFINITION
-from bizops.providers.rabbitmq.connection import Connection
+from bizops.providers.rabbitmq.declared.connection import Connection
 
 pytestmark = [pytest.mark.integration, pytest.mark.cluster, pytest.mark.timeout(900)]
 

@@ -11,7 +11,7 @@ from bizops.planner import Choice
 from bizops.provider import Options
 from bizops.provider.versions import parsed
 from bizops.providers.rabbitmq import DEFINITION
-from bizops.providers.rabbitmq.connection import Connection
+from bizops.providers.rabbitmq.declared.connection import Connection
 from bizops.resource import Presence
 from bizops.testing.driving import converge
 

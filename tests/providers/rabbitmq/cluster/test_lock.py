@@ -17,8 +17,8 @@ from bizops.applier import Stop
 from bizops.cli.lock import Terms, held
 from bizops.provider import Options
 from bizops.providers.rabbitmq import DEFINITION
-from bizops.providers.rabbitmq.connection import Connection
-from bizops.providers.rabbitmq.specs import Settings
+from bizops.providers.rabbitmq.declared.connection import Connection
+from bizops.providers.rabbitmq.declared.specs import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

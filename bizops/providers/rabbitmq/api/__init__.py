@@ -1,0 +1,1 @@
+"""Requests to RabbitMQ: the management API, AMQP, and the errors that they end in."""

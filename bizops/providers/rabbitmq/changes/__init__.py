@@ -1,0 +1,1 @@
+"""What a change means: how each field may change, what it loses, what the broker would refuse."""

@@ -1,0 +1,1 @@
+"""What the broker has, as frozen values: nodes, queues, bindings, and the settings in effect."""

@@ -1,0 +1,1 @@
+"""Names of objects, and the patterns that match them."""

@@ -1,0 +1,1 @@
+"""Policies: those that queues need, how they share them, and the order of their writes."""

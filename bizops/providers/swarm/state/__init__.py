@@ -1,0 +1,1 @@
+"""What a reading of a swarm gave, and how each service stands."""

@@ -1,0 +1,1 @@
+"""What must not be shown is taken out of plans, outcomes and healths."""

@@ -1,0 +1,1 @@
+"""What can be configured: settings from the environment, and what each value may be."""

@@ -1,0 +1,1 @@
+"""Events on Kafka: envelopes, the producer, the outbox, and the follower."""

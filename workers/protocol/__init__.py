@@ -1,0 +1,1 @@
+"""What publishers, workers and the topology share: tasks, bodies, queues, retry tiers."""
