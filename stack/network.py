@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 ADVERTISED = "127.0.0.1"
 REMOVAL_SECONDS = 10.0
 POLL_SECONDS = 0.2
+TASK_HISTORY = 20
+"""Ended tasks that are kept for each slot. The engine 20.10.24 panics (`SetServiceTasksRemove`) where a service is
+removed while an older task is dropped, and with the default of 5 one that keeps failing drops one every second."""
 
 
 def ensure_swarm(client: DockerClient, state: State, step: Step) -> None:
@@ -42,7 +45,11 @@ def ensure_swarm(client: DockerClient, state: State, step: Step) -> None:
         step.report.say("swarm: making the running engine the manager of a new one-node swarm")
     step.note(f"initialising a one-node swarm on {ADVERTISED}")
     try:
-        client.swarm.init(advertise_addr=ADVERTISED, listen_addr=f"{ADVERTISED}:2377")
+        client.swarm.init(
+            advertise_addr=ADVERTISED,
+            listen_addr=f"{ADVERTISED}:2377",
+            task_history_retention_limit=TASK_HISTORY,
+        )
     except APIError as error:
         message = f"swarm: the engine refused to initialise one: {error.explanation}"
         raise StackError(message, "see whether port 2377 is free (`ss -ltnp`)") from error

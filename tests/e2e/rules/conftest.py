@@ -118,7 +118,7 @@ def _service(each: Raw, side: Raw) -> Raw:
         "networks": ["net"] if each["network"] and side["net"] else [],
         "deploy": {
             "replicas": 1,
-            "restart_policy": {"delay": "500ms"},
+            "restart_policy": {"delay": "1s"},
             "update_config": {"monitor": "1s", "failure_action": each["action"]},
             "rollback_config": {"monitor": "500ms"},
         },

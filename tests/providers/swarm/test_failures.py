@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 REGISTRY = read_addresses(os.environ).registry
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
-FAST = {"restart_policy": {"delay": "100ms"}, "update_config": {"monitor": "1s"}}
+FAST = {"restart_policy": {"delay": "1s"}, "update_config": {"monitor": "1s"}}
 CRASH = ["sh", "-c", "echo the database is gone; exit 3"]
 
 
@@ -188,7 +188,7 @@ def test_a_rollback_is_a_failure_and_says_what_runs_now(
     live: Provider, scope: Scope, service: Callable[..., Resource]
 ) -> None:
     """Swarm went back by itself: our spec was rejected, and the next plan shows the difference again."""
-    going_back = {"restart_policy": {"delay": "100ms"}}
+    going_back = {"restart_policy": {"delay": "1s"}}
     going_back["update_config"] = {"monitor": "1s", "failure_action": "rollback"}
     converge(live, (service(deploy={"replicas": 2, **going_back}),), scope)
     wanted = service(command=CRASH, deploy={"replicas": 2, **going_back})
