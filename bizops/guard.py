@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from bizops import provider
 from bizops.change import Action, Change, Effect, EffectKind, Plan, Refusal
-from bizops.provider import Stake, is_match
+from bizops.provider import DataAtRisk, is_match
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,7 +29,7 @@ _REMOVALS = frozenset({Action.DELETE, Action.REPLACE})
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class Consents:
     """What the user agreed to. `allow_data_loss` are globs over addresses.
 
     `max_deletes` is how many objects of one system may go, None for the rule of SHARE and FEW.
@@ -57,7 +57,7 @@ def at_stake(plan: Plan) -> tuple[Address, ...]:
     )
 
 
-def guard(plan: Plan, stakes: Mapping[Address, Stake], limits: Limits) -> Plan:
+def guard(plan: Plan, stakes: Mapping[Address, DataAtRisk], limits: Consents) -> Plan:
     """Give the plan with a refusal for all that needs consent and has none.
 
     `stakes` has an entry for each address of `at_stake`; one that is missing is taken for the worst.
@@ -75,15 +75,17 @@ def _holds_data(address: Address) -> bool:
     return provider.definition(address.provider).kind(address.kind).holds_data
 
 
-def _stake(change: Change, stakes: Mapping[Address, Stake]) -> Stake | None:
+def _stake(change: Change, stakes: Mapping[Address, DataAtRisk]) -> DataAtRisk | None:
     is_asked = change.action in _REMOVALS and not change.dies_with and not change.observed.away
     if not is_asked or not _holds_data(change.address):
         return None
-    worst = Stake(change.address, needs_consent=True, text="what it holds, which could not be read")
+    worst = DataAtRisk(
+        change.address, needs_consent=True, text="what it holds, which could not be read"
+    )
     return stakes.get(change.address, worst)
 
 
-def _with_stake(change: Change, stakes: Mapping[Address, Stake]) -> Change:
+def _with_stake(change: Change, stakes: Mapping[Address, DataAtRisk]) -> Change:
     stake = _stake(change, stakes)
     if stake is None:
         return change
@@ -120,7 +122,9 @@ def _absence(change: Change) -> list[Refusal]:
     return [Refusal(change.address, "", why, ("bring that back and plan again",))]
 
 
-def _data_loss(change: Change, stakes: Mapping[Address, Stake], limits: Limits) -> list[Refusal]:
+def _data_loss(
+    change: Change, stakes: Mapping[Address, DataAtRisk], limits: Consents
+) -> list[Refusal]:
     if limits.allows(change.address):
         return []
     consent = f"--allow-data-loss {change.address}"
@@ -148,7 +152,7 @@ def _data_loss(change: Change, stakes: Mapping[Address, Stake], limits: Limits) 
     ]
 
 
-def _mass_deletion(plan: Plan, limits: Limits) -> list[Refusal]:
+def _mass_deletion(plan: Plan, limits: Consents) -> list[Refusal]:
     """Count what goes in each system against what is declared or owned there."""
     if limits.is_destroy:
         return []

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from bizops import errors
 from bizops.change import System
-from bizops.provider import Observations, Scope, Stake
+from bizops.provider import DataAtRisk, Observations, Scope
 from bizops.resource import Presence, unreadable
 
 if TYPE_CHECKING:
@@ -73,7 +73,9 @@ def _understood() -> Iterator[None]:
         raise errors.WrongSystemError(message, remedy=remedy) from error
 
 
-def weigh(providers: Mapping[str, Connect], addresses: Sequence[Address]) -> dict[Address, Stake]:
+def weigh(
+    providers: Mapping[str, Connect], addresses: Sequence[Address]
+) -> dict[Address, DataAtRisk]:
     """Ask what goes with each address.
 
     An address that cannot be weighed is left out, and the guard takes it for the worst.
@@ -81,7 +83,7 @@ def weigh(providers: Mapping[str, Connect], addresses: Sequence[Address]) -> dic
     asked: dict[str, list[Address]] = {}
     for address in addresses:
         asked.setdefault(address.provider, []).append(address)
-    stakes: dict[Address, Stake] = {}
+    stakes: dict[Address, DataAtRisk] = {}
     for name, mine in asked.items():
         try:
             with _understood():

@@ -18,7 +18,7 @@ from workers import interrupts
 from workers.agents import known_agents, load_agent
 from workers.amqp.publisher import NAME, Publisher
 from workers.configuration.endpoints import MAX_SHORT
-from workers.connectivity import Reach
+from workers.connectivity import Connectivity
 from workers.errors import REMEDY, InvalidTaskError, PublishError, UnroutableError
 from workers.protocol.task import Task, read_task
 from workers.tasks.message import PERSISTENT
@@ -43,7 +43,7 @@ class TaskClient:
     def __init__(self, settings: Settings, timeout: float = 10.0) -> None:
         self._settings = settings
         self._timeout = timeout
-        self._publisher = Publisher(settings, Reach([NAME]))
+        self._publisher = Publisher(settings, Connectivity([NAME]))
 
     def __enter__(self) -> Self:
         self.start()

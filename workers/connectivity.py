@@ -17,7 +17,7 @@ REASON_PAUSE = 30.0
 """Seconds for which another reason for the same state is not worth a line."""
 
 
-class Reach:
+class Connectivity:
     """The last word about each system: why it is away, empty where it is there. May be used from any thread."""
 
     def __init__(self, systems: Sequence[str]) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _OF_THREAD = threading.local()
 
 
-class Pulse:
+class SignOfLife:
     """That of one thread; `at` is in monotonic seconds, and infinite while nothing is expected of it."""
 
     def __init__(self) -> None:

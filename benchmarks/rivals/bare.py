@@ -11,7 +11,7 @@ from tally import BODY, HOST, PORT, SLOTS, VHOST, Tally
 
 from workers.amqp.consumer import Consumer, Delivery, Requirements
 from workers.configuration.settings import load_settings
-from workers.connectivity import Reach
+from workers.connectivity import Connectivity
 
 QUEUE = "bench_bare"
 
@@ -30,7 +30,9 @@ def work(number: int) -> None:
     """Take them all."""
     settings = load_settings({"ENGINE": "stub", "RABBITMQ_HOST": HOST, "RABBITMQ_VHOST": VHOST})
     tally, waiting = Tally(number), queue.SimpleQueue[Delivery]()
-    consumer = Consumer(settings, Reach(["rabbitmq"]), Requirements([QUEUE], []), lambda: None)
+    consumer = Consumer(
+        settings, Connectivity(["rabbitmq"]), Requirements([QUEUE], []), lambda: None
+    )
     consumer.subscribe(QUEUE, SLOTS, waiting.put)
 
     def serve() -> None:

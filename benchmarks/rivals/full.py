@@ -17,7 +17,7 @@ from workers.events.producer import EventStream
 from workers.protocol.queues import OUTBOX, REFUSED
 from workers.protocol.retries import TIERS
 from workers.protocol.task import Task
-from workers.tasks.store import Grant, TaskStore, Verdict
+from workers.tasks.store import LeaseReply, TaskStore, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -56,11 +56,11 @@ def publish(number: int) -> None:
 def leave_out(parts: Collection[str]) -> None:
     """Take promises away from the worker, to see what each costs: `records` in Redis, `events` on Kafka."""
 
-    def begin(*_: object, **__: object) -> Grant:
-        return Grant(Verdict.RUN)
+    def begin(*_: object, **__: object) -> LeaseReply:
+        return LeaseReply(Verdict.RUN)
 
-    def complete(_: TaskStore, __: object, events: Sequence[Event]) -> Grant:
-        return Grant(Verdict.RESULT, tuple(events))
+    def complete(_: TaskStore, __: object, events: Sequence[Event]) -> LeaseReply:
+        return LeaseReply(Verdict.RESULT, tuple(events))
 
     def nothing(*_: object) -> list[Any]:
         return []

@@ -9,8 +9,8 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from bizops.applier.board import Board
-from bizops.applier.progress import Listener, Pace, Stop
+from bizops.applier.board import Schedule
+from bizops.applier.progress import Listener, Stop, Timing
 from bizops.applier.users import Users
 from bizops.applier.worker import Worker
 from bizops.change import ApplyResult
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from bizops.graph import Graph
     from bizops.provider import Provider
 
-__all__ = ["Listener", "Pace", "Stop", "apply"]
+__all__ = ["Listener", "Stop", "Timing", "apply"]
 
 
 def apply(
     steps: Graph,
     providers: Mapping[str, Provider],
     *,
-    pace: Pace | None = None,
+    pace: Timing | None = None,
     listener: Listener | None = None,
     stop: Stop | None = None,
 ) -> ApplyResult:
@@ -38,10 +38,11 @@ def apply(
     that batch as failed and is told in their detail. Raises KeyboardInterrupt where `stop` says so; what is being
     written then goes on without us.
     """
-    board = Board(steps, listener or Listener(), Users(steps, providers))
+    board = Schedule(steps, listener or Listener(), Users(steps, providers))
     stop = stop or Stop()
     workers = [
-        Worker(name, provider, board, pace or Pace(), stop) for name, provider in providers.items()
+        Worker(name, provider, board, pace or Timing(), stop)
+        for name, provider in providers.items()
     ]
     threads = [
         threading.Thread(target=worker.work, name=f"apply-{worker.name}", daemon=True)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from bizops.graph import Graph, Key
 
 
-class Board:
+class Schedule:
     """What all workers share: which steps are taken, done or lost. Every method may be called from any thread."""
 
     def __init__(self, steps: Graph, listener: Listener, users: Users) -> None:

@@ -48,7 +48,7 @@ class Stop:
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class Timing:
     """Seconds between two looks at what settles, at first and at most; per step until it counts as failed.
 
     `tries` bounds how often a step that may pass is written again, after `backoff` seconds, doubled each time.

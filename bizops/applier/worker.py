@@ -13,8 +13,8 @@ from bizops.change import Outcome, Status, Step
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bizops.applier.board import Board
-    from bizops.applier.progress import Pace, Stop
+    from bizops.applier.board import Schedule
+    from bizops.applier.progress import Stop, Timing
     from bizops.change import Readiness
     from bizops.provider import Provider
 
@@ -42,7 +42,9 @@ class _Pending:
 class Worker:
     """Works off the steps of one provider until none can become ready."""
 
-    def __init__(self, name: str, provider: Provider, board: Board, pace: Pace, stop: Stop) -> None:
+    def __init__(
+        self, name: str, provider: Provider, board: Schedule, pace: Timing, stop: Stop
+    ) -> None:
         self.name = name
         self._provider = provider
         self._board = board

@@ -8,13 +8,13 @@ import time
 from typing import TYPE_CHECKING
 
 from bizops import errors, render
-from bizops.applier import Listener, Pace, Stop
+from bizops.applier import Listener, Stop, Timing
 from bizops.change import ApplyResult, Status
 from bizops.cli import lock
 from bizops.cli.console import UnwritableError
 from bizops.cli.look import tell_unread
 from bizops.cli.options import Switch
-from bizops.cli.road import Carriage
+from bizops.cli.road import ApplyOptions
 from bizops.cli.session import Session, question, session
 from bizops.cli.signals import Signals
 from bizops.render.outcome import is_listed
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from bizops.change import Outcome, Plan, Step
     from bizops.cli import options
     from bizops.cli.console import Console
-    from bizops.cli.road import Planned, Question
+    from bizops.cli.road import GuardedPlan, PlanOptions
 
 _PASSING = 5.0
 """Seconds on top of a request's time in which a system may come back by itself: an election, a restart."""
@@ -74,8 +74,8 @@ def unlock(given: options.Online, console: Console) -> int:
 
 
 def _planned(
-    opened: Session, asked: Question, given: options.Apply | options.Destroy, console: Console
-) -> Planned:
+    opened: Session, asked: PlanOptions, given: options.Apply | options.Destroy, console: Console
+) -> GuardedPlan:
     """Plan and show it; raises IncompletePlanError or RefusedPlanError where it cannot be applied."""
     planned = opened.plan(asked)
     plan, heading = planned.plan, opened.heading(planned)
@@ -198,8 +198,8 @@ class _Told(Listener):
 
 def _carried_out(
     opened: Session,
-    planned: Planned,
-    asked: Question,
+    planned: GuardedPlan,
+    asked: PlanOptions,
     given: options.Apply | options.Destroy,
     console: Console,
 ) -> int:
@@ -210,11 +210,11 @@ def _carried_out(
         with _progress(planned.plan, given, console) as shown:
             told = _Told(shown, console)
             signals.listeners.append(told.interrupted)
-            carriage = Carriage(
+            carriage = ApplyOptions(
                 told,
                 stop,
-                Pace(settle_timeout=given.settle_timeout, silence=given.timeout + _PASSING),
-                lock.Terms(given.lock is Switch.TRUE, given.lock_timeout, console.warning),
+                Timing(settle_timeout=given.settle_timeout, silence=given.timeout + _PASSING),
+                lock.LockOptions(given.lock is Switch.TRUE, given.lock_timeout, console.warning),
             )
             result = opened.road.apply(planned, asked, carriage)
         word = "Destroy" if asked.choice.destroy else "Apply"

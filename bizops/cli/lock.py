@@ -29,7 +29,7 @@ _GOODBYE = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class LockOptions:
     """Whether to lock, how many seconds to wait for another holder, and whom to tell while waiting."""
 
     is_wanted: bool = True
@@ -47,7 +47,7 @@ def holder() -> str:
 
 
 @contextlib.contextmanager
-def held(lease: Lease | None, terms: Terms, stop: Stop) -> Iterator[None]:
+def held(lease: Lease | None, terms: LockOptions, stop: Stop) -> Iterator[None]:
     """Hold the lease inside the block. Without one to hold, say so and go on.
 
     Raises LockHeldError when another holder keeps it longer than `terms.timeout`, a ProviderError where its system does
@@ -79,7 +79,7 @@ def held(lease: Lease | None, terms: Terms, stop: Stop) -> Iterator[None]:
                 lease.release()
 
 
-def _is_taken(lease: Lease, terms: Terms, stop: Stop) -> bool:
+def _is_taken(lease: Lease, terms: LockOptions, stop: Stop) -> bool:
     """Take the lease; False where `stop` was asked for while another held it."""
     deadline = time.monotonic() + terms.timeout
     told = ""

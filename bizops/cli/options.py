@@ -91,7 +91,7 @@ class Group:
         self.__dict__.update(given)
 
 
-class Where(Group):
+class FileOptions(Group):
     """Which files, and which environment on top of them."""
 
     file: Annotated[
@@ -126,7 +126,7 @@ class Where(Group):
     ] = ""
 
 
-class Part(Group):
+class TargetOptions(Group):
     """Which addresses a plan is about."""
 
     target: Annotated[
@@ -158,7 +158,7 @@ class Adopt(Group):
     ]
 
 
-class Take(Adopt):
+class AdoptOptions(Adopt):
     """What else a plan may take in hand."""
 
     restart: Annotated[
@@ -181,7 +181,7 @@ class Take(Adopt):
     ] = None
 
 
-class Loss(Group):
+class DataLossOptions(Group):
     """Which data may go."""
 
     allow_data_loss: Annotated[
@@ -213,7 +213,7 @@ class Confirmation(Group):
     ] = ""
 
 
-class Talk(Group):
+class RequestOptions(Group):
     """How to talk to the systems."""
 
     timeout: Annotated[float, _timed("--timeout", "10", "One request.", TALK)] = 10.0
@@ -310,27 +310,27 @@ class Everything(Group):
     ] = False
 
 
-class Offline(Output, Where):
+class Offline(Output, FileOptions):
     """What a command takes that reads files."""
 
 
-class Online(Output, Talk, Where):
+class Online(Output, RequestOptions, FileOptions):
     """What a command takes that asks the systems."""
 
 
-class Compare(Part, Online):
+class Compare(TargetOptions, Online):
     """What a command takes that compares files and systems."""
 
 
-class Plan(DetailedExitCode, Loss, Take, Prune, Compare):
+class Plan(DetailedExitCode, DataLossOptions, AdoptOptions, Prune, Compare):
     """What `plan` takes."""
 
 
-class Apply(Approval, Settle, Loss, Take, Prune, Compare):
+class Apply(Approval, Settle, DataLossOptions, AdoptOptions, Prune, Compare):
     """What `apply` takes."""
 
 
-class Destroy(Confirmation, Approval, Settle, Loss, Adopt, Prune, Compare):
+class Destroy(Confirmation, Approval, Settle, DataLossOptions, Adopt, Prune, Compare):
     """What `destroy` takes."""
 
 

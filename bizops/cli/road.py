@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING
 from bizops import errors, guard, observer, planner, provider
 from bizops.change import Action, ApplyResult
 from bizops.cli import lock
-from bizops.planner import Choice, Desired
+from bizops.planner import Desired, Targeting
 from bizops.provider import Options, Scope
 from bizops.provider.background import started
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from bizops.applier import Listener, Pace, Stop
+    from bizops.applier import Listener, Stop, Timing
     from bizops.change import Change, Plan
     from bizops.observer import Reading
     from bizops.provider import Health, Lease, Observations, Provider
@@ -33,16 +33,16 @@ _GLANCE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class PlanOptions:
     """What is asked of a plan: which part, with which consents, with which tags resolved again."""
 
-    choice: Choice = field(default_factory=Choice)
-    limits: guard.Limits = field(default_factory=guard.Limits)
+    choice: Targeting = field(default_factory=Targeting)
+    limits: guard.Consents = field(default_factory=guard.Consents)
     refresh: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
+class GuardedPlan:
     """A guarded plan and the readings it rests on, by provider."""
 
     plan: Plan
@@ -50,16 +50,16 @@ class Planned:
 
 
 @dataclass(frozen=True, slots=True)
-class Carriage:
+class ApplyOptions:
     """How an apply is carried out, heard and stopped."""
 
     listener: Listener
     stop: Stop
-    pace: Pace
-    lock: lock.Terms
+    pace: Timing
+    lock: lock.LockOptions
 
 
-class Road:
+class Workflow:
     """One topology and its live systems; connects late, and once to each system."""
 
     def __init__(self, topology: Topology, options: Options) -> None:
@@ -67,7 +67,7 @@ class Road:
         self._options = options
         self._connected: dict[str, Provider] = {}
 
-    def plan(self, question: Question) -> Planned:
+    def plan(self, question: PlanOptions) -> GuardedPlan:
         """Observe what the question is about and give the guarded plan; raises UsageError for a bad target."""
         topology = self._topology
         selection = planner.select(topology.resources, question.choice)
@@ -81,9 +81,11 @@ class Road:
             plan = planner.plan(desired, observations, question.choice, others)
         plan = replace(plan, warnings=(*plan.warnings, *self._unmatched(question, plan, readings)))
         stakes = observer.weigh(self._connections(asked), guard.at_stake(plan))
-        return Planned(guard.guard(plan, stakes, question.limits), readings)
+        return GuardedPlan(guard.guard(plan, stakes, question.limits), readings)
 
-    def apply(self, planned: Planned, question: Question, carriage: Carriage) -> ApplyResult:
+    def apply(
+        self, planned: GuardedPlan, question: PlanOptions, carriage: ApplyOptions
+    ) -> ApplyResult:
         """Take the lock, plan again, and carry out the plan if it is still the one that was agreed to.
 
         Raises IncompletePlanError, RefusedPlanError, LockHeldError, StalePlanError; ProviderError where the lock
@@ -114,7 +116,7 @@ class Road:
     def status(self) -> dict[str, Health | errors.ProviderError]:
         """Give the health of every system, or why it cannot be told."""
         names = self._topology.scopes
-        scopes = {name: self._scope(name, Question()) for name in names}
+        scopes = {name: self._scope(name, PlanOptions()) for name in names}
         return observer.status(self._connections(names), self._topology.resources, scopes)
 
     def unlock(self) -> str:
@@ -130,7 +132,7 @@ class Road:
         for connected in self._connected.values():
             connected.close()
 
-    def _asked(self, choice: Choice, selected: set[str]) -> tuple[str, ...]:
+    def _asked(self, choice: Targeting, selected: set[str]) -> tuple[str, ...]:
         """Name the systems to read, in the topology's order: all of them, unless targets or exclusions say less."""
         if not choice.is_partial:
             return tuple(self._topology.scopes)
@@ -142,7 +144,7 @@ class Road:
         return tuple(name for name in self._topology.scopes if name in selected)
 
     def _others(
-        self, plan: Plan, asked: Sequence[str], question: Question
+        self, plan: Plan, asked: Sequence[str], question: PlanOptions
     ) -> dict[str, Observations]:
         """Read the systems that nobody asked for, where something is deleted that their objects may use."""
         unasked = [name for name in self._topology.scopes if name not in asked]
@@ -153,7 +155,7 @@ class Road:
         return {name: reading.observations for name, reading in found.items()}
 
     def _unmatched(
-        self, question: Question, plan: Plan, readings: Mapping[str, Reading]
+        self, question: PlanOptions, plan: Plan, readings: Mapping[str, Reading]
     ) -> tuple[str, ...]:
         """Say which options name nothing; of what could not be read nobody knows."""
         if not plan.is_complete:
@@ -171,7 +173,7 @@ class Road:
         }
         return planner.unmatched(options, known)
 
-    def _scope(self, name: str, question: Question) -> Scope:
+    def _scope(self, name: str, question: PlanOptions) -> Scope:
         scope = self._topology.scopes[name]
         return Scope(scope.topology, scope.owns, scope.settings, question.refresh)
 
@@ -212,7 +214,7 @@ def _takes_data(change: Change) -> bool:
     return change.action is Action.DELETE and kind.holds_data
 
 
-def _may_mean(choice: Choice, name: str) -> bool:
+def _may_mean(choice: Targeting, name: str) -> bool:
     """Tell whether an address of that system can match a target; without targets any can."""
     heads = [re.split(r"[*?]", target)[0] for target in choice.targets]
     begin = f"{name}."

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from bizops import errors, render, topology
 from bizops.cli.failure import debugged
-from bizops.cli.options import Adopt, Loss, Online, Prune, Take, Where
-from bizops.cli.road import Question, Road
+from bizops.cli.options import Adopt, AdoptOptions, DataLossOptions, FileOptions, Online, Prune
+from bizops.cli.road import PlanOptions, Workflow
 from bizops.cli.signals import exit_at_once
-from bizops.guard import Limits
-from bizops.planner import Choice
+from bizops.guard import Consents
+from bizops.planner import Targeting
 from bizops.provider import Options
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from bizops.change import Plan
     from bizops.cli.console import Console
     from bizops.cli.options import Compare
-    from bizops.cli.road import Planned
+    from bizops.cli.road import GuardedPlan
     from bizops.topology import Topology
 
 
@@ -33,7 +33,7 @@ class Session:
     """One loaded topology and the road to its systems. `words` is the command line up to the targets."""
 
     topology: Topology
-    road: Road
+    road: Workflow
     words: str
     console: Console
 
@@ -43,7 +43,7 @@ class Session:
         environment = self.topology.environment
         return f"{self.topology.name} on {environment}" if environment else self.topology.name
 
-    def plan(self, asked: Question) -> Planned:
+    def plan(self, asked: PlanOptions) -> GuardedPlan:
         """Read and plan, and let the console know what live objects are called and which of their values are secret."""
         with self.console.waiting(self.reading):
             planned = self.road.plan(asked)
@@ -53,7 +53,7 @@ class Session:
         self.console.know(secrets | named, _live_names(planned.plan), named)
         return planned
 
-    def shown(self, planned: Planned) -> Plan:
+    def shown(self, planned: GuardedPlan) -> Plan:
         """Give the plan for people and programs, without what must not be shown; with --debug tell of defects."""
         for reading in planned.readings.values():
             if reading.error is not None and reading.error.__cause__ is not None:
@@ -65,7 +65,7 @@ class Session:
         """Say what is being read."""
         return f"reading {', '.join(self.topology.scopes)}"
 
-    def heading(self, planned: Planned) -> render.Heading:
+    def heading(self, planned: GuardedPlan) -> render.Heading:
         """Give what stands above a plan."""
         readings = tuple(
             render.Reading(name, reading.objects, reading.seconds)
@@ -77,7 +77,7 @@ class Session:
         )
 
 
-def loaded(given: Where, console: Console) -> Topology:
+def loaded(given: FileOptions, console: Console) -> Topology:
     """Load the topology, print its warnings, and let the console know its secrets; raises TopologyError."""
     found = topology.load(
         given.file,
@@ -104,7 +104,7 @@ def _working_directory() -> Path:
 def session(command: str, given: Online, console: Console) -> Iterator[Session]:
     """Give a session and close its connections afterwards; a signal meanwhile ends the process."""
     found = loaded(given, console)
-    road = Road(found, Options(timeout=given.timeout, parallelism=given.parallelism))
+    road = Workflow(found, Options(timeout=given.timeout, parallelism=given.parallelism))
     with exit_at_once():
         try:
             yield Session(found, road, _words(command, given), console)
@@ -112,11 +112,11 @@ def session(command: str, given: Online, console: Console) -> Iterator[Session]:
             road.close()
 
 
-def question(given: Compare, *, destroy: bool = False) -> Question:
+def question(given: Compare, *, destroy: bool = False) -> PlanOptions:
     """Turn options into what is asked of a plan."""
-    take = given if isinstance(given, Take) else Take()
-    loss = given if isinstance(given, Loss) else Loss()
-    choice = Choice(
+    take = given if isinstance(given, AdoptOptions) else AdoptOptions()
+    loss = given if isinstance(given, DataLossOptions) else DataLossOptions()
+    choice = Targeting(
         targets=tuple(given.target),
         excludes=tuple(given.exclude),
         adopt=tuple(given.adopt) if isinstance(given, Adopt) else (),
@@ -124,12 +124,12 @@ def question(given: Compare, *, destroy: bool = False) -> Question:
         prune=isinstance(given, Prune) and given.prune,
         destroy=destroy,
     )
-    limits = Limits(
+    limits = Consents(
         allow_data_loss=tuple(loss.allow_data_loss),
         max_deletes=take.max_deletes,
         is_destroy=destroy,
     )
-    return Question(choice, limits, tuple(take.refresh_images))
+    return PlanOptions(choice, limits, tuple(take.refresh_images))
 
 
 def _live_names(plan: Plan) -> set[str]:
@@ -141,13 +141,13 @@ def _live_names(plan: Plan) -> set[str]:
     return names - {""}
 
 
-def _words(command: str, given: Where) -> str:
+def _words(command: str, given: FileOptions) -> str:
     files = "".join(f" -f {shlex.quote(file)}" for file in given.file)
     environment = f" -e {shlex.quote(given.environment)}" if given.environment else ""
     return f"bizops {command}{files}{environment}"
 
 
-def _origins(planned: Planned, found: Topology) -> tuple[tuple[str, str], ...]:
+def _origins(planned: GuardedPlan, found: Topology) -> tuple[tuple[str, str], ...]:
     """Give where connection settings were set; a system that names none gets its first one."""
     origins: Mapping[str, str] = found.origins
     pairs = list(origins.items())

@@ -16,7 +16,7 @@ from bizops.planner import exclusive, users
 from bizops.planner.comparison import compare, with_effects
 from bizops.planner.consequences import recreated
 from bizops.planner.needs import without_excluded_needs, without_unread_needs
-from bizops.planner.selection import Choice, Selection, check_named, select, unmatched
+from bizops.planner.selection import Selection, Targeting, check_named, select, unmatched
 from bizops.provider import Derived, Observations, Scope
 from bizops.resource import Address, Observation, Presence, Resource, unreadable
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from bizops.change import Effect, System
 
-__all__ = ["Choice", "Desired", "plan", "select", "unmatched"]
+__all__ = ["Desired", "Targeting", "plan", "select", "unmatched"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Desired:
 def plan(
     desired: Desired,
     observations: Mapping[str, Observations],
-    choice: Choice,
+    choice: Targeting,
     others: Mapping[str, Observations] | None = None,
 ) -> Plan:
     """Give the plan. `observations` has one entry for each provider that was asked.
@@ -122,7 +122,7 @@ def _changes(
     desired: Desired,
     selection: Selection,
     found: Mapping[Address, Observation],
-    choice: Choice,
+    choice: Targeting,
 ) -> tuple[list[Change], list[Refusal]]:
     changes: list[Change] = []
     refusals: list[Refusal] = []
@@ -167,7 +167,7 @@ def _deletion(observed: Observation) -> Change:
 
 
 def _unmanaged(
-    desired: Desired, observations: Mapping[str, Observations], choice: Choice
+    desired: Desired, observations: Mapping[str, Observations], choice: Targeting
 ) -> list[Observation]:
     declared = {resource.address for resource in desired.resources}
     return sorted(
@@ -184,7 +184,7 @@ def _unmanaged(
 
 
 def _derived(
-    changes: Sequence[Change], observations: Observations, desired: Desired, choice: Choice
+    changes: Sequence[Change], observations: Observations, desired: Desired, choice: Targeting
 ) -> Derived:
     if observations.system.problem:
         return Derived()
@@ -212,7 +212,7 @@ def _warnings(
     desired: Desired,
     observations: Mapping[str, Observations],
     derived: Sequence[Derived],
-    choice: Choice,
+    choice: Targeting,
 ) -> tuple[str, ...]:
     protected = [
         f"{resource.address} is protected and stays"

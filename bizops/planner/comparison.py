@@ -11,7 +11,7 @@ from bizops.provider import IN_PLACE, Mutability, Transition, Verdict, is_match
 from bizops.resource import Presence
 
 if TYPE_CHECKING:
-    from bizops.planner.selection import Choice
+    from bizops.planner.selection import Targeting
     from bizops.provider import Kind
     from bizops.resource import Observation, Resource
 
@@ -19,7 +19,7 @@ Compared = tuple[Change, tuple[Refusal, ...]]
 
 
 def compare(
-    resource: Resource, observed: Observation, kind: Kind, topology: str, choice: Choice
+    resource: Resource, observed: Observation, kind: Kind, topology: str, choice: Targeting
 ) -> Compared:
     """Give the change for one resource that could be read, with its refusals.
 
@@ -101,7 +101,7 @@ def _effects(field: FieldChange, verdict: Verdict) -> list[Effect]:
 
 
 def _adoption(
-    change: Change, kind: Kind, topology: str, choice: Choice
+    change: Change, kind: Kind, topology: str, choice: Targeting
 ) -> tuple[Change, tuple[Refusal, ...]]:
     """Refuse to write what is not ours; with consent, make taking it over part of the change."""
     owner = change.observed.owner
@@ -121,7 +121,7 @@ def _adoption(
     return change, (Refusal(change.address, "", why, remedies),)
 
 
-def _restarted(change: Change, kind: Kind, choice: Choice) -> Change:
+def _restarted(change: Change, kind: Kind, choice: Targeting) -> Change:
     """Start its tasks anew where the user asked for it; a replacement does so anyway."""
     text = str(change.address)
     is_asked = any(is_match(text, pattern) for pattern in choice.restart)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from bizops.change import Change
-    from bizops.planner.selection import Choice, Selection
+    from bizops.planner.selection import Selection, Targeting
     from bizops.provider import Observations
     from bizops.resource import Address, Observation
 
@@ -41,7 +41,7 @@ def without_unread_needs(
 
 
 def without_excluded_needs(
-    changes: Sequence[Change], found: Mapping[Address, Observation], choice: Choice
+    changes: Sequence[Change], found: Mapping[Address, Observation], choice: Targeting
 ) -> tuple[list[Change], tuple[str, ...]]:
     """Leave out creations whose need is excluded and absent: they could only fail."""
     if not choice.excludes or choice.destroy:

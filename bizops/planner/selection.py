@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class Targeting:
     """What the user asked of this plan. All but `prune` and `destroy` are globs over addresses.
 
     `targets`: only these, with what they need; empty means everything. `excludes`: leave these out.
@@ -50,7 +50,7 @@ class Selection:
     pulled: frozenset[Address] = frozenset()
 
 
-def select(resources: Sequence[Resource], choice: Choice) -> Selection:
+def select(resources: Sequence[Resource], choice: Targeting) -> Selection:
     """Apply targets and exclusions; raises UsageError for an address that nothing declared has.
 
     With `prune` it may be that of a live object, so it is checked when those are known. When things are destroyed a
@@ -83,7 +83,7 @@ def _users(resources: Iterable[Resource]) -> dict[Address, tuple[Address, ...]]:
     return {address: tuple(found) for address, found in users.items()}
 
 
-def check_named(choice: Choice, known: Iterable[Address]) -> None:
+def check_named(choice: Targeting, known: Iterable[Address]) -> None:
     """Raise UsageError where a target or an exclusion without wildcards is none of the known addresses."""
     texts = {str(address) for address in known}
     for option, patterns in (("--target", choice.targets), ("--exclude", choice.excludes)):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from bizops.change import Change
-    from bizops.planner.selection import Choice
+    from bizops.planner.selection import Targeting
     from bizops.provider import Observations
     from bizops.resource import Address, Observation, Use
 
@@ -156,7 +156,7 @@ def unread(others: Mapping[str, Observations]) -> Iterator[str]:
             yield f"{why}: {each.system.problem}"
 
 
-def claimed(observed: Observation, choice: Choice) -> bool:
+def claimed(observed: Observation, choice: Targeting) -> bool:
     """True where another topology declares it, too, and nobody asked to take it over."""
     text = str(observed.address)
     return bool(observed.claims) and not any(is_match(text, pattern) for pattern in choice.adopt)
@@ -169,7 +169,7 @@ def claims_text(observed: Observation) -> str:
     return f"topologies {' and '.join(observed.claims)} declare it, too"
 
 
-def claimed_replacements(changes: Iterable[Change], choice: Choice) -> list[Refusal]:
+def claimed_replacements(changes: Iterable[Change], choice: Targeting) -> list[Refusal]:
     """Refuse to replace what another topology declares, too."""
     return [
         Refusal(

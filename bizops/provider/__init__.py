@@ -17,12 +17,12 @@ from bizops.provider.kind import (
 )
 from bizops.provider.live import (
     Bystander,
+    DataAtRisk,
     Health,
     Lease,
     Observations,
     Options,
     Provider,
-    Stake,
     never,
 )
 from bizops.provider.offline import Definition, Derived, definition, names, no_derivation
@@ -33,6 +33,7 @@ from bizops.provider.versions import Lack, Versions
 __all__ = [
     "IN_PLACE",
     "Bystander",
+    "DataAtRisk",
     "Definition",
     "Derived",
     "Finding",
@@ -47,7 +48,6 @@ __all__ = [
     "Reference",
     "Rule",
     "Scope",
-    "Stake",
     "Transition",
     "Verdict",
     "Versions",

@@ -51,7 +51,7 @@ class Observations:
 
 
 @dataclass(frozen=True, slots=True)
-class Stake:
+class DataAtRisk:
     """What goes when an address is deleted or replaced, asked for just before it is decided.
 
     `needs_consent` is True where data may be lost, or where we cannot know. `text` has the numbers:
@@ -116,7 +116,7 @@ class Provider(Protocol):
     def observe(self, resources: Sequence[Resource], scope: Scope) -> Observations:
         """Read in bulk, write nothing. A part that cannot be read gives UNREADABLE observations."""
 
-    def weigh(self, addresses: Sequence[Address]) -> Sequence[Stake]:
+    def weigh(self, addresses: Sequence[Address]) -> Sequence[DataAtRisk]:
         """Say what goes with each address."""
 
     def apply(

@@ -10,7 +10,7 @@ import pytest
 
 from bizops import errors, graph
 from bizops.change import Action, Status
-from bizops.planner import Choice
+from bizops.planner import Targeting
 from bizops.resource import Presence, Resource
 from bizops.testing.driving import converge, destroy, plan_for
 
@@ -103,7 +103,7 @@ class ProviderContract:
 
             found = {o.address: o for o in live.observe(wanted, scope).found}
             assert Presence.ABSENT is found[sample.resource.address].presence
-            assert plan_for(live, wanted, scope, Choice(destroy=True)).is_empty
+            assert plan_for(live, wanted, scope, Targeting(destroy=True)).is_empty
 
     def test_observe_never_writes(
         self,

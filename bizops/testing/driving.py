@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from bizops import applier, graph, guard, planner
 from bizops.change import ApplyResult, Plan, Status
-from bizops.planner import Choice, Desired
+from bizops.planner import Desired, Targeting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 
 def plan_for(
-    live: Provider, resources: Sequence[Resource], scope: Scope, choice: Choice | None = None
+    live: Provider, resources: Sequence[Resource], scope: Scope, choice: Targeting | None = None
 ) -> Plan:
     """Observe and plan, through the same code as the command line. No guard: see `guarded`."""
     name = resources[0].address.provider
     observations = {name: live.observe(resources, scope)}
     desired = Desired(scope.topology, tuple(resources), {name: scope})
-    return planner.plan(desired, observations, choice or Choice())
+    return planner.plan(desired, observations, choice or Targeting())
 
 
-def guarded(live: Provider, plan: Plan, limits: guard.Limits) -> Plan:
+def guarded(live: Provider, plan: Plan, limits: guard.Consents) -> Plan:
     """Weigh what is at stake and guard the plan."""
     stakes = {stake.address: stake for stake in live.weigh(guard.at_stake(plan))}
     return guard.guard(plan, stakes, limits)
@@ -49,7 +49,7 @@ def converge(live: Provider, resources: Sequence[Resource], scope: Scope) -> App
 
 def destroy(live: Provider, resources: Sequence[Resource], scope: Scope) -> ApplyResult:
     """Delete everything declared, data and all; for cleaning up and for the contract."""
-    plan = plan_for(live, resources, scope, Choice(destroy=True))
+    plan = plan_for(live, resources, scope, Targeting(destroy=True))
     result = carry_out(live, plan, consent=("*",))
     assert result.is_ok, [
         outcome for outcome in result.outcomes if outcome.status is not Status.APPLIED

@@ -12,6 +12,7 @@ from bizops.change import Action, Cluster, FieldChange, Outcome, Readiness, Stat
 from bizops.provider import (
     IN_PLACE,
     Bystander,
+    DataAtRisk,
     Definition,
     Health,
     Kind,
@@ -20,7 +21,6 @@ from bizops.provider import (
     Options,
     Provider,
     Scope,
-    Stake,
     Transition,
     Verdict,
     never,
@@ -182,10 +182,12 @@ class FakeProvider:
             is_stuck=name in self.stuck,
         )
 
-    def weigh(self, addresses: Sequence[Address]) -> Sequence[Stake]:
+    def weigh(self, addresses: Sequence[Address]) -> Sequence[DataAtRisk]:
         """Ask for consent where a weight is given."""
         return [
-            Stake(address, address.name in self.weights, self.weights.get(address.name, "nothing"))
+            DataAtRisk(
+                address, address.name in self.weights, self.weights.get(address.name, "nothing")
+            )
             for address in addresses
         ]
 

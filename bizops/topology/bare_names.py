@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*\Z")
 
 
-class Bare:
+class BareNames:
     """Fills in what stands for a name alone: the shell's variable of that name, or an empty group of settings."""
 
     def __init__(self, kind: Kind, variables: Variables[str, str], faults: Faults) -> None:

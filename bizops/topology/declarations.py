@@ -25,7 +25,7 @@ EMPTY = Mapping(Span(""), {})
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class LoadContext:
     """What stands around the files: the folder that file names start from, and the variables that are seen."""
 
     directory: Path
@@ -93,7 +93,7 @@ class Declaration(NamedTuple):
         return found.node.span if isinstance(found.node, Scalar) or not found.key else found.key
 
 
-class Misdeclared(NamedTuple):
+class FaultyDeclaration(NamedTuple):
     """An entry of which nothing can be read: its name is taken, so that nothing else is blamed for its absence."""
 
     address: str
@@ -116,7 +116,7 @@ class Section:
     settings: Spec | None = None
     owns: tuple[tuple[str, tuple[str, ...]], ...] = ()
     declarations: list[Declaration] = field(default_factory=list)
-    misdeclared: list[Misdeclared] = field(default_factory=list)
+    misdeclared: list[FaultyDeclaration] = field(default_factory=list)
     unread: frozenset[str] = frozenset()
     doubtful: set[str] = field(default_factory=set)
 

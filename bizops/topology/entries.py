@@ -7,11 +7,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bizops.resource import Address, Lifecycle, Resource, Source, Spec
-from bizops.topology.bare_names import Bare
-from bizops.topology.declarations import EMPTY, CommonSettings, Declaration, Misdeclared, Section
+from bizops.topology.bare_names import BareNames
+from bizops.topology.declarations import (
+    EMPTY,
+    CommonSettings,
+    Declaration,
+    FaultyDeclaration,
+    Section,
+)
 from bizops.topology.tree.merging import lay
 from bizops.topology.tree.nodes import Entry, Listing, Mapping, Node, Scalar, Span, find, is_null
-from bizops.topology.valid_part import Remainder, read
+from bizops.topology.valid_part import ValidPart, read
 from bizops.topology.validation import Place, keys, spans, validate
 
 if TYPE_CHECKING:
@@ -19,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bizops.provider import Kind
-    from bizops.topology.declarations import Surroundings
+    from bizops.topology.declarations import LoadContext
     from bizops.topology.tree.faults import Faults
 
 _COMMON = CommonSettings()
@@ -29,7 +35,7 @@ class Entries:
     """Reads the entries of one kind into its section."""
 
     def __init__(
-        self, found: Section, kind: Kind, faults: Faults, surroundings: Surroundings
+        self, found: Section, kind: Kind, faults: Faults, surroundings: LoadContext
     ) -> None:
         self._found = found
         self._kind = kind
@@ -98,7 +104,7 @@ class Entries:
         else:
             self._faults.add(span, "must be a map of settings", address=address)
         if declaration is None:
-            self._found.misdeclared.append(Misdeclared(address, kind, name, span))
+            self._found.misdeclared.append(FaultyDeclaration(address, kind, name, span))
         else:
             self._found.declarations.append(declaration)
 
@@ -117,11 +123,11 @@ class Entries:
             root=self._root(span),
             variables=self._surroundings.variables,
         )
-        common = Remainder(_COMMON, EMPTY)
+        common = ValidPart(_COMMON, EMPTY)
         if common_node.entries:
             common = read(CommonSettings, common_node, place, self._faults)
             self._check_ignored(common.model or _COMMON, common.node, place)
-        own = Bare(self._kind, self._surroundings.variables, self._faults).filled(own)
+        own = BareNames(self._kind, self._surroundings.variables, self._faults).filled(own)
         spec = read(self._kind.spec, own, place, self._faults)
         if common.model is None or spec.model is None or self._found.settings is None:
             return None

@@ -12,7 +12,7 @@ from bizops.resource import Secret
 from bizops.sensitive import is_distinct, is_telltale
 from bizops.topology import checks
 from bizops.topology.connections import Connections, note_secrets
-from bizops.topology.declarations import NAME, Surroundings
+from bizops.topology.declarations import NAME, LoadContext
 from bizops.topology.entries import implied, with_needs
 from bizops.topology.files import Files, Seen
 from bizops.topology.interpolation import Interpolation
@@ -105,7 +105,7 @@ def load(
         if is_telltale(name) and len(value) >= _SHORTEST_UNNAMED and is_distinct(value):
             faults.secrets.add(value)
     tree = Interpolation(seen, faults).sections(without_removed(tree))
-    loader = _Loader(tree, faults, Surroundings(directory, seen.values))
+    loader = _Loader(tree, faults, LoadContext(directory, seen.values))
     topology = loader.topology(
         environment or "", tuple(file for layer in layers for file in layer.files)
     )
@@ -124,7 +124,7 @@ def _refuse(faults: Faults) -> NoReturn:
 class _Loader:
     """Turns one tree into a topology."""
 
-    def __init__(self, tree: Tree, faults: Faults, surroundings: Surroundings) -> None:
+    def __init__(self, tree: Tree, faults: Faults, surroundings: LoadContext) -> None:
         self._tree = tree
         self._surroundings = surroundings
         self._faults = faults

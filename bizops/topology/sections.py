@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from bizops.provider import Definition
-    from bizops.topology.declarations import Surroundings
+    from bizops.topology.declarations import LoadContext
     from bizops.topology.tree.faults import Faults
 
 HEADER = ("bizops", "name", "connections")
@@ -37,7 +37,7 @@ def known_definition(name: str, span: Span, faults: Faults, address: str = "") -
 
 
 def section(
-    definition: Definition, entry: Entry, faults: Faults, surroundings: Surroundings
+    definition: Definition, entry: Entry, faults: Faults, surroundings: LoadContext
 ) -> Section | None:
     """Read the section of a provider; None where it is no map."""
     name = definition.name

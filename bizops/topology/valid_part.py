@@ -42,7 +42,7 @@ _PLACEHOLDER = "unread"
 """Stands for a required text that is missing; its field is in doubt, so nobody reads it."""
 
 
-class Remainder(NamedTuple, Generic[_Model]):
+class ValidPart(NamedTuple, Generic[_Model]):
     """A model of what is sound, its tree, and the top-level fields of which something was left out."""
 
     model: _Model | None
@@ -50,20 +50,20 @@ class Remainder(NamedTuple, Generic[_Model]):
     unread: frozenset[str] = frozenset()
 
 
-def read(model: type[_Model], node: Mapping, place: Place, faults: Faults) -> Remainder[_Model]:
+def read(model: type[_Model], node: Mapping, place: Place, faults: Faults) -> ValidPart[_Model]:
     """Note what is wrong with a tree, and give what its sound part says; None where that says nothing."""
     made = validate(model, node, place, faults)
     if not faults:
-        return Remainder(made, node)
+        return ValidPart(made, node)
     unread = {path[0] for _, path in idle_nulls(node)}
     faulty = {scalar.span for scalar in scalars(node) if faults.is_known(scalar.span, "")}
     if made is not None and not faulty:
-        return Remainder(made, node, frozenset(unread))
+        return ValidPart(made, node, frozenset(unread))
     for _ in range(_ROUNDS):
         kept = _without(node, faulty)
         unread |= {name for name in node.entries if kept.entries.get(name) != node.entries[name]}
         try:
-            return Remainder(modelled(model, kept, place), kept, frozenset(unread))
+            return ValidPart(modelled(model, kept, place), kept, frozenset(unread))
         except ValidationError as error:
             details = error.errors(include_url=False)
         missing = {str(detail["loc"][0]) for detail in details if _is_missing_field(detail)}
@@ -74,7 +74,7 @@ def read(model: type[_Model], node: Mapping, place: Place, faults: Faults) -> Re
         faulty = {_place(kept, detail) for detail in others}
         for detail in others:
             unread |= _meant(model, find(kept, detail["loc"]).path, place, faults)
-    return Remainder(None, node, frozenset(unread))
+    return ValidPart(None, node, frozenset(unread))
 
 
 def _is_missing_field(detail: ErrorDetails) -> bool:

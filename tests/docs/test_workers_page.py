@@ -10,7 +10,7 @@ import pytest
 from docs import reference
 from docs.pages import ROOT, Block, blocks
 from workers.configuration.settings import load_settings
-from workers.engine.interface import Answer, Persona
+from workers.engine.interface import AgentProfile, Answer
 from workers.protocol.task import read_task
 from workers.protocol.usage import Usage
 from workers.runtime.worker import CrewAIWorker
@@ -42,9 +42,9 @@ def test_an_agent_as_the_page_shows_it_gives_its_persona_to_the_engine(
         for found in names.values()
         if isinstance(found, type) and issubclass(found, CrewAIWorker) and found is not CrewAIWorker
     ]
-    met: list[Persona] = []
+    met: list[AgentProfile] = []
 
-    def run(persona: Persona, *_: Any) -> Answer:
+    def run(persona: AgentProfile, *_: Any) -> Answer:
         met.append(persona)
         return Answer("", "", Usage())
 
@@ -55,7 +55,7 @@ def test_an_agent_as_the_page_shows_it_gives_its_persona_to_the_engine(
     finally:
         worker.cleanup()
 
-    assert met == [Persona(agent.name, agent.role, agent.goal, agent.backstory)]
+    assert met == [AgentProfile(agent.name, agent.role, agent.goal, agent.backstory)]
     assert worker.queue_name == agent.queue
 
 

@@ -6,13 +6,13 @@ import os
 from typing import TYPE_CHECKING
 
 from drills.agent import DrillWorker, main
-from workers.tasks.store import Grant, TaskStore, Verdict
+from workers.tasks.store import LeaseReply, TaskStore, Verdict
 
 if TYPE_CHECKING:
     from workers.amqp.consumer import Delivery
     from workers.configuration.settings import Settings
     from workers.protocol.task import Task
-    from workers.tasks.store import Claim
+    from workers.tasks.store import LeaseRequest
 
 
 class AckFirst(DrillWorker):
@@ -32,9 +32,9 @@ class Forgetful(DrillWorker):
 
 
 class ForgetfulStore(TaskStore):
-    def begin(self, claim: Claim, task: Task, *, is_redelivered: bool) -> Grant:
+    def begin(self, claim: LeaseRequest, task: Task, *, is_redelivered: bool) -> LeaseReply:
         super().begin(claim, task, is_redelivered=is_redelivered)
-        return Grant(Verdict.RUN)
+        return LeaseReply(Verdict.RUN)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bizops import topology
-from bizops.cli.road import Road
+from bizops.cli.road import Workflow
 from bizops.provider import Options
 from stack.addresses import Addresses, read_addresses
 from stack.names import own_name
@@ -126,10 +126,10 @@ class Shop:
         assert ran.code == 0, ran.out + ran.err
         return ran
 
-    def road(self) -> Road:
+    def road(self) -> Workflow:
         """Give the road of all commands over the file, so that something can be done between two of its stretches."""
         found = topology.load([str(self.file)], variables=self.environment(), directory=self.folder)
-        return Road(found, Options(timeout=40))
+        return Workflow(found, Options(timeout=40))
 
     def start(self, verb: str, *args: str) -> subprocess.Popen[str]:
         """Begin and do not wait."""

@@ -8,19 +8,19 @@ import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from bizops import errors
-from bizops.applier import Listener, Pace, Stop
+from bizops.applier import Listener, Stop, Timing
 from bizops.cli import lock
-from bizops.cli.road import Carriage, Question
-from bizops.guard import Limits
-from bizops.planner import Choice
+from bizops.cli.road import ApplyOptions, PlanOptions
+from bizops.guard import Consents
+from bizops.planner import Targeting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 pytestmark = pytest.mark.integration
 
-PRUNE = Question(Choice(prune=True), Limits(("*",), max_deletes=9))
-UNLOCKED = Carriage(Listener(), Stop(), Pace(), lock.Terms(is_wanted=False))
+PRUNE = PlanOptions(Targeting(prune=True), Consents(("*",), max_deletes=9))
+UNLOCKED = ApplyOptions(Listener(), Stop(), Timing(), lock.LockOptions(is_wanted=False))
 SERVICE = """\
 bizops: 1
 name: TAG
@@ -55,11 +55,11 @@ kafka:
 """
 
 
-def movement(shop: Any, act: Callable[[], object], question: Question | None = None) -> str:
+def movement(shop: Any, act: Callable[[], object], question: PlanOptions | None = None) -> str:
     """Plan, let others act, apply what was agreed to, and give the words of the refusal."""
     road = shop.road()
     try:
-        asked = question or Question()
+        asked = question or PlanOptions()
         planned = road.plan(asked)
         assert not planned.plan.is_empty
         assert not planned.plan.refusals, planned.plan.refusals
@@ -94,7 +94,7 @@ def test_s3_a_restart_that_others_had_already_is_not_done_again(
     def act() -> None:
         witness("docker", "service", "update", "--force", "--detach", f"{tag}-s")
 
-    restart = Question(Choice(restart=(f"swarm.service/{tag}-s",)))
+    restart = PlanOptions(Targeting(restart=(f"swarm.service/{tag}-s",)))
     assert f"(swarm.service/{tag}-s)" in movement(shop, act, restart)
 
 

@@ -320,7 +320,7 @@ def test_c2_a_lie_in_answer_to_a_write_is_a_failure(system: str, liar: Liar, lie
 
     with contextlib.closing(live):
         plan = plan_for(live, WRITTEN[system], scope)
-        pace = applier.Pace(settle_timeout=5)
+        pace = applier.Timing(settle_timeout=5)
         outcomes = applier.apply(graph.steps(plan), {system: live}, pace=pace).outcomes
 
     assert outcomes

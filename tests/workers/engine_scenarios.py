@@ -18,7 +18,7 @@ from typing import Any
 from workers import logs
 from workers.configuration.settings import load_settings
 from workers.engine.crew import CrewEngine
-from workers.engine.interface import Deadline, Persona
+from workers.engine.interface import AgentProfile, Deadline
 from workers.errors import RunError
 from workers.protocol.task import Task
 from workers.redaction import Redactor
@@ -26,7 +26,7 @@ from workers.redaction import Redactor
 PREFIX = os.environ["PREFIX"]
 URL = "http://llm:8089/v1"
 KEY = "sk-a-key-that-nobody-may-see"
-PERSONA = Persona("order", "Order {role} Specialist", "decide {tools}", "You know {input}.")
+PERSONA = AgentProfile("order", "Order {role} Specialist", "decide {tools}", "You know {input}.")
 FAULTS = {
     "429": "status=429 retry_after=7",
     "429-ms": "status=429 retry_after_ms=250",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from workers.amqp.consumer import Consumer, Requirements
-from workers.connectivity import Reach
+from workers.connectivity import Connectivity
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,7 +83,7 @@ def ready(management: Callable[..., Any], vhost: str) -> int:
     return sum(queue.get("messages", 0) for queue in queues if not queue["name"].endswith(".dlq"))
 
 
-class Listening(Reach):
+class Listening(Connectivity):
     """Keeps every word that was said: the next connection may be there before anybody looks."""
 
     def __init__(self, said: list[str]) -> None:

@@ -15,7 +15,7 @@ import pytest
 import redis
 
 from workers.amqp.publisher import NAME, Publisher
-from workers.connectivity import Reach
+from workers.connectivity import Connectivity
 from workers.events.follower import EventFollower
 from workers.protocol.task import Task
 from workers.tasks.dead_letters import DeadLetters
@@ -266,7 +266,7 @@ def test_a_crash_between_publishing_and_acknowledging_leaves_two_copies_of_one_r
 ) -> None:
     bury(site, tag)
     settings = site.settings()
-    publisher = Publisher(settings, Reach([NAME]))
+    publisher = Publisher(settings, Connectivity([NAME]))
     publisher.start()
     publisher.wait(10)
     with DeadLetters(settings) as letters:

@@ -14,7 +14,7 @@ from workers.amqp import publisher as publishing
 from workers.amqp.properties import Properties
 from workers.amqp.publisher import Publisher
 from workers.configuration.settings import load_settings
-from workers.connectivity import Reach
+from workers.connectivity import Connectivity
 from workers.errors import PublishError, UnroutableError, UnsendableError
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def publisher(proxy: Proxy) -> Iterator[Publisher]:
             "HEARTBEAT": "5",
         }
     )
-    made = Publisher(settings, Reach(["rabbitmq_publisher"]))
+    made = Publisher(settings, Connectivity(["rabbitmq_publisher"]))
     made.start()
     for _ in range(50):
         if made.is_open:

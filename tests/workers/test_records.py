@@ -12,11 +12,11 @@ import pytest
 import redis
 
 from workers.configuration.settings import load_settings
-from workers.connectivity import Reach
+from workers.connectivity import Connectivity
 from workers.errors import StoreAwayError
 from workers.events.envelopes import Event
 from workers.protocol.task import Task
-from workers.tasks.store import Claim, Place, TaskStore, Verdict
+from workers.tasks.store import LeaseRequest, Place, TaskStore, Verdict
 from workers.tasks.store_script import SOURCE
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def store(server: redis.Redis) -> Iterator[Callable[..., TaskStore]]:
 
     def make(**settings: str) -> TaskStore:
         given = {"ENGINE": "stub", "REDIS_URL": url(server), "LEASE": "5s", **settings}
-        made.append(TaskStore(load_settings(given), Reach(["redis"])))
+        made.append(TaskStore(load_settings(given), Connectivity(["redis"])))
         return made[-1]
 
     yield make
@@ -74,16 +74,16 @@ class OlderWorker:
     def __init__(self, server: redis.Redis) -> None:
         self._script = server.register_script(SOURCE)
 
-    def begin(self, claim: Claim) -> str:
+    def begin(self, claim: LeaseRequest) -> str:
         digest = task(claim).digest
         arguments = ["begin", "old", digest, str(claim.replays), str(claim.attempt)]
         found = self._ask(claim, *arguments, "0", "5000", "3", "60000")
         return str(found[0])
 
-    def complete(self, claim: Claim) -> None:
+    def complete(self, claim: LeaseRequest) -> None:
         self._ask(claim, "complete", "old", json.dumps([["ai.completions", "t", "{}"]]), "60000")
 
-    def _ask(self, claim: Claim, *arguments: str) -> Any:
+    def _ask(self, claim: LeaseRequest, *arguments: str) -> Any:
         return self._script(keys=[claim.place.old_key(claim.task_id)], args=arguments)
 
 
@@ -98,15 +98,15 @@ def until(holds: Callable[[], bool]) -> None:
         time.sleep(0.1)
 
 
-def claim(place: Place = HERE, owner: str = "a", task_id: str = "") -> Claim:
-    return Claim(place, task_id or f"task-{uuid.uuid4()}", owner, replays=0, attempt=1)
+def claim(place: Place = HERE, owner: str = "a", task_id: str = "") -> LeaseRequest:
+    return LeaseRequest(place, task_id or f"task-{uuid.uuid4()}", owner, replays=0, attempt=1)
 
 
-def task(claim: Claim) -> Task:
+def task(claim: LeaseRequest) -> Task:
     return Task(claim.task_id, "do", "that")
 
 
-def begin(store: TaskStore, claim: Claim) -> Verdict:
+def begin(store: TaskStore, claim: LeaseRequest) -> Verdict:
     return store.begin(claim, task(claim), is_redelivered=False).verdict
 
 

@@ -13,7 +13,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from stack.addresses import read_addresses
 from stack.names import own_name
 from workers.configuration.settings import load_settings
-from workers.connectivity import Reach
+from workers.connectivity import Connectivity
 from workers.errors import REMEDY, EventsAwayError
 from workers.events import producer
 from workers.events.delivery_reports import UNKNOWN_TOPIC, Report
@@ -62,7 +62,7 @@ class Watched:
             {"ENGINE": "stub", "KAFKA_BOOTSTRAP_SERVERS": BROKERS, "EVENT_TIMEOUT": "3s"}
         )
         self.changes: list[str] = []
-        self.reach = Reach(["kafka"])
+        self.reach = Connectivity(["kafka"])
         self.stream = EventStream(settings, self.reach, self._note)
         self.stream.start()
 

@@ -20,6 +20,7 @@ from workers.configuration.endpoints import queue_name
 from workers.configuration.environment import default_dotenv
 from workers.configuration.settings import find_redactor, find_setting
 from workers.errors import SettingsError, WorkersError
+from workers.tasks.agent_call import words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -166,10 +167,5 @@ def _is_name(name: str) -> bool:
 
 
 def _say(error: BaseException) -> str:
-    """Say what another package's code raised; it may have no words, or a secret among them."""
-    try:
-        words = str(error)
-    except BaseException:  # noqa: BLE001 - raised by the error's own `__str__`
-        words = "it has no words"
-    said = f"{type(error).__name__}: {words}" if words else type(error).__name__
-    return find_redactor(os.environ, default_dotenv()).redact(said)
+    """Say what another package's code raised; it may have a secret among its words."""
+    return find_redactor(os.environ, default_dotenv()).redact(words(error))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pika.spec import Basic
 
     from workers.configuration.settings import Settings
-    from workers.connectivity import Reach
+    from workers.connectivity import Connectivity
 
 NOT_FOUND = 404
 GATHERED = 0.002
@@ -79,7 +79,7 @@ class Consumer:
     def __init__(
         self,
         settings: Settings,
-        reach: Reach,
+        reach: Connectivity,
         requirements: Requirements,
         on_tick: Callable[[], None],
     ) -> None:

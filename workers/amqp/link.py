@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pika.adapters.blocking_connection import BlockingConnection
 
     from workers.configuration.settings import Settings
-    from workers.connectivity import Reach
+    from workers.connectivity import Connectivity
 
 LOG = logging.getLogger(__name__)
 FIRST_PAUSE = 0.5
@@ -84,7 +84,7 @@ class Link:
         self,
         settings: Settings,
         name: str,
-        reach: Reach,
+        reach: Connectivity,
         on_open: Callable[[BlockingConnection], None],
         on_tick: Callable[[], None] = lambda: None,
     ) -> None:

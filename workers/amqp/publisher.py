@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pika.adapters.blocking_connection import BlockingChannel, BlockingConnection
 
     from workers.configuration.settings import Settings
-    from workers.connectivity import Reach
+    from workers.connectivity import Connectivity
 
 NAME = "rabbitmq_publisher"
 TIMEOUT = 75.0
@@ -36,7 +36,7 @@ GLANCE = 1.0
 class Publisher:
     """A thread with a connection in confirm mode. Every message is mandatory: one that no queue takes is an error."""
 
-    def __init__(self, settings: Settings, reach: Reach) -> None:
+    def __init__(self, settings: Settings, reach: Connectivity) -> None:
         self._connection: BlockingConnection
         self._channel: BlockingChannel | None = None
         self._stop = threading.Event()

@@ -26,10 +26,10 @@ from workers.cli import console, showing
 from workers.client import unknown_agent
 from workers.configuration.environment import default_dotenv
 from workers.configuration.settings import Settings, load_settings
-from workers.connectivity import Reach
+from workers.connectivity import Connectivity
 from workers.errors import QueueReadError, WorkersError
 from workers.protocol.queues import OUTBOX
-from workers.tasks.dead_letters import Choice, DeadLetters, drop, replay
+from workers.tasks.dead_letters import DeadLetters, LetterFilter, drop, replay
 from workers.tasks.store import TaskStore
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def show_list(chosen: argparse.Namespace) -> int:
             try:
                 counts[queue] = letters.count(queue)
                 with contextlib.closing(letters.scan(queue)) as scanned:
-                    wanted = filter(Choice(reason=chosen.reason).takes, scanned)
+                    wanted = filter(LetterFilter(reason=chosen.reason).takes, scanned)
                     found += itertools.islice(wanted, chosen.limit)
             except QueueReadError as error:
                 console.error(str(error))
@@ -88,7 +88,7 @@ def show_one(chosen: argparse.Namespace) -> int:
 def replay_chosen(chosen: argparse.Namespace) -> int:
     """Put dead letters back to work."""
     choice, settings = _choice(chosen), _settings()
-    publisher = Publisher(settings, Reach([NAME]))
+    publisher = Publisher(settings, Connectivity([NAME]))
     publisher.start()
     try:
         publisher.wait(CONNECT_TIMEOUT)
@@ -103,7 +103,7 @@ def replay_chosen(chosen: argparse.Namespace) -> int:
 def drop_chosen(chosen: argparse.Namespace) -> int:
     """Remove dead letters for good, once a person has said so."""
     choice, settings = _choice(chosen), _settings()
-    store = TaskStore(settings, Reach(["redis"]))
+    store = TaskStore(settings, Connectivity(["redis"]))
     kept: list[str] = []
 
     def remove(letter: DeadLetter) -> None:
@@ -124,7 +124,7 @@ def drop_chosen(chosen: argparse.Namespace) -> int:
 
 def _each(
     chosen: argparse.Namespace,
-    choice: Choice,
+    choice: LetterFilter,
     letters: DeadLetters,
     done: str,
     act: Callable[[DeadLetter], None],
@@ -154,7 +154,7 @@ def _each(
     return _unknown(queue, unknown, seen) if unknown else code
 
 
-def _agreed(chosen: argparse.Namespace, choice: Choice, settings: Settings) -> Choice:
+def _agreed(chosen: argparse.Namespace, choice: LetterFilter, settings: Settings) -> LetterFilter:
     """Ask whether what is chosen now may go, and give exactly that; raises WorkersError where it may not.
 
     Nothing is held while a person thinks.
@@ -165,14 +165,14 @@ def _agreed(chosen: argparse.Namespace, choice: Choice, settings: Settings) -> C
     if among and not console.ask(f"Remove {len(among)} dead letters of {queue} for good?"):
         message = "nothing was dropped; without a person to ask, --yes says so"
         raise WorkersError(message)
-    return Choice(choice.ids, choice.reason, frozenset(among))
+    return LetterFilter(choice.ids, choice.reason, frozenset(among))
 
 
-def _choice(chosen: argparse.Namespace) -> Choice:
+def _choice(chosen: argparse.Namespace) -> LetterFilter:
     if bool(chosen.ids) == chosen.all:
         message = "give the ids, or --all; --reason narrows both down"
         raise WorkersError(message)
-    return Choice(frozenset(chosen.ids) if chosen.ids else None, chosen.reason)
+    return LetterFilter(frozenset(chosen.ids) if chosen.ids else None, chosen.reason)
 
 
 def _settings() -> Settings:

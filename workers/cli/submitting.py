@@ -120,10 +120,10 @@ def _find_known(
     settings: Settings, client: TaskClient, queue: str, task: Task
 ) -> dict[str, Any] | None:
     """Give what came of the task where its id is one that was finished before: no event would follow."""
-    from workers.connectivity import Reach  # noqa: PLC0415 - as below
+    from workers.connectivity import Connectivity  # noqa: PLC0415 - as below
     from workers.tasks.store import Place, TaskStore  # noqa: PLC0415 - redis, which a new id does not need
 
-    store = TaskStore(settings, Reach(["redis"]))
+    store = TaskStore(settings, Connectivity(["redis"]))
     try:
         events = store.find_events(Place.of(settings, client.cluster, queue), task)
     except StoreAwayError as error:

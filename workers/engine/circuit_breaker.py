@@ -24,7 +24,7 @@ class State(Enum):
     OPEN = 2
 
 
-class Breaker:
+class CircuitBreaker:
     """Counts failures of the provider in a row. `on_change` is called with the new state, outside of any lock."""
 
     def __init__(

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 from workers.engine import isolation, provider_errors
 from workers.engine.interface import Answer, Deadline
-from workers.engine.model_session import Conversation
+from workers.engine.model_session import ModelSession
 from workers.errors import PermanentError, RunError, SettingsError, TransientError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from workers.configuration.settings import Settings
-    from workers.engine.interface import Persona
+    from workers.engine.interface import AgentProfile
     from workers.engine.model_session import Provider
     from workers.protocol.task import Task
 
@@ -43,12 +43,12 @@ class CrewEngine:
         self._guard = threading.Lock()
         self._loaded: _Loaded | None = None
 
-    def run(self, persona: Persona, task: Task, deadline: Deadline) -> Answer:
+    def run(self, persona: AgentProfile, task: Task, deadline: Deadline) -> Answer:
         """Let an agent work on a task; raises RunError, with what the provider said where it was its failure."""
         loaded = self._load()
         deadline.check()
         with contextlib.closing(loaded.connect(self._settings, deadline)) as provider:
-            conversation = Conversation(provider, deadline)
+            conversation = ModelSession(provider, deadline)
             try:
                 text = self._work(loaded, persona, task, conversation)
             except RunError as error:
@@ -57,7 +57,7 @@ class CrewEngine:
         return Answer(text, self._settings.llm_model, conversation.usage)
 
     def _work(
-        self, loaded: _Loaded, persona: Persona, task: Task, conversation: Conversation
+        self, loaded: _Loaded, persona: AgentProfile, task: Task, conversation: ModelSession
     ) -> str:
         try:
             with isolation.inside():
@@ -71,7 +71,7 @@ class CrewEngine:
             raise TransientError(message, error_class="empty_answer")
         return text
 
-    def _explain(self, error: Exception, conversation: Conversation) -> RunError:
+    def _explain(self, error: Exception, conversation: ModelSession) -> RunError:
         """Give the error for a failure of CrewAI's own.
 
         Before the first request, all depends on the task and the code, so it would fail again; after one, on what the
@@ -107,7 +107,7 @@ class _Loaded:
     """What is there once CrewAI is imported: how to reach the provider, and how to let an agent work."""
 
     connect: Callable[[Settings, Deadline], Provider]
-    work: Callable[[Persona, Task, Conversation, str], str]
+    work: Callable[[AgentProfile, Task, ModelSession, str], str]
 
 
 def _import(settings: Settings) -> _Loaded:

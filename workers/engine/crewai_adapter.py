@@ -16,8 +16,8 @@ from pydantic import PrivateAttr
 from workers.engine.model_session import Message
 
 if TYPE_CHECKING:
-    from workers.engine.interface import Persona
-    from workers.engine.model_session import Conversation
+    from workers.engine.interface import AgentProfile
+    from workers.engine.model_session import ModelSession
     from workers.protocol.task import Task
 
 MAX_STEPS = 1
@@ -40,7 +40,7 @@ class Model(BaseLLM):  # type: ignore[misc] # untyped where CrewAI is not instal
     _conversation: Any = PrivateAttr()
 
     @classmethod
-    def of(cls, conversation: Conversation, name: str) -> Model:
+    def of(cls, conversation: ModelSession, name: str) -> Model:
         """Give the model that a conversation is held with."""
         model = cls(model=name, provider=name.partition("/")[0])
         model._conversation = conversation
@@ -93,7 +93,7 @@ class _Crew(Crew):  # type: ignore[misc] # untyped where CrewAI is not installed
     _task_output_handler: Any = PrivateAttr(default_factory=_Forgetful)
 
 
-def work(persona: Persona, task: Task, conversation: Conversation, model: str) -> str:
+def work(persona: AgentProfile, task: Task, conversation: ModelSession, model: str) -> str:
     """Let an agent work on a task, and give what it came to; raises whatever CrewAI does."""
     agent = Agent(
         role=persona.role.translate(HIDE),

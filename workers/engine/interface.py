@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Persona:
+class AgentProfile:
     """Who works on a task: the agent's name (such as `order`), and what CrewAI tells the model about it."""
 
     name: str
@@ -80,5 +80,5 @@ class Deadline:
 class Engine(Protocol):
     """Runs agents. One engine serves all threads of a worker, so `run` keeps nothing between runs."""
 
-    def run(self, persona: Persona, task: Task, deadline: Deadline) -> Answer:
+    def run(self, persona: AgentProfile, task: Task, deadline: Deadline) -> Answer:
         """Work on a task until there is an answer; raises RunError, and nothing else on purpose."""

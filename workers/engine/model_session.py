@@ -55,7 +55,7 @@ class Provider(Protocol):
         """Close the connection."""
 
 
-class Conversation:
+class ModelSession:
     """Asks the provider, and remembers the first failure, after which it asks no more.
 
     CrewAI repeats, wraps or swallows what a model raises, in loops of its own (1.15.30: a 429 three times, whatever

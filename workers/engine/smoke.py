@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from workers.configuration.settings import load_settings
 from workers.engine.crew import CrewEngine
-from workers.engine.interface import Deadline, Persona
+from workers.engine.interface import AgentProfile, Deadline
 from workers.errors import WorkersError
 from workers.protocol.task import Task
 
@@ -26,7 +26,9 @@ UNWANTED: Final = ("crewai_tools", "litellm")
 """What would run code, or has been shipped with somebody's malware in it (LiteLLM 1.82.7)."""
 LOOPBACK: Final = "127.0.0.1"
 ANSWER: Final = '{"decision": "proceed"}'
-PERSONA: Final = Persona("order", "Order Specialist", "decide on orders", "You know every order.")
+PERSONA: Final = AgentProfile(
+    "order", "Order Specialist", "decide on orders", "You know every order."
+)
 TASK: Final = Task("smoke", "Decide on the order {id}.", "a decision", {"id": 42})
 
 

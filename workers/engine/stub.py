@@ -9,7 +9,7 @@ from workers.protocol.usage import Usage
 
 if TYPE_CHECKING:
     from workers.configuration.settings import Settings
-    from workers.engine.interface import Deadline, Persona
+    from workers.engine.interface import AgentProfile, Deadline
     from workers.protocol.task import Task
 
 
@@ -19,7 +19,7 @@ class StubEngine:
     def __init__(self, settings: Settings) -> None:
         self._seconds = settings.stub_seconds
 
-    def run(self, persona: Persona, task: Task, deadline: Deadline) -> Answer:
+    def run(self, persona: AgentProfile, task: Task, deadline: Deadline) -> Answer:
         """Wait, then answer; raises TransientError where the deadline comes first."""
         deadline.sleep(self._seconds)
         return Answer(f"{persona.name} worked on {task.id}", "stub/none", Usage())

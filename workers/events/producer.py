@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from workers.configuration.settings import Settings
-    from workers.connectivity import Reach
+    from workers.connectivity import Connectivity
     from workers.events.envelopes import Event
 
 Client = TypeVar("Client")
@@ -46,7 +46,9 @@ class EventStream:
     arrived: an event's id tells.
     """
 
-    def __init__(self, settings: Settings, reach: Reach, on_change: Callable[[bool], None]) -> None:
+    def __init__(
+        self, settings: Settings, reach: Connectivity, on_change: Callable[[bool], None]
+    ) -> None:
         self._settings = settings
         self._reach = reach
         self._on_change = on_change

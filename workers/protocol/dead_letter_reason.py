@@ -20,7 +20,7 @@ MAX_HEADER = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Obituary:
+class DeadLetterReason:
     """Why a message is dead-lettered; `closes_record` where its task was begun."""
 
     reason: str

@@ -15,19 +15,19 @@ if TYPE_CHECKING:
 
     from workers.amqp.consumer import Consumer
     from workers.amqp.publisher import Publisher
-    from workers.connectivity import Reach
-    from workers.engine.circuit_breaker import Breaker
+    from workers.connectivity import Connectivity
+    from workers.engine.circuit_breaker import CircuitBreaker
     from workers.events.producer import EventStream
-    from workers.liveness import Pulse
+    from workers.liveness import SignOfLife
     from workers.metrics import Metrics
-    from workers.tasks.running_tasks import Runs
+    from workers.tasks.running_tasks import RunningTasks
 
 STILL = 120.0
 """Seconds without a sign of life after which a thread counts as dead: longer than any of its time-outs."""
 
 
 @dataclass(frozen=True, slots=True)
-class Vitals:
+class HealthChecks:
     """Reads a worker's parts; `slots` are the threads that agents work in, `pulses` theirs.
 
     `longest_wait` is how many seconds one wait for another system may take them. `watched` gives when its steward was
@@ -37,11 +37,11 @@ class Vitals:
     consumer: Consumer
     publisher: Publisher
     stream: EventStream
-    runs: Runs
-    breaker: Breaker
-    reach: Reach
+    runs: RunningTasks
+    breaker: CircuitBreaker
+    reach: Connectivity
     slots: Sequence[threading.Thread]
-    pulses: Sequence[Pulse]
+    pulses: Sequence[SignOfLife]
     longest_wait: float
     watched: Callable[[], float]
     is_stopping: Callable[[], bool]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from workers.amqp.consumer import Consumer, Delivery
-    from workers.tasks.running_tasks import Run, Runs
+    from workers.tasks.running_tasks import Run, RunningTasks
     from workers.tasks.store import TaskStore
 
 LOG = logging.getLogger(__name__)
@@ -26,11 +26,11 @@ CLOSE_SECONDS = 1.8
 
 
 @dataclass(frozen=True, slots=True)
-class Premises:
+class ShutdownContext:
     """What a stop has to leave tidy; `is_busy` says whether any delivery is being handled."""
 
     consumer: Consumer
-    runs: Runs
+    runs: RunningTasks
     store: TaskStore
     waiting: queue.SimpleQueue[Delivery | None]
     is_busy: Callable[[], bool]
@@ -43,7 +43,7 @@ class Stop:
     it was not its turn to fail. A stop because of such a run leaves that one to count as a start that never ended.
     """
 
-    def __init__(self, premises: Premises, grace: float, *, is_asked: bool) -> None:
+    def __init__(self, premises: ShutdownContext, grace: float, *, is_asked: bool) -> None:
         self._premises = premises
         self._is_asked = is_asked
         self._deadline = time.monotonic() + grace - STOP_SECONDS

@@ -13,23 +13,23 @@ from typing import TYPE_CHECKING, ClassVar
 
 from workers.amqp.consumer import Consumer, Requirements
 from workers.amqp.publisher import Publisher
-from workers.connectivity import Reach
+from workers.connectivity import Connectivity
 from workers.engine import load_engine
-from workers.engine.circuit_breaker import Breaker, State
-from workers.engine.interface import Persona
+from workers.engine.circuit_breaker import CircuitBreaker, State
+from workers.engine.interface import AgentProfile
 from workers.errors import SettingsError
 from workers.events.producer import EventStream
-from workers.liveness import Pulse
+from workers.liveness import SignOfLife
 from workers.metrics import Metrics
 from workers.protocol.queues import OUTBOX, REFUSED
 from workers.protocol.retries import TIERS
-from workers.runtime.health_checks import STILL, Vitals
+from workers.runtime.health_checks import STILL, HealthChecks
 from workers.runtime.http_server import Answers, HealthServer
-from workers.runtime.shutdown import CLOSE_SECONDS, Premises, Stop
-from workers.tasks.completion import Endings, Exits
-from workers.tasks.processing import Bench, Handling
-from workers.tasks.publishing import Outlets
-from workers.tasks.running_tasks import Runs
+from workers.runtime.shutdown import CLOSE_SECONDS, ShutdownContext, Stop
+from workers.tasks.completion import Completion, CompletionContext
+from workers.tasks.processing import TaskProcessor, WorkerContext
+from workers.tasks.publishing import Publishing
+from workers.tasks.running_tasks import RunningTasks
 from workers.tasks.store import OLD_RECORDS, TaskStore
 
 if TYPE_CHECKING:
@@ -67,27 +67,27 @@ class CrewAIWorker:
         self.settings = settings
         self.queue_name = settings.queue_name or self.queue
         self.worker = f"{self.name}@{socket.gethostname()}:{os.getpid()}"
-        self._persona = Persona(self.name, self.role, self.goal, self.backstory)
+        self._persona = AgentProfile(self.name, self.role, self.goal, self.backstory)
         self._engine = load_engine(settings)
         asked = settings.redactor().redact(settings.llm_model)
         self._metrics = Metrics(self.name, self.queue_name, asked)
         self._waiting: queue.SimpleQueue[Delivery | None] = queue.SimpleQueue()
-        self._reach = Reach(("rabbitmq", "rabbitmq_publisher", "kafka", "redis"))
+        self._reach = Connectivity(("rabbitmq", "rabbitmq_publisher", "kafka", "redis"))
         self._consumer = Consumer(settings, self._reach, self._requirements(), self._tick)
         self._publisher = Publisher(settings, self._reach)
         self._stream = EventStream(settings, self._reach, self._follow_kafka)
         self._store = TaskStore(settings, self._reach)
-        self._runs = Runs(settings, self._store)
-        self._outlets = Outlets(
+        self._runs = RunningTasks(settings, self._store)
+        self._outlets = Publishing(
             self.worker, self._publisher, self._stream, self._consumer, self._metrics
         )
-        self._breaker = Breaker(
+        self._breaker = CircuitBreaker(
             settings.breaker_failures, settings.breaker_pause, time.monotonic, self._follow_breaker
         )
         self._handling = self._make_handling()
         self._consumer.subscribe(self.queue_name, settings.concurrency, self._waiting.put)
         self._consumer.subscribe(OUTBOX, 0, self._outlets.relay)
-        self._pulses = [Pulse() for _ in range(settings.concurrency)]
+        self._pulses = [SignOfLife() for _ in range(settings.concurrency)]
         self._slots = [
             threading.Thread(target=self._serve, args=(each,), name=f"agent-{number}", daemon=True)
             for number, each in enumerate(self._pulses)
@@ -177,16 +177,18 @@ class CrewAIWorker:
         # Does nothing where the delivery is acknowledged by now.
         self._consumer.settle(delivery, requeue=True)
 
-    def _make_handling(self) -> Handling:
-        exits = Exits(self.publish_event, self._consumer, self._outlets, self._store, self._metrics)
-        endings = Endings(
+    def _make_handling(self) -> TaskProcessor:
+        exits = CompletionContext(
+            self.publish_event, self._consumer, self._outlets, self._store, self._metrics
+        )
+        endings = Completion(
             exits,
             self.name,
             self.worker,
             self.settings.max_attempts,
             self.settings.redactor(),
         )
-        bench = Bench(
+        bench = WorkerContext(
             self.worker,
             self.settings,
             self._store,
@@ -195,10 +197,10 @@ class CrewAIWorker:
             self._metrics,
             endings,
         )
-        return Handling(bench, self.process_task)
+        return TaskProcessor(bench, self.process_task)
 
-    def _vitals(self) -> Vitals:
-        return Vitals(
+    def _vitals(self) -> HealthChecks:
+        return HealthChecks(
             self._consumer,
             self._publisher,
             self._stream,
@@ -218,7 +220,7 @@ class CrewAIWorker:
             [self.queue_name, f"{self.queue_name}.dlq", *tiers, OUTBOX, REFUSED], tiers
         )
 
-    def _serve(self, own: Pulse) -> None:
+    def _serve(self, own: SignOfLife) -> None:
         own.adopt()
         while (delivery := self._waiting.get()) is not None:
             own.beat()
@@ -262,7 +264,7 @@ class CrewAIWorker:
             self._reach.flush()
             if stop is None and self._is_stopping:
                 LOG.info("worker_stopping", extra={"worker": self.worker})
-                premises = Premises(
+                premises = ShutdownContext(
                     self._consumer, self._runs, self._store, self._waiting, lambda: self._busy > 0
                 )
                 grace = self.settings.stop_grace_period

@@ -42,10 +42,10 @@ def run(
         return _read(error)
     except Exception as error:  # noqa: BLE001 - logged
         _log(error)
-        return TransientError(_words(error), error_class=AGENT_ERROR)
+        return TransientError(words(error), error_class=AGENT_ERROR)
     except BaseException as error:  # noqa: BLE001 - a library that calls `sys.exit` would end this thread
         _log(error)
-        return PermanentError(_words(error), error_class="agent_exit")
+        return PermanentError(words(error), error_class="agent_exit")
 
 
 def _checked(answer: object) -> Answer | PermanentError:
@@ -56,7 +56,7 @@ def _checked(answer: object) -> Answer | PermanentError:
         text, model = _plain(answer.text), _plain(answer.model)
         usage = _usage(answer.usage)
     except BaseException as error:  # noqa: BLE001 - raised by what the agent put there
-        return _faulty(f"the agent's Answer cannot be read: {_words(error)}")
+        return _faulty(f"the agent's Answer cannot be read: {words(error)}")
     if not (0 < len(model) <= MAX_MODEL and model.isprintable()):
         return _faulty(
             f"the agent's Answer has a model that is no name of 1 to {MAX_MODEL} characters"
@@ -126,11 +126,12 @@ def _spent(value: Any) -> tuple[str, Usage] | None:  # noqa: ANN401 - as above
     return (answer.model, answer.usage) if isinstance(answer, Answer) else None
 
 
-def _words(error: BaseException) -> str:
+def words(error: BaseException) -> str:
     """Say what an agent's own code raised, which may be anything: also what cannot be said."""
     name = type(error).__name__
     try:
-        return beginning(_plain(f"{name}: {error}"))
+        text = _plain(str(error))
+        return beginning(f"{name}: {text}") if text else name
     except BaseException:  # noqa: BLE001 - raised by the error's own `__str__`
         return f"{name}, which has no words"
 

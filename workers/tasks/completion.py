@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from workers.errors import PermanentError, StoreAwayError
 from workers.events import envelopes
-from workers.protocol.dead_letter_reason import Obituary
+from workers.protocol.dead_letter_reason import DeadLetterReason
 from workers.protocol.retries import TIERS, tier_for
 from workers.redaction import beginning
 
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
     from workers.metrics import Metrics
     from workers.redaction import Redactor
     from workers.tasks.message import Message
-    from workers.tasks.publishing import Outlets
-    from workers.tasks.store import Claim, Grant, TaskStore
+    from workers.tasks.publishing import Publishing
+    from workers.tasks.store import LeaseReply, LeaseRequest, TaskStore
 
 LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Exits:
+class CompletionContext:
     """What an ending needs: who tells, settles, publishes, remembers, counts.
 
     `tell` delivers events, and gives whether those of the task wait in the outbox now.
@@ -40,16 +40,21 @@ class Exits:
 
     tell: Callable[[Message, Sequence[envelopes.Event]], bool]
     consumer: Consumer
-    outlets: Outlets
+    outlets: Publishing
     store: TaskStore
     metrics: Metrics
 
 
-class Endings:
+class Completion:
     """Ends the lives of one agent's tasks; every method may raise GoneError, after which the message comes again."""
 
     def __init__(
-        self, exits: Exits, agent: str, worker: str, max_attempts: int, redactor: Redactor
+        self,
+        exits: CompletionContext,
+        agent: str,
+        worker: str,
+        max_attempts: int,
+        redactor: Redactor,
     ) -> None:
         self._redactor = redactor
         self._exits = exits
@@ -57,7 +62,9 @@ class Endings:
         self._worker = worker
         self._max_attempts = max_attempts
 
-    def finish(self, message: Message, claim: Claim, grant: Grant, outcome: str) -> None:
+    def finish(
+        self, message: Message, claim: LeaseRequest, grant: LeaseReply, outcome: str
+    ) -> None:
         """Deliver a result's events, unless they are, and acknowledge."""
         if not grant.is_done:
             if outcome == "reused":
@@ -70,7 +77,7 @@ class Endings:
         self.settle(message, outcome)
 
     def fail(
-        self, message: Message, claim: Claim, failure: RunError, effort: envelopes.Effort
+        self, message: Message, claim: LeaseRequest, failure: RunError, effort: envelopes.Effort
     ) -> None:
         """End a failed attempt that counts: another one later, or a dead letter where there is none."""
         is_permanent = isinstance(failure, PermanentError)
@@ -78,7 +85,7 @@ class Endings:
         error_class = self._redactor.redact(failure.error_class)
         if is_permanent or message.attempt >= self._max_attempts:
             reason = "permanent" if is_permanent else "exhausted"
-            obituary = Obituary(reason, error_class, str(failure))
+            obituary = DeadLetterReason(reason, error_class, str(failure))
             self.bury(message, obituary, claim, effort)
             return
         tier = tier_for(message.attempt, getattr(failure, "retry_after", None))
@@ -95,8 +102,8 @@ class Endings:
     def bury(
         self,
         message: Message,
-        obituary: Obituary,
-        claim: Claim,
+        obituary: DeadLetterReason,
+        claim: LeaseRequest,
         effort: envelopes.Effort | None = None,
     ) -> None:
         """Dead-letter a message."""
@@ -124,7 +131,7 @@ class Endings:
         self._exits.outlets.put_back(message, TIERS[0], is_parked=True, is_unguarded=is_unguarded)
         self.settle(message, "parked")
 
-    def postpone(self, message: Message, claim: Claim, seconds: float) -> None:
+    def postpone(self, message: Message, claim: LeaseRequest, seconds: float) -> None:
         """Let others go first, for at least `seconds`, and count no attempt: at its queue's head it would be next.
 
         So a task that the provider never takes does not keep the breaker open for all.
@@ -133,7 +140,7 @@ class Endings:
         self._release(claim, message.attempt)
         self.settle(message, "postponed")
 
-    def give_back(self, message: Message, claim: Claim) -> None:
+    def give_back(self, message: Message, claim: LeaseRequest) -> None:
         """Return a task to its queue as if it had not been begun."""
         self._release(claim, message.attempt)
         self.settle(message, "returned", requeue=True)
@@ -164,7 +171,7 @@ class Endings:
         said = self._redactor.redact(beginning(error))
         return said.encode("utf-8", "backslashreplace").decode()
 
-    def _release(self, claim: Claim, attempt: int, dead: str = "") -> None:
+    def _release(self, claim: LeaseRequest, attempt: int, dead: str = "") -> None:
         try:
             self._exits.store.release(claim, attempt=attempt, dead=dead)
         except StoreAwayError as error:

@@ -115,7 +115,7 @@ class DeadLetter:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class LetterFilter:
     """Which dead letters are meant: of these ids, with this reason, among these; None leaves it open."""
 
     ids: frozenset[str] | None = None

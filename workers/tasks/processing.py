@@ -25,48 +25,48 @@ from workers.errors import (
 )
 from workers.events import envelopes
 from workers.logs import about
-from workers.protocol.dead_letter_reason import Obituary
+from workers.protocol.dead_letter_reason import DeadLetterReason
 from workers.protocol.task import find_id, read_task
 from workers.tasks import agent_call
 from workers.tasks.message import Message
-from workers.tasks.publishing import GoneError
+from workers.tasks.publishing import DeliveryLostError
 from workers.tasks.running_tasks import Run
-from workers.tasks.store import Claim, Grant, Place, Verdict
+from workers.tasks.store import LeaseReply, LeaseRequest, Place, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from workers.amqp.consumer import Delivery
     from workers.configuration.settings import Settings
-    from workers.engine.circuit_breaker import Breaker
+    from workers.engine.circuit_breaker import CircuitBreaker
     from workers.engine.interface import Answer
     from workers.metrics import Metrics
     from workers.protocol.task import Task
     from workers.protocol.usage import Usage
-    from workers.tasks.completion import Endings
-    from workers.tasks.running_tasks import Runs
+    from workers.tasks.completion import Completion
+    from workers.tasks.running_tasks import RunningTasks
     from workers.tasks.store import TaskStore
 
 LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
+class WorkerContext:
     """What a worker works with; `worker` is the process's name in logs, events and leases."""
 
     worker: str
     settings: Settings
     store: TaskStore
-    runs: Runs
-    breaker: Breaker
+    runs: RunningTasks
+    breaker: CircuitBreaker
     metrics: Metrics
-    endings: Endings
+    endings: Completion
 
 
-class Handling:
+class TaskProcessor:
     """Handles deliveries; `process` runs the agent. Called from several threads."""
 
-    def __init__(self, bench: Bench, process: Callable[[Task, Deadline], Answer]) -> None:
+    def __init__(self, bench: WorkerContext, process: Callable[[Task, Deadline], Answer]) -> None:
         self._bench = bench
         self._endings = bench.endings
         self._process = process
@@ -78,7 +78,7 @@ class Handling:
         with about(trace_id=message.trace_id, attempt=message.attempt):
             try:
                 self._read(message)
-            except GoneError as error:
+            except DeliveryLostError as error:
                 LOG.info("delivery_lost", extra={"reason": str(error)})
             except RefusedError as error:
                 LOG.warning("publish_refused", extra={"reason": str(error)})
@@ -90,7 +90,7 @@ class Handling:
         task_id = self._find_id(delivery)
         # No word of the error itself: nobody knows what a defect puts there.
         text = f"a defect in the worker: {type(error).__name__}; its log says more"
-        obituary = Obituary("internal", "internal_error", text, closes_record=False)
+        obituary = DeadLetterReason("internal", "internal_error", text, closes_record=False)
         with about(task_id=task_id, trace_id=message.trace_id, attempt=message.attempt):
             self._endings.bury(message, obituary, self._claim(message, task_id))
 
@@ -111,7 +111,7 @@ class Handling:
             )
         except InvalidTaskError as error:
             task_id = self._find_id(delivery)
-            obituary = Obituary("invalid", "invalid_task", str(error), closes_record=False)
+            obituary = DeadLetterReason("invalid", "invalid_task", str(error), closes_record=False)
             with about(task_id=task_id):
                 self._endings.bury(message, obituary, self._claim(message, task_id))
             return
@@ -122,21 +122,21 @@ class Handling:
         encoding = delivery.properties.content_encoding
         return find_id(delivery.body, self._bench.settings.max_body, encoding)
 
-    def _check_age(self, message: Message) -> Obituary | None:
+    def _check_age(self, message: Message) -> DeadLetterReason | None:
         """Say why a task is not begun any more; one whose result exists, or that runs, is never too old."""
         ttl, age = self._bench.settings.task_ttl, message.age
         if ttl and age is not None and age > ttl:
             text = f"published {age:.0f} s ago, and TASK_TTL is {ttl}"
-            return Obituary("expired", "expired", text)
+            return DeadLetterReason("expired", "expired", text)
         return None
 
-    def _claim(self, message: Message, task_id: str) -> Claim:
+    def _claim(self, message: Message, task_id: str) -> LeaseRequest:
         owner = f"{self._bench.worker}/{next(self._numbers)}"
         delivery = message.delivery
         place = Place.of(self._bench.settings, delivery.cluster, delivery.queue)
-        return Claim(place, task_id, owner, message.replays, message.attempt)
+        return LeaseRequest(place, task_id, owner, message.replays, message.attempt)
 
-    def _begin(self, message: Message, task: Task, claim: Claim) -> None:
+    def _begin(self, message: Message, task: Task, claim: LeaseRequest) -> None:
         grant = self._ask(message, claim, task)
         match grant.verdict:
             case Verdict.RUN:
@@ -157,13 +157,13 @@ class Handling:
                 self._endings.settle(message, "stale")
             case Verdict.POISON:
                 text = f"begun and never ended: {grant.detail}"
-                self._endings.bury(message, Obituary("poison", "poison", text), claim)
+                self._endings.bury(message, DeadLetterReason("poison", "poison", text), claim)
             case Verdict.CONFLICT:
                 text = "another task has this id, with another description, output or context"
-                obituary = Obituary("conflict", "id_conflict", text, closes_record=False)
+                obituary = DeadLetterReason("conflict", "id_conflict", text, closes_record=False)
                 self._endings.bury(message, obituary, claim)
 
-    def _ask(self, message: Message, claim: Claim, task: Task) -> Grant:
+    def _ask(self, message: Message, claim: LeaseRequest, task: Task) -> LeaseReply:
         """Ask the store; without it, a message that was delivered before gets one more try, and that is all."""
         is_redelivered = message.delivery.redelivered
         try:
@@ -172,16 +172,16 @@ class Handling:
             )
         except StoreAwayError:
             if known := self._bench.store.recall(claim):
-                return Grant(Verdict.RESULT, known)
+                return LeaseReply(Verdict.RESULT, known)
             if self._bench.runs.is_running(claim):
-                return Grant(Verdict.LEASED)
+                return LeaseReply(Verdict.LEASED)
             if not is_redelivered:
-                return Grant(Verdict.RUN)
+                return LeaseReply(Verdict.RUN)
             if not message.is_unguarded:
-                return Grant(Verdict.LEASED)
-            return Grant(Verdict.POISON, detail="2 times, while Redis was away")
+                return LeaseReply(Verdict.LEASED)
+            return LeaseReply(Verdict.POISON, detail="2 times, while Redis was away")
 
-    def _run(self, message: Message, task: Task, claim: Claim) -> None:
+    def _run(self, message: Message, task: Task, claim: LeaseRequest) -> None:
         deadline = Deadline(self._bench.settings.soft_time_limit)
         run = Run(claim, message.delivery, deadline)
         waited = message.age
@@ -201,18 +201,18 @@ class Handling:
             told = envelopes.completed(subject, effort, found.text, hide)
             self._endings.finish(message, claim, self._keep(claim, told), "completed")
 
-    def _keep(self, claim: Claim, found: tuple[envelopes.Event, ...]) -> Grant:
+    def _keep(self, claim: LeaseRequest, found: tuple[envelopes.Event, ...]) -> LeaseReply:
         """Store a result; gives the one that stands, which is another run's where that was first."""
         try:
             grant = self._bench.store.complete(claim, found)
         except StoreAwayError:
-            return Grant(Verdict.RESULT, found)
+            return LeaseReply(Verdict.RESULT, found)
         if grant.result != found:
             LOG.info("late_result_dropped")
             self._bench.metrics.late_runs.inc()
         return grant
 
-    def _is_taken(self, claim: Claim) -> bool:
+    def _is_taken(self, claim: LeaseRequest) -> bool:
         try:
             return self._bench.store.is_taken(claim)
         except StoreAwayError:

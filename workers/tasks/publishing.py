@@ -24,7 +24,7 @@ from workers.errors import (
     WorkersError,
 )
 from workers.events.delivery_reports import NO_EVENT, Report
-from workers.protocol.dead_letter_reason import IS_REFUSED, MAX_HEADER, Obituary
+from workers.protocol.dead_letter_reason import IS_REFUSED, MAX_HEADER, DeadLetterReason
 from workers.protocol.queues import OUTBOX, REFUSED
 from workers.protocol.retries import TIERS
 from workers.tasks.message import ATTEMPTS, IS_DEAD, PERSISTENT, is_unicode
@@ -48,11 +48,11 @@ MOST_UNSENDABLE = 3
 """How often a publish is tried again that closes its connection: another one's may have."""
 
 
-class GoneError(WorkersError):
+class DeliveryLostError(WorkersError):
     """The delivery is no longer ours: its connection is lost, and the broker delivers it again."""
 
 
-class Outlets:
+class Publishing:
     """Publishes on behalf of one worker; every method may raise GoneError, and none gives up before that."""
 
     def __init__(
@@ -97,7 +97,7 @@ class Outlets:
         """Publish a copy that comes back to its queue after the tier's wait."""
         self._copy(message, tier.name, message.delivery.queue, headers)
 
-    def dead_letter(self, message: Message, obituary: Obituary, **headers: object) -> None:
+    def dead_letter(self, message: Message, obituary: DeadLetterReason, **headers: object) -> None:
         """Publish a copy to `<queue>.dlq`, with everything that is known about why in its headers.
 
         One that is refused there, as where the queue is full, waits in the longest tier and is tried again after that.
@@ -171,7 +171,7 @@ class Outlets:
         try:
             properties = self._refused(topic, key, report)
             self._insist(delivery, "", REFUSED, delivery.body, properties)
-        except (GoneError, RefusedError) as error:
+        except (DeliveryLostError, RefusedError) as error:
             LOG.warning("event_not_set_aside", extra={"reason": str(error)})
             self._consumer.settle(delivery, requeue=True)
         except Exception:
@@ -185,7 +185,7 @@ class Outlets:
         why = {"topic": topic, "error_class": report.refusal, "error": report.problem}
         LOG.error("event_refused", extra=why)
         self._metrics.refuse_event(report.refusal)
-        obituary = Obituary(IS_REFUSED, report.refusal, report.problem)
+        obituary = DeadLetterReason(IS_REFUSED, report.refusal, report.problem)
         place = {"topic": topic[:MAX_HEADER], "key": key[:MAX_HEADER]}
         return _of_event({**place, **obituary.headers(self._worker, OUTBOX)})
 
@@ -221,7 +221,7 @@ class Outlets:
                 if tries == 1:
                     LOG.warning("publish_failed", extra={"to": routing_key, "reason": str(error)})
                 if not self._consumer.is_current(delivery) or self._stop.wait(pause_before(tries)):
-                    raise GoneError(str(error)) from None
+                    raise DeliveryLostError(str(error)) from None
             else:
                 return
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from workers.amqp.consumer import Delivery
     from workers.configuration.settings import Settings
     from workers.engine.interface import Deadline
-    from workers.tasks.store import Claim, TaskStore
+    from workers.tasks.store import LeaseRequest, TaskStore
 
 LOG = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ class Run:
     From `has_returned` on no limit of time holds: what is told and stored then waits for others, not for the agent.
     """
 
-    claim: Claim
+    claim: LeaseRequest
     delivery: Delivery
     deadline: Deadline
     begun: float = field(default_factory=time.monotonic)
@@ -37,7 +37,7 @@ class Run:
     is_stuck: bool = False
 
 
-class Runs:
+class RunningTasks:
     """Everything that runs in this process now; may be used from any thread."""
 
     def __init__(self, settings: Settings, store: TaskStore) -> None:
@@ -63,7 +63,7 @@ class Runs:
         with self._guard:
             return list(self._runs)
 
-    def is_running(self, claim: Claim) -> bool:
+    def is_running(self, claim: LeaseRequest) -> bool:
         """Whether this process works on another copy of the task now."""
         return any(run.claim.key == claim.key for run in self.active())
 

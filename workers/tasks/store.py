@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from workers.configuration.settings import Settings
-    from workers.connectivity import Reach
+    from workers.connectivity import Connectivity
     from workers.protocol.task import Task
 
 PREFIX = "bizops:workers:record"
@@ -79,7 +79,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Grant:
+class LeaseReply:
     """A verdict; `result` is what is stored, `is_done` whether its events were delivered, `detail` what to say."""
 
     verdict: Verdict
@@ -89,7 +89,7 @@ class Grant:
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class LeaseRequest:
     """Which copy of which task, and who asks: `owner` is new for each run, so that it fences off an older one.
 
     `place` says whose task it is: one id names one task in one place and queue.
@@ -145,7 +145,7 @@ class TaskStore:
     May be used from several threads.
     """
 
-    def __init__(self, settings: Settings, reach: Reach) -> None:
+    def __init__(self, settings: Settings, reach: Connectivity) -> None:
         import redis  # noqa: PLC0415 - 30 ms that `--help` need not pay
 
         self._settings = settings
@@ -195,7 +195,7 @@ class TaskStore:
             return False
         return False
 
-    def begin(self, claim: Claim, task: Task, *, is_redelivered: bool) -> Grant:
+    def begin(self, claim: LeaseRequest, task: Task, *, is_redelivered: bool) -> LeaseReply:
         """Ask for the right to run a task; RUN reserves it for `lease` seconds and counts a start."""
         if not self._is_searched:
             message = "whether it holds records of older workers is not known yet"
@@ -214,20 +214,20 @@ class TaskStore:
         )
         verdict = Verdict(found[0])
         if verdict is Verdict.RESULT:
-            return Grant(verdict, _unpack(found[1]), is_done=bool(found[2]))
-        return Grant(verdict, detail=" ".join(filter(None, found[1:])))
+            return LeaseReply(verdict, _unpack(found[1]), is_done=bool(found[2]))
+        return LeaseReply(verdict, detail=" ".join(filter(None, found[1:])))
 
-    def complete(self, claim: Claim, events: Sequence[Event]) -> Grant:
+    def complete(self, claim: LeaseRequest, events: Sequence[Event]) -> LeaseReply:
         """Store the events of a finished task; gives those that stand, which are another's where it was first."""
         self._memory.keep(claim.key, tuple(events))
         found = self._call(claim, "complete", claim.owner, _pack(events), self._ttl)
-        return Grant(Verdict.RESULT, _unpack(found[0]), is_done=bool(found[1]))
+        return LeaseReply(Verdict.RESULT, _unpack(found[0]), is_done=bool(found[1]))
 
-    def is_taken(self, claim: Claim) -> bool:
+    def is_taken(self, claim: LeaseRequest) -> bool:
         """Whether the task went on without this run, as after a pause that was longer than its lease."""
         return bool(self._call(claim, "taken", *claim.copy)[0])
 
-    def mark_done(self, claim: Claim) -> None:
+    def mark_done(self, claim: LeaseRequest) -> None:
         """Note, without waiting for it, that the events of a finished task are delivered.
 
         A process that ends before leaves them to be delivered again, under the same ids. Raises StoreAwayError where
@@ -237,7 +237,7 @@ class TaskStore:
             raise StoreAwayError(self._reason or "")
         self._script.call(self._keys(claim.place, claim.task_id), ["done"])
 
-    def release(self, claim: Claim, *, attempt: int, dead: str = "") -> None:
+    def release(self, claim: LeaseRequest, *, attempt: int, dead: str = "") -> None:
         """End a run without a result: in order, so its start no longer counts.
 
         `attempt` is that of the copy that lives on, `dead` why none does. Nothing changes where the task went on
@@ -245,15 +245,15 @@ class TaskStore:
         """
         self._call(claim, "release", *claim.copy, str(attempt), dead, self._ttl)
 
-    def renew(self, claim: Claim) -> None:
+    def renew(self, claim: LeaseRequest) -> None:
         """Reserve a task that runs for another `lease` seconds."""
         self._call(claim, "renew", *claim.copy, self._lease, self._ttl)
 
-    def leave(self, claim: Claim) -> None:
+    def leave(self, claim: LeaseRequest) -> None:
         """Leave a run to the end of its process: it counts as no start, and stays reserved for `lease` seconds."""
         self._call(claim, "leave", claim.owner, self._lease)
 
-    def explain(self, claim: Claim, why: str) -> None:
+    def explain(self, claim: LeaseRequest, why: str) -> None:
         """Note what is known about a run that will not end, for whoever finds its start counted."""
         self._call(claim, "explain", claim.owner, why)
 
@@ -269,7 +269,7 @@ class TaskStore:
         result, is_done, digest = self._run(place, task.id, "find")
         return _unpack(result) if is_done and digest in {"", task.digest} else ()
 
-    def recall(self, claim: Claim) -> tuple[Event, ...] | None:
+    def recall(self, claim: LeaseRequest) -> tuple[Event, ...] | None:
         """Give the events of a task that this process finished, without asking Redis; None where it did not."""
         return self._memory.get(claim.key)
 
@@ -278,7 +278,7 @@ class TaskStore:
         self._script.close()
         self._redis.close()
 
-    def _call(self, claim: Claim, *arguments: str) -> list[str]:
+    def _call(self, claim: LeaseRequest, *arguments: str) -> list[str]:
         return self._run(claim.place, claim.task_id, *arguments)
 
     def _run(self, place: Place, task_id: str, *arguments: str) -> list[str]:

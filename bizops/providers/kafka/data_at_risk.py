@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from confluent_kafka import KafkaError, TopicPartition
 from confluent_kafka.admin import OffsetSpec
 
-from bizops.provider import Stake
+from bizops.provider import DataAtRisk
 from bizops.providers.kafka.api import consumer_groups
 from bizops.providers.kafka.api.client import settled
 from bizops.providers.kafka.api.reads import Reading
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Part = tuple[str, int]
 
 
-def weigh(client: Client, brokers: Brokers, addresses: Sequence[Address]) -> list[Stake]:
+def weigh(client: Client, brokers: Brokers, addresses: Sequence[Address]) -> list[DataAtRisk]:
     """Weigh each topic, all before one deadline.
 
     Deleting one always takes consent: an empty topic may be written to a moment later. The number of records is that
@@ -38,14 +38,14 @@ def weigh(client: Client, brokers: Brokers, addresses: Sequence[Address]) -> lis
     readers = consumer_groups.groups(client, brokers, reading, names)
     found = _ends(reading, names, ends)
     return [
-        Stake(
+        DataAtRisk(
             address,
             needs_consent=True,
             text=_text(address.name, found[address.name], readers),
             identity=ids.get(address.name, ""),
         )
         if address.name in topics
-        else Stake(address, needs_consent=False, text="it is gone")
+        else DataAtRisk(address, needs_consent=False, text="it is gone")
         for address in addresses
     ]
 

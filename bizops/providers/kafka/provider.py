@@ -18,7 +18,7 @@ from bizops.providers.kafka.api.reads import Reading
 from bizops.providers.kafka.api.validate_only import tried
 from bizops.providers.kafka.health import health
 from bizops.providers.kafka.live import members
-from bizops.providers.kafka.live.cluster import View, alike
+from bizops.providers.kafka.live.cluster import ClusterState, alike
 from bizops.providers.kafka.live.observation import (
     differing,
     missing,
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from confluent_kafka import KafkaError
 
     from bizops.change import Outcome, Readiness, Step
-    from bizops.provider import Health, Options, Scope, Stake
+    from bizops.provider import DataAtRisk, Health, Options, Scope
     from bizops.providers.kafka.declared.specs import Connection, Settings, TopicSpec
     from bizops.resource import Address, Observation, Resource
 
@@ -90,7 +90,7 @@ class KafkaProvider:
         there = [topics[each.address.name] for each in found if each.address.name in topics]
         warnings = (*members.warnings(there, reading.members), *trial.warnings)
         refused, alike_ones = sorted(trial.refused.items()), sorted(collisions.items())
-        view = View(reading.members, tuple(refused), tuple(alike_ones))
+        view = ClusterState(reading.members, tuple(refused), tuple(alike_ones))
         return Observations(self._system(reading), found, warnings, view)
 
     def _system(self, reading: Reading) -> System:
@@ -105,7 +105,7 @@ class KafkaProvider:
             cluster=members.cluster(metadata, reading.members),
         )
 
-    def weigh(self, addresses: Sequence[Address]) -> Sequence[Stake]:
+    def weigh(self, addresses: Sequence[Address]) -> Sequence[DataAtRisk]:
         """Count records, and name the consumer groups that read them or have."""
         return data_at_risk.weigh(self._client, self._brokers, addresses)
 

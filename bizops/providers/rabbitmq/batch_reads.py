@@ -26,7 +26,7 @@ class Read(Protocol):
         """Read them; without `is_whole` only queues and policies."""
 
 
-class Lookups:
+class BatchReads:
     """`read` reads vhosts, `counted` counts quorum queues by vhost in what was read."""
 
     def __init__(

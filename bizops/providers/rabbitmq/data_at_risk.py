@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bizops.provider import Stake
+from bizops.provider import DataAtRisk
 
 if TYPE_CHECKING:
     from bizops.providers.rabbitmq.api.amqp_counts import Count
@@ -16,7 +16,7 @@ _GONE = "nothing: it is gone already"
 
 def stake(
     address: Address, vhost: Vhost, counts: dict[str, Count | None] | None, why: str
-) -> Stake:
+) -> DataAtRisk:
     """Weigh one queue.
 
     `counts` is what AMQP said, None where it did not answer, for the reason in `why`. A classic queue without
@@ -26,9 +26,9 @@ def stake(
     name = address.name
     queue = vhost.queues.get(name)
     if queue is None:
-        return Stake(address, needs_consent=False, text=_GONE)
+        return DataAtRisk(address, needs_consent=False, text=_GONE)
     if queue.away:
-        return Stake(address, needs_consent=True, text=f"what lies {queue.away}")
+        return DataAtRisk(address, needs_consent=True, text=f"what lies {queue.away}")
     bindings = sum(b.is_to_queue and b.destination == name for b in vhost.bindings)
     count = counts.get(name) if counts is not None else None
     messages, consumers = _known(queue, count)
@@ -40,7 +40,7 @@ def stake(
     if messages is None or consumers is None:
         text += f"; {why or _unknown(queue)}"
     is_harmless = queue.type == "classic" and messages == 0 and consumers == 0
-    return Stake(address, not is_harmless, text, tuple(_remedies(queue, messages, consumers)))
+    return DataAtRisk(address, not is_harmless, text, tuple(_remedies(queue, messages, consumers)))
 
 
 def _known(queue: LiveQueue, count: Count | None) -> tuple[int | None, int | None]:

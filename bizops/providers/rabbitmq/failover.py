@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from bizops.change import Outcome, Readiness, Step
-    from bizops.provider import Health, Lease, Observations, Options, Scope, Stake
+    from bizops.provider import DataAtRisk, Health, Lease, Observations, Options, Scope
     from bizops.providers.rabbitmq.api.client import Client
     from bizops.providers.rabbitmq.declared.connection import Connection
     from bizops.providers.rabbitmq.declared.specs import Settings
@@ -57,7 +57,7 @@ class Failover:
         warning = self._addresses.warning()
         return replace(found, warnings=(warning, *found.warnings)) if warning else found
 
-    def weigh(self, addresses: Sequence[Address]) -> Sequence[Stake]:
+    def weigh(self, addresses: Sequence[Address]) -> Sequence[DataAtRisk]:
         """Count what is at stake, all of it at one address. Raises ProviderError."""
         return self._read(lambda live: live.weigh(addresses))
 

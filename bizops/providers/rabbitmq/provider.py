@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from bizops import errors
 from bizops.change import Readiness, System
-from bizops.provider import Observations, Scope, Stake, never
+from bizops.provider import DataAtRisk, Observations, Scope, never
 from bizops.providers.rabbitmq import data_at_risk, health, quorum_counts, settling
 from bizops.providers.rabbitmq.api import amqp_counts, reads
-from bizops.providers.rabbitmq.api.policy_repair import Rematching
+from bizops.providers.rabbitmq.api.policy_repair import PolicyRepair
 from bizops.providers.rabbitmq.api.writer import Writer
-from bizops.providers.rabbitmq.batch_reads import Lookups
+from bizops.providers.rabbitmq.batch_reads import BatchReads
 from bizops.providers.rabbitmq.live import cluster, exchange_users
 from bizops.providers.rabbitmq.live.observations import Observer
 from bizops.providers.rabbitmq.naming.names import PROVIDER
@@ -46,9 +46,9 @@ class RabbitMQ:
         self._client = client
         self._connection = connection
         self._settings = settings
-        self._rematching = Rematching(self._client)
+        self._rematching = PolicyRepair(self._client)
         self._unanswered = unanswered
-        self._lookups = Lookups(self._snapshot, self._counted, settings.vhost)
+        self._lookups = BatchReads(self._snapshot, self._counted, settings.vhost)
         self._broker: reads.Broker | None = None
         self._met: reads.Broker | None = None
 
@@ -88,7 +88,7 @@ class RabbitMQ:
         )
         return Observations(system, found, context=snapshot, bystanders=others)
 
-    def weigh(self, addresses: Sequence[Address]) -> Sequence[Stake]:
+    def weigh(self, addresses: Sequence[Address]) -> Sequence[DataAtRisk]:
         """Count the messages and consumers of queues; nothing else holds data. Raises ProviderError.
 
         A queue out of reach is not asked: that would hang.
@@ -96,7 +96,8 @@ class RabbitMQ:
         queues = [address for address in addresses if address.kind == "queue"]
         snapshot = self._snapshot({self._vhost(address) for address in queues})
         found = {
-            address: Stake(address, needs_consent=False, text="nothing") for address in addresses
+            address: DataAtRisk(address, needs_consent=False, text="nothing")
+            for address in addresses
         }
         for name, vhost in snapshot.vhosts.items():
             mine = [address for address in queues if self._vhost(address) == name]

@@ -41,7 +41,7 @@ def topology_of(step: Step) -> str:
         payload: PolicyWrite = step.write.payload
         return topology_of_policy(payload.policy.name)
     assert step.change is not None  # noqa: S101 - one of the two is always there
-    seen: queue_state.View = step.change.observed.raw
+    seen: queue_state.QueueState = step.change.observed.raw
     return seen.topology
 
 
@@ -148,7 +148,7 @@ def _updated(change: Change, observed: Observation) -> Readiness:
     assert change.resource is not None  # noqa: S101 - only a deletion has none
     spec, seen = change.resource.spec, observed.raw
     assert isinstance(spec, QueueSpec)  # noqa: S101 - the kind's own spec
-    assert isinstance(seen, queue_state.View)  # noqa: S101 - what an observation of a queue carries
+    assert isinstance(seen, queue_state.QueueState)  # noqa: S101 - what an observation of a queue carries
     if seen.queue is not None and seen.queue.policy and seen.winner is None:
         return Readiness(detail=f"it is still under {_policy_text(seen)}")
     found = observations.queue_fields(seen, spec)
@@ -173,7 +173,7 @@ def _updated(change: Change, observed: Observation) -> Readiness:
     return Readiness(settled=True, detail=detail)
 
 
-def _policy_text(seen: queue_state.View) -> str:
+def _policy_text(seen: queue_state.QueueState) -> str:
     name = seen.queue.policy if seen.queue is not None else ""
     if not name:
         return "no policy"

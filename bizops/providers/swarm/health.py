@@ -12,7 +12,7 @@ from bizops.providers.swarm.state import observation, update_status
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from bizops.providers.swarm.state.convergence import Standing
+    from bizops.providers.swarm.state.convergence import Convergence
     from bizops.providers.swarm.state.inventory import Inventory, Raw
     from bizops.providers.swarm.state.observation import Declared
     from bizops.resource import Resource
@@ -58,7 +58,7 @@ def of(declared: Declared, found: Inventory) -> Health:
 
 
 def _row(
-    resource: Resource, raw: Raw | None, stands: Standing | None, *, is_as_declared: bool
+    resource: Resource, raw: Raw | None, stands: Convergence | None, *, is_as_declared: bool
 ) -> tuple[tuple[str, ...], str]:
     name = resource.address.name
     if raw is None or stands is None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bizops import errors
 from bizops.change import Action, Readiness, System
-from bizops.provider import Observations, Options, Stake, never
+from bizops.provider import DataAtRisk, Observations, Options, never
 from bizops.providers.swarm.compose.services.service import Service
 from bizops.providers.swarm.engine import nodes, registry
 from bizops.providers.swarm.engine.client import Engine
@@ -29,7 +29,7 @@ Raw = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Snapshot:
     """The services by name, and by service id the tasks on their present spec, or still stopping."""
 
     services: Mapping[str, Raw] = field(default_factory=dict)
@@ -73,9 +73,9 @@ class Swarm:
             bystanders=usage.bystanders(found, declared.shown_services(found, scope)),
         )
 
-    def weigh(self, addresses: Sequence[Address]) -> Sequence[Stake]:
+    def weigh(self, addresses: Sequence[Address]) -> Sequence[DataAtRisk]:
         """Say that nothing is lost: services, networks and secrets hold no data."""
-        return [Stake(address, needs_consent=False, text="nothing") for address in addresses]
+        return [DataAtRisk(address, needs_consent=False, text="nothing") for address in addresses]
 
     def apply(
         self, steps: Sequence[Step], is_stopped: Callable[[], bool] = never
@@ -95,7 +95,7 @@ class Swarm:
         """Look once at all services, and once at the tasks of those that are waited for."""
         self._engine.connect()
         kinds = {step.change.address.kind for step in steps if step.change}
-        look = self._look(steps) if "service" in kinds else Look()
+        look = self._look(steps) if "service" in kinds else Snapshot()
         networks = self._engine.get("/networks") if "network" in kinds else ()
         return [self._judged(step, look, networks) for step in steps]
 
@@ -131,14 +131,14 @@ class Swarm:
         shown = declared.shown_services(found, scope)
         return inventory.with_standings(self._engine, found, shown)
 
-    def _look(self, steps: Sequence[Step]) -> Look:
+    def _look(self, steps: Sequence[Step]) -> Snapshot:
         listed = self._engine.get("/services", status="true")
         named = {raw["Spec"]["Name"]: raw for raw in listed}
         waited = [named[name] for step in steps if (name := _service_name(step)) in named]
         wanted = {raw["ID"]: True for raw in waited if settling.may_have_tasks(raw)}
         leaves = any(_deletes(step, "service") for step in steps)
         if not wanted and not leaves:
-            return Look(named)
+            return Snapshot(named)
         members = nodes.parsed(self._engine.get("/nodes"))
         tasks: dict[str, list[Raw]] = {}
         silent = {node.identity for node in members if not node.is_ready}
@@ -149,9 +149,9 @@ class Swarm:
             found = self._engine.get("/tasks", filters=filters) if filters else ()
             for task in off_nodes(found, left_out):
                 tasks.setdefault(task.get("ServiceID", ""), []).append(dict(task))
-        return Look(named, tasks)
+        return Snapshot(named, tasks)
 
-    def _judged(self, step: Step, look: Look, networks: Sequence[Raw]) -> Readiness:
+    def _judged(self, step: Step, look: Snapshot, networks: Sequence[Raw]) -> Readiness:
         if step.change is None or step.change.address.kind == "secret":
             return Readiness(settled=True)
         if step.change.address.kind == "network":
@@ -164,7 +164,7 @@ class Swarm:
             return Readiness(settled=not stopping, detail=detail)
         return self._service(step, look)
 
-    def _service(self, step: Step, look: Look) -> Readiness:
+    def _service(self, step: Step, look: Snapshot) -> Readiness:
         service = look.services.get(_service_name(step))
         if service is None:
             return Readiness(failed=True, detail="it was removed meanwhile")

@@ -33,14 +33,14 @@ _NEEDS_ENGINE = {("healthcheck", "start_interval"): (1, 44)}
 
 
 @dataclass(frozen=True, slots=True)
-class Lookup:
+class Resolution:
     """What one batch needs to know, looked up once: ids by name, and what each image means right now."""
 
     names: Names = field(default_factory=Names)
     images: Mapping[str, Resolved] = field(default_factory=dict)
 
 
-def look_up(engine: Engine, steps: Sequence[Step], called: Mapping[str, str]) -> Lookup:
+def look_up(engine: Engine, steps: Sequence[Step], called: Mapping[str, str]) -> Resolution:
     """Ask the engine and the registries for all that the services of a batch refer to.
 
     `called` leads from the keys of networks to their names in the engine where those differ.
@@ -48,12 +48,12 @@ def look_up(engine: Engine, steps: Sequence[Step], called: Mapping[str, str]) ->
     names = Names(called=called)
     settings = [wanted(step) for step in steps if step.change and _is_written(step)]
     if not settings:
-        return Lookup(names)
+        return Resolution(names)
     used = {path[0] for each in settings for path in each}
     if used & {"networks", "secrets", "configs"}:
         names = inventory.names(engine, called, with_configs="configs" in used)
     images = {each[_IMAGE] for each in settings if each.get(_IMAGE)}
-    return Lookup(names, registry.resolve(engine, images))
+    return Resolution(names, registry.resolve(engine, images))
 
 
 def _is_written(step: Step) -> bool:
@@ -69,7 +69,7 @@ def wanted(step: Step) -> dict[Path, Any]:
     return {**_resource(step).spec.fields(), **dict(change.observed.refined)}
 
 
-def create(engine: Engine, step: Step, topology: str, lookup: Lookup) -> Outcome:
+def create(engine: Engine, step: Step, topology: str, lookup: Resolution) -> Outcome:
     """Create a service with our label. One that a killed run created already is as good."""
     name = engine_name(_resource(step))
     spec, image = _spec(engine, spec_edit.blank(name), step, lookup)
@@ -80,7 +80,7 @@ def create(engine: Engine, step: Step, topology: str, lookup: Lookup) -> Outcome
     return responses.outcome(step, answer, _told(image))
 
 
-def update(engine: Engine, step: Step, topology: str, lookup: Lookup) -> Outcome:
+def update(engine: Engine, step: Step, topology: str, lookup: Resolution) -> Outcome:
     """Write the planned paths over the spec that the plan saw."""
     change = _change(step)
     raw = change.observed.raw
@@ -90,7 +90,7 @@ def update(engine: Engine, step: Step, topology: str, lookup: Lookup) -> Outcome
     return _moved(step) if answer is None else responses.outcome(step, answer, _told(image))
 
 
-def record(engine: Engine, step: Step, topology: str, lookup: Lookup) -> Outcome:
+def record(engine: Engine, step: Step, topology: str, lookup: Resolution) -> Outcome:
     """Write the label alone that tells what is declared: it restarts nothing."""
     assert step.write is not None  # noqa: S101 - the caller looked
     change: Change = step.write.payload
@@ -129,7 +129,7 @@ def _moved(step: Step) -> Outcome:
     return Outcome(step, Status.FAILED, _MEANWHILE)
 
 
-def _declared(change: Change, topology: str, lookup: Lookup) -> str:
+def _declared(change: Change, topology: str, lookup: Resolution) -> str:
     assert change.resource is not None  # noqa: S101 - only what is declared is written
     refined, called = dict(change.observed.refined), lookup.names.called
     return last_declared.label(change.resource, refined, topology, called)
@@ -146,7 +146,7 @@ def _resource(step: Step) -> Resource:
     return resource
 
 
-def _is_there_already(engine: Engine, step: Step, topology: str, lookup: Lookup) -> bool:
+def _is_there_already(engine: Engine, step: Step, topology: str, lookup: Resolution) -> bool:
     answer = engine.ask("GET", f"/services/{engine_name(_resource(step))}")
     if not answer.is_ok or inventory.owner(answer.body["Spec"].get("Labels")) != topology:
         return False
@@ -162,7 +162,7 @@ def _is_there_already(engine: Engine, step: Step, topology: str, lookup: Lookup)
 
 
 def _spec(
-    engine: Engine, base: RawSpec, step: Step, lookup: Lookup
+    engine: Engine, base: RawSpec, step: Step, lookup: Resolution
 ) -> tuple[RawSpec, Resolved | None]:
     """Give the spec to write, and what was found out about its new image.
 

@@ -54,7 +54,7 @@ class Writer:
         with ThreadPoolExecutor(max_workers=min(self._parallelism, max(1, len(steps)))) as pool:
             return list(pool.map(carry_out, steps))
 
-    def _outcome(self, step: Step, lookup: service_writer.Lookup) -> Outcome:
+    def _outcome(self, step: Step, lookup: service_writer.Resolution) -> Outcome:
         try:
             outcome = (
                 self._written(step, step.change, lookup)
@@ -72,7 +72,7 @@ class Writer:
             return outcome
         return replace(outcome, detail=names_for_ids.named(self._engine, outcome.detail))
 
-    def _written(self, step: Step, change: Change, lookup: service_writer.Lookup) -> Outcome:
+    def _written(self, step: Step, change: Change, lookup: service_writer.Resolution) -> Outcome:
         if step.action is Action.DELETE:
             return self._delete(step, change)
         if change.address.kind == "service":

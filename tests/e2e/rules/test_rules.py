@@ -19,11 +19,11 @@ from hypothesis import HealthCheck, Phase, given, reject, settings
 from hypothesis import strategies as st
 
 from bizops import errors
-from bizops.applier import Listener, Pace, Stop
+from bizops.applier import Listener, Stop, Timing
 from bizops.cli import lock
-from bizops.cli.road import Carriage, Question
-from bizops.guard import Limits
-from bizops.planner import Choice
+from bizops.cli.road import ApplyOptions, PlanOptions
+from bizops.guard import Consents
+from bizops.planner import Targeting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +34,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 SOAK = bool(os.environ.get("SOAK"))
 EXAMPLES = 40 if SOAK else 2
-PACE = Pace(settle_timeout=60)
+PACE = Timing(settle_timeout=60)
 SHRINKS = 12
 """So many examples are run on the servers once one has failed: each takes seconds."""
 
@@ -145,7 +145,7 @@ class Case:
         """Apply with `--prune`, without what is refused; `act` is done between plan and consent."""
         stop, road = Stop(), self.shop.road()
         listener = Interrupted(stop, *interrupt) if interrupt else Listener()
-        terms = lock.Terms(is_wanted=False)
+        terms = lock.LockOptions(is_wanted=False)
         try:
             asked = _asked(destroy=destroy)
             planned = road.plan(asked)
@@ -154,7 +154,7 @@ class Case:
                 asked = _asked(*map(str, refused))
                 planned = road.plan(asked)
             act()
-            result = road.apply(planned, asked, Carriage(listener, stop, PACE, terms))
+            result = road.apply(planned, asked, ApplyOptions(listener, stop, PACE, terms))
             assert result.is_ok or may_fail, result.outcomes
         except (errors.StalePlanError, errors.RefusedPlanError):
             assert may_fail
@@ -230,9 +230,9 @@ class Case:
         self.apply(destroy=True)
 
 
-def _asked(*excludes: str, destroy: bool = False) -> Question:
-    choice = Choice(excludes=excludes, prune=True, destroy=destroy)
-    return Question(choice, Limits(("*",), max_deletes=99))
+def _asked(*excludes: str, destroy: bool = False) -> PlanOptions:
+    choice = Targeting(excludes=excludes, prune=True, destroy=destroy)
+    return PlanOptions(choice, Consents(("*",), max_deletes=99))
 
 
 def _mended(side: Raw) -> Raw:

@@ -14,7 +14,7 @@ from confluent_kafka.admin import AdminClient
 
 from bizops import errors, graph, guard
 from bizops.change import Status
-from bizops.planner import Choice
+from bizops.planner import Targeting
 from bizops.resource import Presence
 from bizops.testing.driving import carry_out, converge, guarded, plan_for
 
@@ -181,9 +181,9 @@ def test_k5_what_a_dead_broker_holds_is_never_weighed_as_nothing(
     live = connect(brokers.addresses(1, 2), timeout=TIMEOUT)
     for moment in ("at once", "after its session"):
         with within(2 * TIMEOUT):
-            planned = plan_for(live, [lone], scope, Choice(destroy=True))
+            planned = plan_for(live, [lone], scope, Targeting(destroy=True))
             stakes = live.weigh([lone.address])
-            kept = guarded(live, planned, guard.Limits(allow_data_loss=("*",), is_destroy=True))
+            kept = guarded(live, planned, guard.Consents(allow_data_loss=("*",), is_destroy=True))
             health = live.status([lone], scope)
 
         assert "at least 200 records" in stakes[0].text, moment

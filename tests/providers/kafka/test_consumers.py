@@ -19,7 +19,7 @@ from confluent_kafka import (
 from confluent_kafka.admin import ConfigResource
 
 from bizops import guard
-from bizops.planner import Choice
+from bizops.planner import Targeting
 from bizops.testing.driving import converge, guarded, plan_for
 
 if TYPE_CHECKING:
@@ -147,8 +147,8 @@ def test_k2_a_group_that_is_not_running_is_named_with_how_far_behind_it_is(
     name = group("k8g", full.address.name, 300)
 
     # When it is to be destroyed
-    plan = plan_for(live, [full], scope, Choice(destroy=True))
-    refusal = guarded(live, plan, guard.Limits(is_destroy=True)).refusals[0]
+    plan = plan_for(live, [full], scope, Targeting(destroy=True))
+    refusal = guarded(live, plan, guard.Consents(is_destroy=True)).refusals[0]
 
     # Then the question names the group, and what it has not read
     assert f"about 500 records (read by {name} (200 records behind, not running))" in refusal.why

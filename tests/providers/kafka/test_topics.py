@@ -9,7 +9,7 @@ import pytest
 from confluent_kafka import Producer
 
 from bizops.change import Action, EffectKind, Status, Step
-from bizops.planner import Choice
+from bizops.planner import Targeting
 from bizops.resource import Lifecycle, Presence
 from bizops.testing.driving import carry_out, converge, destroy, plan_for
 
@@ -211,7 +211,7 @@ def test_a1_what_is_in_the_way_and_goes_in_the_same_run_is_a_way_out(
     converge(live, [theirs], scope)
     owning = replace(scope, owns=(("topic", (theirs.address.name,)),))
 
-    (refusal,) = plan_for(live, [wanted], owning, Choice(prune=True)).refusals
+    (refusal,) = plan_for(live, [wanted], owning, Targeting(prune=True)).refusals
 
     assert refusal.remedies[0].startswith(f"--exclude {wanted.address} in the run that deletes")
 
@@ -266,7 +266,7 @@ def test_what_a_killed_run_left_is_taken_for_done(
     assert Status.APPLIED is again.status, again.detail
     assert Status.FAILED is differing.status
     assert "partitions is 2, not 3" in differing.detail
-    deletion = plan_for(live, [wanted], scope, Choice(destroy=True)).changes[0]
+    deletion = plan_for(live, [wanted], scope, Targeting(destroy=True)).changes[0]
     destroy(live, [wanted], scope)
     gone = live.apply([Step(Action.DELETE, deletion, consent=True)])[0]
     assert Status.APPLIED is gone.status, gone.detail
@@ -290,7 +290,7 @@ def test_nothing_is_deleted_without_consent(live: Provider, scope: Scope, topic:
     """The provider itself refuses a deletion that nobody allowed."""
     wanted = topic("t", partitions=1)
     converge(live, [wanted], scope)
-    change = plan_for(live, [wanted], scope, Choice(destroy=True)).changes[0]
+    change = plan_for(live, [wanted], scope, Targeting(destroy=True)).changes[0]
 
     outcome = live.apply([Step(Action.DELETE, change)])[0]
 

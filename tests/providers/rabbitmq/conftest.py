@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from bizops.change import ApplyResult, Change, Plan
-    from bizops.planner import Choice
+    from bizops.planner import Targeting
     from bizops.provider import Provider
     from stack.servers import Server
 
@@ -139,9 +139,9 @@ class Broker:
         texts = {str(address): address for address in found}
         return [_with_needs(resource, settings, texts) for resource in found.values()]
 
-    def plan(self, declared: Declared, choice: Choice | None = None, **limits: Any) -> Plan:
+    def plan(self, declared: Declared, choice: Targeting | None = None, **limits: Any) -> Plan:
         plan = plan_for(self.live, self.resources(declared), self.scope, choice)
-        return guarded(self.live, plan, guard.Limits(max_deletes=999, **limits))
+        return guarded(self.live, plan, guard.Consents(max_deletes=999, **limits))
 
     def converge(self, declared: Declared) -> ApplyResult:
         return converge(self.live, self.resources(declared), self.scope)

@@ -10,7 +10,7 @@ import pytest
 
 from bizops import errors
 from bizops.change import Status
-from bizops.planner import Choice
+from bizops.planner import Targeting
 from bizops.provider import Options
 from bizops.providers.rabbitmq import DEFINITION
 from bizops.providers.rabbitmq.api import amqp_counts
@@ -179,7 +179,7 @@ def test_a_deletion_that_got_no_answer_is_not_repeated(
     with relay(broker.http, b"DELETE /api/queues/") as first:
         live = connect(first.url, f"http://127.0.0.1:{broker.http}")
         resources = broker.resources({"queues": {"own_b": {}}})
-        plan = plan_for(live, resources, broker.scope, Choice(prune=True))
+        plan = plan_for(live, resources, broker.scope, Targeting(prune=True))
         result = carry_out(live, plan)
 
     (failed,) = (o for o in result.outcomes if o.status is not Status.APPLIED)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bizops.planner import Choice
+from bizops.planner import Targeting
 from bizops.testing import carry_out, converge, plan_for
 
 pytestmark = pytest.mark.integration
@@ -26,7 +26,7 @@ def test_r1_what_another_topology_declares_is_shown_and_not_pruned(broker: Any, 
     converge(broker.live, broker.resources(DECLARED), broker.scope)
     mine = broker.resources({"queues": {"shop_b": {}}})
 
-    plan = plan_for(broker.live, mine, other, Choice(prune=True))
+    plan = plan_for(broker.live, mine, other, Targeting(prune=True))
     assert carry_out(broker.live, plan).is_ok
 
     assert {"shop_a", "shop_b"} == {queue["name"] for queue in broker.listing("queues")}
@@ -40,8 +40,8 @@ def test_r1_what_two_topologies_declare_is_destroyed_by_neither_unless_adopted(
     mine = broker.resources(DECLARED)
     converge(broker.live, mine, broker.scope)
 
-    plan = plan_for(broker.live, mine, other, Choice(destroy=True))
-    adopted = Choice(destroy=True, adopt=("rabbitmq.queue/shop_a",))
+    plan = plan_for(broker.live, mine, other, Targeting(destroy=True))
+    adopted = Targeting(destroy=True, adopt=("rabbitmq.queue/shop_a",))
 
     assert not plan.changes
     assert any("rabbitmq.queue/shop_a stays: topology" in text for text in plan.warnings)
@@ -63,7 +63,7 @@ def test_r1_a_queue_that_two_topologies_declare_alike_has_a_policy_of_each(
 
     for scope in (broker.scope, second):
         assert plan_for(broker.live, mine, scope).is_empty
-        plan = plan_for(broker.live, mine, scope, Choice(destroy=True))
+        plan = plan_for(broker.live, mine, scope, Targeting(destroy=True))
         assert not plan.changes
     assert {name.split(".")[1] for name in broker.policies()} == {"trial", "second"}
 
@@ -75,12 +75,12 @@ def test_r1_the_one_that_lets_go_leaves_the_queue_to_the_other(broker: Any, seco
     converge(broker.live, mine, second)
 
     assert carry_out(
-        broker.live, plan_for(broker.live, mine, broker.scope, Choice(destroy=True))
+        broker.live, plan_for(broker.live, mine, broker.scope, Targeting(destroy=True))
     ).is_ok
 
     assert {name.split(".")[1] for name in broker.policies()} == {"second"}
     assert plan_for(broker.live, mine, second).is_empty
-    gone = plan_for(broker.live, mine, second, Choice(destroy=True))
+    gone = plan_for(broker.live, mine, second, Targeting(destroy=True))
     assert [change.address.name for change in gone.changes] == ["shop_a"]
 
 
@@ -105,7 +105,7 @@ def test_r1_a_partial_run_lets_go_of_nothing(broker: Any, second: Any) -> None:
     converge(broker.live, both, broker.scope)
     converge(broker.live, both, second)
 
-    plan = plan_for(broker.live, both, second, Choice(targets=("rabbitmq.queue/shop_b",)))
+    plan = plan_for(broker.live, both, second, Targeting(targets=("rabbitmq.queue/shop_b",)))
 
     assert not plan.writes
     assert {name.split(".")[1] for name in broker.policies()} == {"trial", "second"}
@@ -136,7 +136,7 @@ def test_r1_what_leads_to_and_from_a_queue_of_another_topology_is_its_own_too(
     converge(broker.live, broker.resources(WITH_DEAD_LETTERS), broker.scope)
     mine = broker.resources({"queues": {"shop_b": {}}})
 
-    plan = plan_for(broker.live, mine, other, Choice(prune=True))
+    plan = plan_for(broker.live, mine, other, Targeting(prune=True))
     assert carry_out(broker.live, plan).is_ok
 
     assert live_names(broker) == A_AND_ITS_WAYS | {"shop_b"}
@@ -152,7 +152,7 @@ def test_r1_what_two_topologies_declare_alike_keeps_its_dead_letters(
     converge(broker.live, mine, broker.scope)
     converge(broker.live, mine, second)
 
-    plan = plan_for(broker.live, mine, second, Choice(destroy=True))
+    plan = plan_for(broker.live, mine, second, Targeting(destroy=True))
 
     assert [str(c.address) for c in plan.changes if c.address.kind != "exchange"] == []
     assert live_names(broker) == A_AND_ITS_WAYS
@@ -183,7 +183,7 @@ def test_r1_a_queue_of_others_that_leads_into_ours_makes_ours_not_theirs(
     converge(broker.live, ours, broker.scope)
     converge(broker.live, theirs, second)
 
-    plan = plan_for(broker.live, ours, broker.scope, Choice(destroy=True))
+    plan = plan_for(broker.live, ours, broker.scope, Targeting(destroy=True))
 
     assert {r.address.kind for r in plan.refusals} == {"queue", "binding"}
     assert all("shop_a sends its dead letters through it" in r.why for r in plan.refusals)

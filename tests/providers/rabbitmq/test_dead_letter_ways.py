@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bizops.planner import Choice
+from bizops.planner import Targeting
 from bizops.testing import carry_out, converge, plan_for
 
 pytestmark = pytest.mark.integration
@@ -32,14 +32,14 @@ def test_r2_what_dead_letters_go_through_stays_where_their_queue_is_left_out(
     converge(broker.live, broker.resources(DECLARED), broker.scope)
     left = broker.resources({"exchanges": {"dead": {}}})
 
-    refused = plan_for(broker.live, left, owning, Choice(prune=True, excludes=(QUEUE,)))
+    refused = plan_for(broker.live, left, owning, Targeting(prune=True, excludes=(QUEUE,)))
     assert {str(r.address): r.why for r in refused.refusals} == dict.fromkeys(
         (LETTERS, WAY), f"{QUEUE} sends its dead letters through it, and stays"
     )
-    way_out = Choice(prune=True, excludes=(QUEUE, LETTERS, WAY))
+    way_out = Targeting(prune=True, excludes=(QUEUE, LETTERS, WAY))
     assert not plan_for(broker.live, left, owning, way_out).refusals
 
-    whole = plan_for(broker.live, left, owning, Choice(prune=True))
+    whole = plan_for(broker.live, left, owning, Targeting(prune=True))
     assert not whole.refusals
     assert carry_out(broker.live, whole).is_ok
     assert broker.listing("queues") == []
@@ -49,7 +49,9 @@ def test_r2_a_dead_letter_queue_is_not_destroyed_alone(broker: Any) -> None:
     resources = broker.resources(DECLARED)
     converge(broker.live, resources, broker.scope)
 
-    plan = plan_for(broker.live, resources, broker.scope, Choice(destroy=True, targets=(LETTERS,)))
+    plan = plan_for(
+        broker.live, resources, broker.scope, Targeting(destroy=True, targets=(LETTERS,))
+    )
 
     assert LETTERS in {str(refusal.address) for refusal in plan.refusals}
 
@@ -62,14 +64,14 @@ def test_r2_a_dead_letter_queue_goes_where_its_queue_stops_to_use_it(
         {"exchanges": {"dead": {}}, "queues": {"shop_a": {"message_ttl": "1h"}}}
     )
     converge(broker.live, broker.resources(DECLARED), broker.scope)
-    fixed = plan_for(broker.live, without, owning, Choice(prune=True))
+    fixed = plan_for(broker.live, without, owning, Targeting(prune=True))
     assert {str(refusal.address) for refusal in fixed.refusals} == {LETTERS, WAY}
     broker.delete("queues", "shop_a")
 
     letters = {"exchange": "dead", "settings_in": "policy"}
     queue = {"message_ttl": "1h", "dead_letter": letters}
     converge(broker.live, broker.resources({**DECLARED, "queues": {"shop_a": queue}}), broker.scope)
-    plan = plan_for(broker.live, without, owning, Choice(prune=True))
+    plan = plan_for(broker.live, without, owning, Targeting(prune=True))
 
     assert not plan.refusals
     assert carry_out(broker.live, plan).is_ok
@@ -99,7 +101,7 @@ def test_r2_queues_whose_dead_letters_lead_into_each_other_go_together(
     converge(broker.live, broker.resources(both), broker.scope)
 
     left = broker.resources({"exchanges": {"dead": {}}})
-    plan = plan_for(broker.live, left, owning, Choice(prune=True))
+    plan = plan_for(broker.live, left, owning, Targeting(prune=True))
 
     assert not plan.refusals
     assert carry_out(broker.live, plan).is_ok

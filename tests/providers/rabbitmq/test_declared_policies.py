@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from bizops.change import Action, Status
-from bizops.planner import Choice
+from bizops.planner import Targeting
 
 pytestmark = pytest.mark.integration
 
-PRUNE = Choice(prune=True)
+PRUNE = Targeting(prune=True)
 OTHERS = ("rabbitmq.*",)
 
 

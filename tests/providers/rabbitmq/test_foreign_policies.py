@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bizops.change import Action
-from bizops.planner import Choice
+from bizops.planner import Targeting
 
 pytestmark = pytest.mark.integration
 
@@ -341,7 +341,7 @@ def test_an_owned_queue_that_left_the_file_stays_covered_until_it_is_deleted(bro
     broker.converge(queues(b="2h"))
     assert broker.queues()["own_a"].startswith("bizops.trial.ttl-1h.")
 
-    pruned = broker.plan(queues(b="2h"), Choice(prune=True))
+    pruned = broker.plan(queues(b="2h"), Targeting(prune=True))
     result = broker.carry_out(pruned)
 
     keys = [outcome.step.key[0] for outcome in result.outcomes]
@@ -355,7 +355,7 @@ def test_a_partial_plan_leaves_the_others_what_they_have(broker: Any) -> None:
     """With a target, the other members of a group keep their values, whatever the file says of them."""
     broker.converge(queues(a="1h", b="1h"))
 
-    plan = broker.plan(queues(a="2h", b="3h"), Choice(targets=("rabbitmq.queue/own_a",)))
+    plan = broker.plan(queues(a="2h", b="3h"), Targeting(targets=("rabbitmq.queue/own_a",)))
     broker.carry_out(plan)
 
     found = {name: policy.split(".")[2] for name, policy in broker.queues().items()}

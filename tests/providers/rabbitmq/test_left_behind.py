@@ -19,7 +19,7 @@ pytestmark = pytest.mark.integration
 
 AN_HOUR = {"queues": {"own_a": {"message_ttl": "1h"}, "own_b": {"message_ttl": "1h"}}}
 TWO_HOURS = {"queues": {"own_a": {"message_ttl": "2h"}, "own_b": {"message_ttl": "2h"}}}
-SOON = applier.Pace(settle_timeout=15)
+SOON = applier.Timing(settle_timeout=15)
 
 
 BY_RACE, BY_KILL = "a race", "a kill"
@@ -123,7 +123,7 @@ def test_a_wait_that_cannot_end_says_what_for_and_ends(broker: Any) -> None:
     broker.policy("theirs", {"max-length": 7}, priority=200)
 
     begun = time.monotonic()
-    pace = applier.Pace(settle_timeout=3)
+    pace = applier.Timing(settle_timeout=3)
     result = applier.apply(graph.steps(plan), {"rabbitmq": broker.live}, pace=pace)
 
     assert time.monotonic() - begun < 6

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bizops.change import Action, Status
-from bizops.planner import Choice
+from bizops.planner import Targeting
 from bizops.provider import Options, Scope
 from bizops.providers.rabbitmq import DEFINITION
 from bizops.providers.rabbitmq.declared.connection import Connection
@@ -257,7 +257,7 @@ def test_names_of_every_sort_work(broker: Any) -> None:
     assert None not in found.values()
     broker.put("queues", "own_aXb", {})
     assert "own_aXb" not in {q["name"] for q in broker.listing("queues") if q.get("policy")}
-    destroyed = broker.plan(declared, Choice(destroy=True))
+    destroyed = broker.plan(declared, Targeting(destroy=True))
     broker.carry_out(destroyed)
     assert not broker.policies()
 
@@ -320,7 +320,7 @@ def test_bindings_of_owned_queues_and_stray_queues_are_unmanaged(broker: Any) ->
         str(observed.address) for observed in plan.unmanaged
     ]
     lease.release()
-    pruned = broker.plan(one(), Choice(prune=True))
+    pruned = broker.plan(one(), Targeting(prune=True))
     broker.carry_out(pruned)
     assert set(broker.queues()) == {"own_a"}
 

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from bizops.change import Action, EffectKind, Status
-from bizops.planner import Choice
+from bizops.planner import Targeting
 
 pytestmark = pytest.mark.integration
 
-DESTROY = Choice(destroy=True)
+DESTROY = Targeting(destroy=True)
 
 
 def shelter(**definition: Any) -> dict[str, Any]:
@@ -81,9 +81,9 @@ def test_an_exchange_that_somebody_bound_since_the_plan_stays(broker: Any) -> No
     assert "in use" in outcome.detail
 
 
-@pytest.mark.parametrize("choice", [DESTROY, Choice(prune=True)], ids=["destroy", "prune"])
+@pytest.mark.parametrize("choice", [DESTROY, Targeting(prune=True)], ids=["destroy", "prune"])
 def test_deleting_a_policy_that_lets_another_bite_needs_consent(
-    broker: Any, choice: Choice
+    broker: Any, choice: Targeting
 ) -> None:
     """Under a shelter of 1000 the catch-all of 10 does not apply; without it 90 of 100 would go."""
     broker.put("queues", "others", {})
@@ -123,7 +123,7 @@ def test_who_goes_on_naming_an_exchange_is_told_where_it_is_deleted(broker: Any)
     policy = {"pattern": "^none$", "definition": {"dead-letter-exchange": "own_dlx"}}
     broker.put("policies", "theirs", policy)
 
-    plan = broker.plan({"exchanges": {"own_kept": {}}}, Choice(prune=True))
+    plan = broker.plan({"exchanges": {"own_kept": {}}}, Targeting(prune=True))
 
     (gone,) = [change for change in plan.changes if change.action is Action.DELETE]
     assert [effect.text for effect in gone.effects] == [
@@ -137,7 +137,7 @@ def test_exchanges_that_name_each_other_go_together(broker: Any) -> None:
     for name, other in (("own_a", "own_b"), ("own_b", "own_a")):
         broker.put("exchanges", name, {"arguments": {"alternate-exchange": other}})
 
-    result = broker.carry_out(broker.plan({"exchanges": {"own_kept": {}}}, Choice(prune=True)))
+    result = broker.carry_out(broker.plan({"exchanges": {"own_kept": {}}}, Targeting(prune=True)))
 
     assert result.is_ok, result.outcomes
     assert {"own_kept"} == {e["name"] for e in broker.listing("exchanges") if "own_" in e["name"]}

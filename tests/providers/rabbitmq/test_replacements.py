@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bizops.change import Status
-from bizops.planner import Choice
+from bizops.planner import Targeting
 from bizops.providers.rabbitmq.api.client import Answer, Client, Request
 from bizops.providers.rabbitmq.declared import known_values
 from bizops.providers.rabbitmq.live.effective_settings import KHEPRI_ERA
@@ -154,7 +154,7 @@ def test_what_is_left_of_a_trial_is_told_and_pruned(
     left = broker.plan(after).unmanaged
     assert {each.address.kind for each in left} == {"exchange", "queue"}
     assert all("a trial of its new form left it" in each.notes[-1] for each in left)
-    assert broker.carry_out(broker.plan(after, Choice(prune=True))).is_ok
+    assert broker.carry_out(broker.plan(after, Targeting(prune=True))).is_ok
     assert not broker.plan(after).unmanaged
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bizops import applier, graph
-from bizops.applier import Pace
+from bizops.applier import Timing
 from bizops.change import Action, Status
 from bizops.providers.swarm.compose.network import Network
 from bizops.resource import Address, Resource
@@ -37,7 +37,7 @@ def _network(name: str, subnet: str) -> Resource:
 
 def _apply(live: Provider, resource: Resource, scope: Scope) -> Any:
     steps = graph.steps(plan_for(live, (resource,), scope))
-    (outcome,) = applier.apply(steps, {"swarm": live}, pace=Pace(settle_timeout=1.5)).outcomes
+    (outcome,) = applier.apply(steps, {"swarm": live}, pace=Timing(settle_timeout=1.5)).outcomes
     return outcome
 
 

@@ -360,7 +360,7 @@ def test_constraints_mean_what_the_scheduler_means(
     ]
     plan = plan_for(live, wanted, scope)
 
-    applier.apply(graph.steps(plan), {"swarm": live}, pace=applier.Pace(settle_timeout=20))
+    applier.apply(graph.steps(plan), {"swarm": live}, pace=applier.Timing(settle_timeout=20))
 
     client = swarm.manager()
     members = nodes.parsed(client.api.nodes())

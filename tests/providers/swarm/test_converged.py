@@ -9,7 +9,7 @@ import pytest
 
 from bizops import graph
 from bizops.change import Action, Status
-from bizops.planner import Choice
+from bizops.planner import Targeting
 from bizops.testing.driving import carry_out, converge, plan_for
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def given(service: Make, kind: str, command: list[str], **settings: Any) -> Reso
     return service("-s", command=command, deploy=ONE_SHOTS[kind], **settings)
 
 
-def only(live: Provider, scope: Scope, wanted: Resource, choice: Choice | None = None) -> Change:
+def only(live: Provider, scope: Scope, wanted: Resource, choice: Targeting | None = None) -> Change:
     (change,) = plan_for(live, (wanted,), scope, choice).changes
     return change
 
@@ -62,7 +62,7 @@ def test_s3_what_failed_stays_a_difference_until_it_has_ended_well(
         f"0 of 1 task has ended well: task: non-zero exit (3); --restart {wanted.address} tries again"
     )
 
-    again = only(live, scope, wanted, Choice(restart=(str(wanted.address),)))
+    again = only(live, scope, wanted, Targeting(restart=(str(wanted.address),)))
     assert [field.name for field in again.fields] == ["force_update"]
     mended = given(service, kind, ENDS)
     converge(live, (mended,), scope)
@@ -75,7 +75,7 @@ def test_s3_a_restart_runs_what_ended_once_more(
 ) -> None:
     wanted = given(service, "job", ENDS)
     converge(live, (wanted,), scope)
-    choice = Choice(restart=("swarm.service/*",))
+    choice = Targeting(restart=("swarm.service/*",))
     result = carry_out(live, plan_for(live, (wanted,), scope, choice))
 
     assert result.is_ok, result.outcomes

@@ -98,7 +98,7 @@ def test_status_says_why_no_node_takes_a_task(
     """A task that waits for a node has not failed, and still has something to say."""
     nowhere = {"constraints": ["node.labels.nowhere==true"]}
     wanted = service(deploy={"replicas": 1, **FAST, "placement": nowhere})
-    pace = applier.Pace(settle_timeout=2)
+    pace = applier.Timing(settle_timeout=2)
     plan = plan_for(live, (wanted,), scope)
     (outcome,) = applier.apply(graph.steps(plan), {"swarm": live}, pace=pace).outcomes
 
@@ -175,7 +175,7 @@ def test_a_constraint_that_no_node_meets_is_told_before_anything_is_written(
     told = "no ready node meets node.labels.nowhere==true"
 
     before = plan_for(live, (wanted,), scope)
-    applier.apply(graph.steps(before), {"swarm": live}, pace=applier.Pace(settle_timeout=1))
+    applier.apply(graph.steps(before), {"swarm": live}, pace=applier.Timing(settle_timeout=1))
     after = plan_for(live, (wanted,), scope)
 
     assert [f"{wanted.address}: deploy.placement.constraints: {told}"] == list(before.warnings)

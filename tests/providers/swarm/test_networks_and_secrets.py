@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bizops.change import Action, Status, Step
-from bizops.planner import Choice
+from bizops.planner import Targeting
 from bizops.providers.swarm.compose.network import Network
 from bizops.providers.swarm.compose.secret import Secret
 from bizops.resource import Address, Resource, Source
@@ -102,9 +102,9 @@ def test_an_external_network_must_exist_and_is_never_written(
     assert before == docker("network", "inspect", *shown, name)
 
 
-@pytest.mark.parametrize("choice", [Choice(), Choice(adopt=("*",))])
+@pytest.mark.parametrize("choice", [Targeting(), Targeting(adopt=("*",))])
 def test_a_network_of_others_is_refused_and_no_consent_can_help(
-    choice: Choice, live: Provider, scope: Scope, name: str, docker: Callable[..., str]
+    choice: Targeting, live: Provider, scope: Scope, name: str, docker: Callable[..., str]
 ) -> None:
     """Without our label it is not ours, and its labels cannot be changed."""
     docker("network", "create", "--driver", "overlay", name)
@@ -125,7 +125,7 @@ def test_unmanaged_services_go_before_the_networks_that_they_use(
     kept = service("-kept")
     converge(live, (network, Resource(user.address, user.spec, (network.address,)), kept), scope)
 
-    result = carry_out(live, plan_for(live, (kept,), scope, Choice(prune=True)))
+    result = carry_out(live, plan_for(live, (kept,), scope, Targeting(prune=True)))
 
     assert result.is_ok, result.outcomes
     assert () == plan_for(live, (kept,), scope).unmanaged
@@ -247,7 +247,7 @@ def test_s8_a_network_of_another_name_than_its_key_goes_from_the_service(
     }[stays]
     bare = (*kept, service("-svc"))
 
-    plan = plan_for(live, bare, scope, Choice(prune=True))
+    plan = plan_for(live, bare, scope, Targeting(prune=True))
     assert not plan.refusals
     (change,) = (c for c in plan.changes if c.address.kind == "service")
     assert {field.name for field in change.fields} == {

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bizops.planner import Choice
+from bizops.planner import Targeting
 from bizops.providers.swarm.spec.field_table import OWNER
 from bizops.testing.driving import carry_out, plan_for
 
@@ -50,7 +50,7 @@ def test_what_is_made_by_hand_under_our_names_is_unmanaged_and_pruned(
     shown = plan_for(live, wanted, owning).unmanaged
     assert {each.address.kind for each in shown} == set(KINDS)
     assert all(f"{name}-own" in each.address.name for each in shown)
-    assert carry_out(live, plan_for(live, wanted, owning, Choice(prune=True))).is_ok
+    assert carry_out(live, plan_for(live, wanted, owning, Targeting(prune=True))).is_ok
 
     assert not plan_for(live, wanted, owning).unmanaged
     assert f"{name}-other" in docker("secret", "ls", "--format", "{{.Name}}").split()
@@ -65,10 +65,10 @@ def test_what_carries_another_topologys_label_is_shown_with_it_and_not_pruned(
 ) -> None:
     made(docker, name, "--label", f"{OWNER}=others")
 
-    plan = plan_for(live, (service("-svc"),), owning, Choice(prune=True))
+    plan = plan_for(live, (service("-svc"),), owning, Targeting(prune=True))
     assert carry_out(live, plan).is_ok
 
     assert {each.address.kind for each in plan.unmanaged} == set(KINDS)
     assert all("topology others declares it, too" in each.notes for each in plan.unmanaged)
-    adopted = plan_for(live, (service("-svc"),), owning, Choice(prune=True, adopt=("*",)))
+    adopted = plan_for(live, (service("-svc"),), owning, Targeting(prune=True, adopt=("*",)))
     assert {change.address.kind for change in adopted.changes} >= set(KINDS)

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from bizops.change import Action, EffectKind
-from bizops.planner import Choice
+from bizops.planner import Targeting
 from bizops.provider import Scope
 from bizops.providers.swarm.spec.field_table import DECLARED, OWNER
 from bizops.resource import Lifecycle
@@ -322,7 +322,7 @@ def test_s8_what_was_set_before_adoption_is_not_reset(
     converge(live, (wanted,), scope)
     other = Scope(f"{scope.topology}-other")
     fewer = service("-s", hostname="h")
-    adopt = Choice(adopt=("swarm.service/*",))
+    adopt = Targeting(adopt=("swarm.service/*",))
 
     result = carry_out(live, plan_for(live, (fewer,), other, adopt))
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bizops.change import Action, Status, Step
-from bizops.planner import Choice
+from bizops.planner import Targeting
 from bizops.provider import Scope
 from bizops.providers.swarm.compose.network import Network
 from bizops.providers.swarm.compose.secret import Secret
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.integration
 
 PLACEHOLDER = f"{read_addresses(os.environ).registry}/bizops/placeholder"
 VALUE = "BIZOPS_TEST_SECRET"
-PRUNE = Choice(prune=True)
+PRUNE = Targeting(prune=True)
 DEPLOY = {
     "replicas": 1,
     "restart_policy": {"delay": "1s"},
@@ -132,7 +132,7 @@ def test_s2_a_secret_of_another_name_is_made_beside_the_one_that_bears_its_key(
     converge(live, wanted, scope)
     assert plan_for(live, wanted, scope).is_empty
 
-    destroyed = carry_out(live, plan_for(live, wanted, scope, Choice(destroy=True)))
+    destroyed = carry_out(live, plan_for(live, wanted, scope, Targeting(destroy=True)))
     assert destroyed.is_ok
     assert [key] == docker(
         "secret", "ls", "-q", "--filter", f"name={key}", "--format", "{{.Name}}"
@@ -160,9 +160,9 @@ def test_s2_a_network_of_another_name_is_made_beside_the_one_that_bears_its_key(
     assert () == plan_for(live, wanted, scope).unmanaged
 
 
-@pytest.mark.parametrize("choice", [Choice(destroy=True), PRUNE])
+@pytest.mark.parametrize("choice", [Targeting(destroy=True), PRUNE])
 def test_s6_what_a_service_of_others_uses_is_refused_by_its_name(
-    live: Provider, scope: Scope, name: str, choice: Choice
+    live: Provider, scope: Scope, name: str, choice: Targeting
 ) -> None:
     """The engine would refuse it, after the rest is gone."""
     net, key = network(f"{name}-net"), secret(f"{name}-key")
@@ -201,7 +201,7 @@ def test_s6_what_a_container_of_others_has_joined_is_refused_by_its_name(
     words = ("--rm", "--name", f"{name}-job", "--network", f"{name}-net")
     docker("run", "--detach", *words, f"{PLACEHOLDER}:1", "sleep", "300")
     try:
-        plan = plan_for(live, (net,), scope, Choice(destroy=True))
+        plan = plan_for(live, (net,), scope, Targeting(destroy=True))
     finally:
         docker("rm", "--force", f"{name}-job")
 

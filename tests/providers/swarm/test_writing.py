@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bizops.change import Action, Status
-from bizops.planner import Choice
+from bizops.planner import Targeting
 from bizops.providers.swarm.spec.field_table import DECLARED
 from bizops.testing.driving import carry_out, converge, plan_for
 
@@ -181,7 +181,7 @@ def test_a_service_of_others_is_refused_until_it_is_adopted_and_then_only_labell
     )
     (refusal,) = plan_for(live, (wanted,), scope).refusals
     before = _raw(docker, wanted.address.name)["Spec"]
-    adopting = plan_for(live, (wanted,), scope, Choice(adopt=(str(wanted.address),)))
+    adopting = plan_for(live, (wanted,), scope, Targeting(adopt=(str(wanted.address),)))
 
     result = carry_out(live, adopting)
 
@@ -223,7 +223,7 @@ def test_what_carries_our_label_and_is_not_declared_is_unmanaged_until_pruned(
     plan = plan_for(live, (kept,), scope)
 
     assert [stray.address] == [observed.address for observed in plan.unmanaged]
-    assert carry_out(live, plan_for(live, (kept,), scope, Choice(prune=True))).is_ok
+    assert carry_out(live, plan_for(live, (kept,), scope, Targeting(prune=True))).is_ok
     assert () == plan_for(live, (kept,), scope).unmanaged
 
 

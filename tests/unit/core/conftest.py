@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bizops.planner import Choice, Desired, plan
+from bizops.planner import Desired, Targeting, plan
 from bizops.provider import Scope
 from bizops.resource import Lifecycle, Resource
 from bizops.testing import FakeProvider, Thing, fake_address, fake_definition, installed
@@ -49,6 +49,6 @@ def planned() -> Callable[..., Plan]:
     ) -> Plan:
         scope = Scope("shop", (("thing", owns),))
         desired = Desired("shop", tuple(resources), {"fake": scope})
-        return plan(desired, {"fake": live.observe(resources, scope)}, Choice(**choice))
+        return plan(desired, {"fake": live.observe(resources, scope)}, Targeting(**choice))
 
     return make

@@ -9,8 +9,8 @@ from unittest.mock import Mock
 import pytest
 
 from bizops import applier, errors, graph
-from bizops.applier import Listener, Pace, Stop
-from bizops.applier.board import Board
+from bizops.applier import Listener, Stop, Timing
+from bizops.applier.board import Schedule
 from bizops.applier.users import Users
 from bizops.change import Action, ApplyResult, Outcome, Readiness, Status, Step, Write
 from bizops.graph import Graph
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 Make = Any
-QUICK = Pace(first_look=0.001, look=0.005, settle_timeout=5, backoff=0.001)
+QUICK = Timing(first_look=0.001, look=0.005, settle_timeout=5, backoff=0.001)
 
 
 def carried(live: FakeProvider, plan: Any, **options: Any) -> ApplyResult:
@@ -85,7 +85,7 @@ def test_a_deletion_of_what_has_no_address_is_named_as_one(thing: Make, planned:
         "fake", "old", Action.DELETE, "policy old", serves=(fake_address("a"),), after=("new",)
     )
     plan = replace(planned(FakeProvider(), thing("a")), writes=(new, old))
-    board = Board(graph.steps(plan), Listener(), Users(Graph({}, {}), {}))
+    board = Schedule(graph.steps(plan), Listener(), Users(Graph({}, {}), {}))
     (first,) = board.take("fake")
 
     board.end(Outcome(first, Status.FAILED, "refused"))
@@ -138,7 +138,7 @@ def test_a_step_begins_when_its_need_has_settled_and_not_at_the_next_look(
     """Here the next look is in an hour, and both steps are carried out by the same thread."""
     live = FakeProvider()
     plan = planned(live, thing("b", needs=("a",)), thing("a"))
-    seldom = Pace(first_look=0.001, look=3600)
+    seldom = Timing(first_look=0.001, look=3600)
     thread = threading.Thread(
         target=carried, args=(live, plan), kwargs={"pace": seldom}, daemon=True
     )
@@ -178,7 +178,7 @@ def test_a_transient_error_is_not_tried_again_for_longer_than_silence_is_borne(
     transient = Outcome(None, Status.RETRY, "no answer")  # type: ignore[arg-type]
     live = FakeProvider(fails={"a": [transient] * 99})
 
-    result = carried(live, planned(live, thing("a")), pace=Pace(0.001, 0.005, silence=0))
+    result = carried(live, planned(live, thing("a")), pace=Timing(0.001, 0.005, silence=0))
 
     assert [(Status.FAILED, "no answer")] == [(o.status, o.detail) for o in result.outcomes]
     assert [("CREATE", "a")] == live.journal
@@ -193,7 +193,7 @@ def test_what_is_written_and_cannot_be_looked_at_any_more_fails_soon(
 
     said = errors.UnreachableError("no answer")
     monkeypatch.setattr(live, "readiness", Mock(side_effect=said))
-    result = carried(live, plan, pace=Pace(0.001, 0.005, settle_timeout=60, silence=0.2))
+    result = carried(live, plan, pace=Timing(0.001, 0.005, settle_timeout=60, silence=0.2))
 
     (outcome,) = result.outcomes
     assert outcome.status is Status.FAILED
@@ -218,7 +218,7 @@ def test_the_time_of_a_write_that_is_not_answered_counts_as_silence_of_what_sett
 
     apply = live.apply
     monkeypatch.setattr(live, "apply", unanswered)
-    result = carried(live, plan, pace=Pace(0.001, 0.005, settle_timeout=60, silence=0.5))
+    result = carried(live, plan, pace=Timing(0.001, 0.005, settle_timeout=60, silence=0.5))
 
     assert by_name(result) == {
         "quick": Status.APPLIED,
@@ -232,7 +232,9 @@ def test_what_never_settles_fails_at_its_deadline(thing: Make, planned: Make) ->
     """The deadline is per resource, and the outcome says what it still waited for."""
     live = FakeProvider(settles={"a": 10**9})
 
-    result = carried(live, planned(live, thing("a")), pace=Pace(0.001, 0.005, settle_timeout=0.05))
+    result = carried(
+        live, planned(live, thing("a")), pace=Timing(0.001, 0.005, settle_timeout=0.05)
+    )
 
     assert Status.FAILED is result.outcomes[0].status
     assert "not settled after" in result.outcomes[0].detail
@@ -374,7 +376,9 @@ def test_what_a_write_has_changed_is_not_said_to_be_untouched(thing: Make, plann
     live = FakeProvider()
     plan = planned(live, thing("a"), thing("b"))
     write = Write("fake", "policy", Action.CREATE, "+ policy", serves=(fake_address("a"),))
-    board = Board(graph.steps(replace(plan, writes=(write,))), Listener(), Users(Graph({}, {}), {}))
+    board = Schedule(
+        graph.steps(replace(plan, writes=(write,))), Listener(), Users(Graph({}, {}), {})
+    )
     (first,) = (step for step in board.take("fake") if step.write is not None)
     board.end(Outcome(first, Status.APPLIED))
 

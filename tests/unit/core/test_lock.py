@@ -9,7 +9,7 @@ import pytest
 
 from bizops import errors
 from bizops.applier import Stop
-from bizops.cli.lock import Terms, held
+from bizops.cli.lock import LockOptions, held
 
 
 class HeldLease:
@@ -64,7 +64,7 @@ def test_who_is_told_to_stop_no_longer_waits_for_the_lock() -> None:
     lease, stop = HeldLease(), Stop()
     threading.Timer(0.05, stop.ask, (1, "SIGINT")).start()
 
-    with held(lease, Terms(timeout=3600), stop):
+    with held(lease, LockOptions(timeout=3600), stop):
         assert stop.level == 1
 
     assert lease.released == 0
@@ -74,7 +74,7 @@ def test_the_holder_is_named_when_patience_ends() -> None:
     """The message says whom to ask, and how to go on."""
     with (
         pytest.raises(errors.LockHeldError, match="eve@there:1") as caught,
-        held(HeldLease(), Terms(timeout=0), Stop()),
+        held(HeldLease(), LockOptions(timeout=0), Stop()),
     ):
         pass
     assert "bizops unlock" in caught.value.remedy
@@ -87,7 +87,7 @@ def test_a_renewal_that_fails_is_tried_again_while_the_lease_lasts() -> None:
     """An election takes seconds, and the lock is ours meanwhile."""
     lease, stop = OurLease(SILENT, 0.0), Stop()
 
-    with held(lease, Terms(), stop):
+    with held(lease, LockOptions(), stop):
         while lease.asked <= 3 and not stop.level:
             time.sleep(0.05)
 
@@ -99,7 +99,7 @@ def test_nothing_more_is_started_before_an_unrenewed_lease_ends() -> None:
     """Another apply may begin then; the reason is the system's own."""
     stop = Stop()
     started = time.monotonic()
-    with held(OurLease(SILENT, seconds=6), Terms(), stop):
+    with held(OurLease(SILENT, seconds=6), LockOptions(), stop):
         assert stop.changed.wait(20)
         assert time.monotonic() - started < 6
     assert stop.reason == "the lock could not be renewed: no answer"
@@ -109,7 +109,7 @@ def test_a_lost_lease_stops_at_once() -> None:
     """Somebody else may have it already."""
     stop = Stop()
     started = time.monotonic()
-    with held(OurLease(errors.LockLostError("the lock was lost"), seconds=6), Terms(), stop):
+    with held(OurLease(errors.LockLostError("the lock was lost"), seconds=6), LockOptions(), stop):
         assert stop.changed.wait(20)
         assert time.monotonic() - started < 4, "it was asked first after 1.2 s, and ends after 6"
     assert stop.reason == "the lock was lost"
@@ -118,7 +118,7 @@ def test_a_lost_lease_stops_at_once() -> None:
 def test_a_renewal_that_hangs_does_not_hold_the_exit() -> None:
     """And is left to expire: a renewal under way could take it again behind our back."""
     lease, stop = OurLease(60.0), Stop()
-    with held(lease, Terms(), stop):
+    with held(lease, LockOptions(), stop):
         time.sleep(0.4)
         ended = time.monotonic()
     assert time.monotonic() - ended < 4

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bizops import errors, render
 from bizops.change import Action, Cluster, EffectKind
-from bizops.planner import Choice, Desired, plan
+from bizops.planner import Desired, Targeting, plan
 from bizops.provider import Observations, Scope, Versions
 from bizops.resource import Lifecycle, Observation, Presence, Resource, Secret
 from bizops.testing import FakeProvider, Thing, fake_address
@@ -80,7 +80,7 @@ def test_an_address_that_the_provider_forgets_is_unreadable(thing: Make) -> None
     resources = (thing("t", size=1),)
     silent = Observations(FakeProvider().observe((), scope).system)
 
-    found = plan(Desired("shop", resources, {"fake": scope}), {"fake": silent}, Choice())
+    found = plan(Desired("shop", resources, {"fake": scope}), {"fake": silent}, Targeting())
 
     assert not found.is_complete
     assert () == found.changes
@@ -258,8 +258,8 @@ def test_what_carries_no_mark_of_ours_is_refused_until_it_is_adopted(
     """A name that happens to be taken is not ours to write."""
     desired = Desired("shop", (thing("t"),), {"fake": Scope("shop")})
 
-    refused = plan(desired, _owned(owner), Choice())
-    adopted = plan(desired, _owned(owner), Choice(adopt=("fake.thing/t",)))
+    refused = plan(desired, _owned(owner), Targeting())
+    adopted = plan(desired, _owned(owner), Targeting(adopt=("fake.thing/t",)))
 
     assert [fake_address("t")] == [refusal.address for refusal in refused.refusals]
     assert ((), Action.UPDATE, True) == (
@@ -273,7 +273,7 @@ def test_what_carries_our_mark_is_ours(thing: Make) -> None:
     """No refusal and no change for what we labelled ourselves."""
     desired = Desired("shop", (thing("t"),), {"fake": Scope("shop")})
 
-    assert plan(desired, _owned("shop"), Choice()).is_empty
+    assert plan(desired, _owned("shop"), Targeting()).is_empty
 
 
 def test_a_change_that_loses_data_says_so(thing: Make, planned: Make) -> None:

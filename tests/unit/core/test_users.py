@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from bizops import applier, graph
-from bizops.applier import Pace
+from bizops.applier import Timing
 from bizops.change import Action, Outcome, Status
 from bizops.provider import Bystander
 from bizops.testing import FakeProvider, fake_address
 
 Make = Any
 OLD = fake_address("old")
-QUICK = Pace(first_look=0.001, look=0.005, settle_timeout=5, backoff=0.001)
+QUICK = Timing(first_look=0.001, look=0.005, settle_timeout=5, backoff=0.001)
 
 
 def using(path: tuple[str, ...] = ("size",), **others: Any) -> FakeProvider:

@@ -13,7 +13,7 @@ import pytest
 
 from bizops import errors, planner, provider, render, topology
 from bizops.change import Outcome, Plan, Status, Step, System
-from bizops.planner import Choice, Desired
+from bizops.planner import Desired, Targeting
 from bizops.provider import Observations
 from bizops.providers.swarm.compose.values import Entry
 from bizops.redaction import Redaction
@@ -192,7 +192,7 @@ def _plan(loaded: Topology, secret: str | None) -> Plan:
         )
         observed[name] = Observations(System(name, "here"), found)
     desired = Desired("shop", loaded.resources, loaded.scopes)
-    return planner.plan(desired, observed, Choice())
+    return planner.plan(desired, observed, Targeting())
 
 
 def _old(value: Any, secret: str) -> Any:

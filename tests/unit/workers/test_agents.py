@@ -115,7 +115,7 @@ def test_a_module_or_class_that_is_no_agent_is_one_error(
     [
         ("Exits", "SystemExit: 0"),
         ("Tells", "RuntimeError: no login with (hidden)"),
-        ("Wordless", "Odd: it has no words"),
+        ("Wordless", "Odd, which has no words"),
     ],
 )
 def test_a_constructor_that_raises_ends_the_worker_with_one_error(

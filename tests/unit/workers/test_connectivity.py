@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from workers import connectivity
-from workers.connectivity import FIRST_LOOK, REASON_PAUSE, Reach
+from workers.connectivity import FIRST_LOOK, REASON_PAUSE, Connectivity
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def test_all_that_is_away_at_the_start_is_one_line(
     caplog: pytest.LogCaptureFixture, clock: list[float]
 ) -> None:
     caplog.set_level(logging.INFO, "workers")
-    found = Reach(("a", "b"))
+    found = Connectivity(("a", "b"))
     found.report("a", "refused")
     found.flush()
     assert lines(caplog) == []
@@ -43,7 +43,7 @@ def test_a_system_that_says_nothing_does_not_hold_the_line_up(
     caplog: pytest.LogCaptureFixture, clock: list[float]
 ) -> None:
     caplog.set_level(logging.INFO, "workers")
-    found = Reach(("a", "b"))
+    found = Connectivity(("a", "b"))
     found.report("a", "refused")
     clock[0] = FIRST_LOOK
     found.flush()
@@ -55,7 +55,7 @@ def test_each_change_is_one_line_and_another_reason_only_after_a_while(
     caplog: pytest.LogCaptureFixture, clock: list[float]
 ) -> None:
     caplog.set_level(logging.INFO, "workers")
-    found = Reach(("a",))
+    found = Connectivity(("a",))
     for reason in ("", "refused", "refused too", "refused"):
         found.report("a", reason)
         found.flush()

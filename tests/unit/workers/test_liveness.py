@@ -11,18 +11,18 @@ from typing import Any
 import pytest
 
 from workers import liveness
-from workers.liveness import Pulse
-from workers.runtime.health_checks import Vitals
+from workers.liveness import SignOfLife
+from workers.runtime.health_checks import HealthChecks
 
 LIMIT = 130.0
 
 
-def problems(*pulses: Pulse) -> list[str]:
+def problems(*pulses: SignOfLife) -> list[str]:
     """Ask a worker whose other parts are well."""
     now = time.monotonic()
     parts: Any = SimpleNamespace(beat=now, active=list)
     slot: Any = threading.current_thread()
-    return Vitals(
+    return HealthChecks(
         parts,
         parts,
         parts,
@@ -38,22 +38,22 @@ def problems(*pulses: Pulse) -> list[str]:
 
 
 @pytest.fixture
-def own() -> Pulse:
-    made = Pulse()
+def own() -> SignOfLife:
+    made = SignOfLife()
     made.adopt()
     return made
 
 
-def test_a_slot_that_gives_no_sign_of_life_is_a_problem(own: Pulse) -> None:
+def test_a_slot_that_gives_no_sign_of_life_is_a_problem(own: SignOfLife) -> None:
     liveness.beat()
-    assert problems(Pulse(), own) == []
+    assert problems(SignOfLife(), own) == []
 
     own.at -= LIMIT + 1
 
-    assert problems(Pulse(), own) == ["a thread for agents did nothing for 130 s"]
+    assert problems(SignOfLife(), own) == ["a thread for agents did nothing for 130 s"]
 
 
-def test_a_slot_that_waits_for_its_agent_is_none(own: Pulse) -> None:
+def test_a_slot_that_waits_for_its_agent_is_none(own: SignOfLife) -> None:
     liveness.beat()
 
     with liveness.rest():
@@ -63,7 +63,7 @@ def test_a_slot_that_waits_for_its_agent_is_none(own: Pulse) -> None:
     assert time.monotonic() - own.at < 10
 
 
-def test_a_sign_of_life_is_that_of_its_own_thread(own: Pulse) -> None:
+def test_a_sign_of_life_is_that_of_its_own_thread(own: SignOfLife) -> None:
     """Others wait for RabbitMQ in the same way, and nobody watches them."""
     thread = threading.Thread(target=liveness.beat)
     thread.start()

@@ -28,7 +28,7 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class ClusterState:
     """Which brokers answer, and what the cluster said to changes that it was asked to try.
 
     `tried` gives by topic what was refused; nothing was written to get it. `alike` gives by name that is not there a
@@ -44,7 +44,7 @@ def derive(changes: Sequence[Change], observations: Observations, scope: Scope) 
     """Refuse what the cluster would refuse, before anything is written."""
     del scope
     view = observations.context
-    if not isinstance(view, View):
+    if not isinstance(view, ClusterState):
         return Derived()
     tried, alike = dict(view.tried), dict(view.alike)
     refusals: list[Refusal] = []

@@ -100,7 +100,7 @@ class Client:
         self.url = connection.url[0]
         self.unanswered = ""
         self._bounds: tuple[float, float] | None = None
-        self._whom = error_messages.Whom(self.url, connection.username, options.timeout)
+        self._whom = error_messages.Authentication(self.url, connection.username, options.timeout)
         self._session = requests.Session()
         self._session.trust_env = False
         threads = max(1, min(MAX_CONNECTIONS, options.parallelism))

@@ -19,7 +19,7 @@ _WRONG_PASSWORD = "wrong user name or password"  # noqa: S105 - words for people
 
 
 @dataclass(frozen=True, slots=True)
-class Whom:
+class Authentication:
     """Whom we asked, as whom, and how many seconds we waited; `is_known` where it has answered us before."""
 
     url: str
@@ -50,7 +50,7 @@ def is_closed(error: urllib3.exceptions.HTTPError) -> bool:
     return isinstance(cause, ConnectionError)
 
 
-def unanswered(whom: Whom, error: urllib3.exceptions.HTTPError) -> errors.ProviderError:
+def unanswered(whom: Authentication, error: urllib3.exceptions.HTTPError) -> errors.ProviderError:
     """Give the error for a request without an answer."""
     text = str(error)
     if isinstance(error, urllib3.exceptions.NameResolutionError):
@@ -93,14 +93,14 @@ def _last(text: str) -> str:
     return innermost.partition(" (_ssl.c")[0].strip(")('[] ")
 
 
-def not_rabbitmq(whom: Whom, path: str, said: str) -> errors.ProviderError:
+def not_rabbitmq(whom: Authentication, path: str, said: str) -> errors.ProviderError:
     """Give the error for an answer that no management API gives; `said` is what came."""
     asked = f"GET /api{path.partition('?')[0]}"
     message = f"{whom.url} is not RabbitMQ's management API: it answers {said} to {asked}"
     return errors.WrongSystemError(message, remedy=whom.remedy)
 
 
-def refused(whom: Whom, status: int, said: str) -> errors.ProviderError:
+def refused(whom: Authentication, status: int, said: str) -> errors.ProviderError:
     """Give the error for a read that the broker refused."""
     text = f"{whom.url}: {explained(whom, status, said)}"
     if status in {401, 403}:
@@ -112,7 +112,7 @@ def refused(whom: Whom, status: int, said: str) -> errors.ProviderError:
     return errors.RejectedError(text, remedy=whom.remedy)
 
 
-def explained(whom: Whom, status: int, said: str) -> str:
+def explained(whom: Authentication, status: int, said: str) -> str:
     """Give the broker's words with what they mean.
 
     It answers 401 to a wrong password and to a missing right alike; only the words differ (3.10.8 and 4.0.5).

@@ -38,7 +38,7 @@ Left = dict[str, Policy | None]
 """Queues that were left behind, with the policy that should apply to each; None where none should."""
 
 
-class Rematching:
+class PolicyRepair:
     """Watches the vhosts in which queues were left behind, from one look at them to the next.
 
     The first second is left to writes that are still under way. Then the queues are moved, and again after twice as

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
     from bizops.providers.rabbitmq.live.effective_settings import Setting
-    from bizops.providers.rabbitmq.live.queue_state import View
+    from bizops.providers.rabbitmq.live.queue_state import QueueState
 
 
 def losses(
-    seen: View,
+    seen: QueueState,
     before: Mapping[str, Setting],
     after: Mapping[str, Setting],
     keys: Collection[str] | None = None,
@@ -45,7 +45,7 @@ def _number(key: str, settings: Mapping[str, Setting]) -> float:
 
 
 def _loss(
-    key: str, seen: View, before: Mapping[str, Setting], after: Mapping[str, Setting]
+    key: str, seen: QueueState, before: Mapping[str, Setting], after: Mapping[str, Setting]
 ) -> Iterator[str]:
     if key == "overflow":
         yield from _overflow(seen, before, after)
@@ -64,7 +64,7 @@ def _loss(
         }[key](seen, before, after)
 
 
-def _length(seen: View, before: Mapping[str, Setting], after: Mapping[str, Setting]) -> str:
+def _length(seen: QueueState, before: Mapping[str, Setting], after: Mapping[str, Setting]) -> str:
     del before
     limit, waiting = after["max-length"].value, _count(seen)
     if waiting is None:
@@ -76,13 +76,13 @@ def _length(seen: View, before: Mapping[str, Setting], after: Mapping[str, Setti
     return f"it drops {waiting - limit} of {waiting} messages{_fate(after)}"
 
 
-def _bytes(seen: View, before: Mapping[str, Setting], after: Mapping[str, Setting]) -> str:
+def _bytes(seen: QueueState, before: Mapping[str, Setting], after: Mapping[str, Setting]) -> str:
     del before
     limit = after["max-length-bytes"].value
     return f"it drops what waits beyond {limit}, of {waiting_text(seen)}{_fate(after)}"
 
 
-def _ttl(seen: View, before: Mapping[str, Setting], after: Mapping[str, Setting]) -> str:
+def _ttl(seen: QueueState, before: Mapping[str, Setting], after: Mapping[str, Setting]) -> str:
     kept = before["message-ttl"].value if "message-ttl" in before else "for ever"
     return (
         f"messages published from now on live {after['message-ttl'].value}, not {kept}, behind "
@@ -90,7 +90,7 @@ def _ttl(seen: View, before: Mapping[str, Setting], after: Mapping[str, Setting]
     )
 
 
-def _expires(seen: View, before: Mapping[str, Setting], after: Mapping[str, Setting]) -> str:
+def _expires(seen: QueueState, before: Mapping[str, Setting], after: Mapping[str, Setting]) -> str:
     del before
     return (
         f"the queue is deleted with {waiting_text(seen)} once nobody has used it for "
@@ -99,7 +99,7 @@ def _expires(seen: View, before: Mapping[str, Setting], after: Mapping[str, Sett
 
 
 def _overflow(
-    seen: View, before: Mapping[str, Setting], after: Mapping[str, Setting]
+    seen: QueueState, before: Mapping[str, Setting], after: Mapping[str, Setting]
 ) -> Iterator[str]:
     limits = {"max-length", "max-length-bytes"}
     mode = after["overflow"].value if "overflow" in after else None
@@ -111,11 +111,11 @@ def _overflow(
         yield f"beyond its limit it rejects what is published, behind {waiting_text(seen)}"
 
 
-def _count(seen: View) -> int | None:
+def _count(seen: QueueState) -> int | None:
     return seen.queue.messages if seen.queue is not None else 0
 
 
-def waiting_text(seen: View) -> str:
+def waiting_text(seen: QueueState) -> str:
     """Give how many messages wait, or that nobody knows: the listing counts classic queues that it reaches."""
     waiting = _count(seen)
     if waiting is None and seen.queue is not None and seen.queue.away:

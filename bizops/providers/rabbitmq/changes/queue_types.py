@@ -83,7 +83,7 @@ def derived(changes: Sequence[Change], snapshot: Snapshot) -> Derived:
         spec = change.resource.spec if change.resource else None
         if not isinstance(spec, QueueSpec) or spec.external or change.action not in _WRITTEN:
             continue
-        seen: queue_state.View = change.observed.raw
+        seen: queue_state.QueueState = change.observed.raw
         refusals += _refusals(change, spec, seen, snapshot.version)
         if spec.type is None and change.action is Action.CREATE:
             if seen.vhost.settings.problem:
@@ -99,7 +99,7 @@ def derived(changes: Sequence[Change], snapshot: Snapshot) -> Derived:
 
 
 def _refusals(
-    change: Change, spec: QueueSpec, seen: queue_state.View, version: Version
+    change: Change, spec: QueueSpec, seen: queue_state.QueueState, version: Version
 ) -> Iterator[Refusal]:
     """Judge a type that is not declared; one that is has been judged offline, but for what versions differ in."""
     queue_type = spec.type or seen.subject.type

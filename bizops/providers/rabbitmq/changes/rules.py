@@ -30,7 +30,7 @@ def _fixed(_transition: Transition) -> Verdict:
 
 def _setting(transition: Transition) -> Verdict:
     """Judge a setting that a policy can carry."""
-    seen: queue_state.View = transition.observed.raw
+    seen: queue_state.QueueState = transition.observed.raw
     spec = transition.resource.spec
     assert isinstance(spec, QueueSpec)  # noqa: S101 - the kind's own spec
     path = transition.path
@@ -52,13 +52,13 @@ def _setting(transition: Transition) -> Verdict:
     return Verdict(Mutability.LOSES_DATA, why, notes=notes)
 
 
-def wanted_definition(seen: queue_state.View, spec: QueueSpec) -> dict[str, object]:
+def wanted_definition(seen: queue_state.QueueState, spec: QueueSpec) -> dict[str, object]:
     """Give what the queue's derived policy will hold: its own settings, and those carried from a foreign policy."""
     wanted = queue_state.policy_part(seen.subject.name, spec)
     return {**carried(seen, wanted), **wanted} if wanted else {}
 
 
-def carried(seen: queue_state.View, wanted: Mapping[str, object]) -> dict[str, object]:
+def carried(seen: queue_state.QueueState, wanted: Mapping[str, object]) -> dict[str, object]:
     """Give the keys of a foreign policy that go into ours, because ours takes its place.
 
     Only what is in force is carried, so nothing bites because of us: all keys of the foreign policy that ours
@@ -106,7 +106,9 @@ def _blocked(transition: Transition, key: str, after: Mapping[str, Setting]) -> 
     )
 
 
-def _notes(seen: queue_state.View, key: str, before: Mapping[str, Setting]) -> tuple[str, ...]:
+def _notes(
+    seen: queue_state.QueueState, key: str, before: Mapping[str, Setting]
+) -> tuple[str, ...]:
     """Say what a new TTL means for what waits."""
     queue = seen.queue
     if key != "message-ttl" or queue is None or queue.is_known_empty:

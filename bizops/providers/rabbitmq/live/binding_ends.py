@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from bizops.resource import Address
 
 
-class Ends:
+class BindingEnds:
     """Bindings by where they lead to and by where they come from."""
 
     def __init__(self) -> None:
@@ -29,9 +29,9 @@ class Ends:
         self.of_exchange: defaultdict[str, list[LiveBinding]] = defaultdict(list)
 
 
-def by_end(bindings: Iterable[LiveBinding]) -> Ends:
+def by_end(bindings: Iterable[LiveBinding]) -> BindingEnds:
     """Sort bindings by both ends; one between exchanges stands at both."""
-    ends = Ends()
+    ends = BindingEnds()
     for binding in bindings:
         ends.of_exchange[binding.exchange].append(binding)
         if binding.is_to_queue:

@@ -211,7 +211,7 @@ def _unseen_binding(address: Address, queue: LiveQueue | None, vhost: Vhost) -> 
     )
 
 
-def _dead_letters(seen: queue_state.View, scope: str) -> tuple[Use, ...]:
+def _dead_letters(seen: queue_state.QueueState, scope: str) -> tuple[Use, ...]:
     """Give where a queue's dead letters go: an exchange, or with the default exchange the queue of the routing key."""
     settings = seen.settings()
     exchange, key = settings.get("dead-letter-exchange"), settings.get("dead-letter-routing-key")
@@ -224,7 +224,7 @@ def _dead_letters(seen: queue_state.View, scope: str) -> tuple[Use, ...]:
     return (Use(exchange_address(exchange.value, scope), ("dead_letter",), is_enforced=False),)
 
 
-def queue_fields(seen: queue_state.View, wanted: QueueSpec) -> dict[Path, Field]:
+def queue_fields(seen: queue_state.QueueState, wanted: QueueSpec) -> dict[Path, Field]:
     """Give what is in force on a live queue, by the paths of a queue's spec.
 
     A setting that is wanted as an argument and comes from a derived policy of ours is left out: it goes with that
@@ -250,7 +250,7 @@ def queue_fields(seen: queue_state.View, wanted: QueueSpec) -> dict[Path, Field]
     return found
 
 
-def _tunables(seen: queue_state.View, wanted: QueueSpec) -> dict[Path, Field]:
+def _tunables(seen: queue_state.QueueState, wanted: QueueSpec) -> dict[Path, Field]:
     found: dict[Path, Field] = {}
     declared = wanted.fields()
     is_carrying = bool(queue_state.policy_part(seen.subject.name, wanted))

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class QueueState:
     """A queue, live or wanted, among the policies of its vhost.
 
     `queue` is None where it is not there. `covering` are our derived policies that match it, the one in force first;
@@ -71,7 +71,7 @@ class View:
         return in_force(self.subject, ours, self.operator)
 
 
-def of_live(queue: LiveQueue, vhost: Vhost, snapshot: Snapshot, topology: str) -> View:
+def of_live(queue: LiveQueue, vhost: Vhost, snapshot: Snapshot, topology: str) -> QueueState:
     """Give the view of a queue that is there."""
     seen = _among(subject(queue, snapshot.version), vhost, topology)
     winner = vhost.policies.get(queue.policy)
@@ -92,7 +92,9 @@ def _by_strength(policies: tuple[Policy, ...], winner: str) -> tuple[Policy, ...
     return tuple(sorted(policies, key=lambda p: (-p.priority, p.name != winner, p.name)))
 
 
-def of_wanted(name: str, spec: QueueSpec, vhost: Vhost, snapshot: Snapshot, topology: str) -> View:
+def of_wanted(
+    name: str, spec: QueueSpec, vhost: Vhost, snapshot: Snapshot, topology: str
+) -> QueueState:
     """Give the view of a queue that is not there, as it would be created."""
     queue_type = spec.type or default_type(spec, vhost.settings.default_type)
     pairs = field_types.freeze(arguments(name, spec))
@@ -108,7 +110,7 @@ def default_type(spec: QueueSpec, of_vhost: str) -> str:
     return CLASSIC if spec.durable is False or spec.auto_delete else of_vhost
 
 
-def with_type(spec: QueueSpec, seen: View) -> QueueSpec:
+def with_type(spec: QueueSpec, seen: QueueState) -> QueueSpec:
     """Give a queue's spec with its type said: what it is where it is live, else the default of its vhost.
 
     Where that could not be read it stays unsaid, and the broker decides.
@@ -119,7 +121,7 @@ def with_type(spec: QueueSpec, seen: View) -> QueueSpec:
     return spec.model_copy(update={"type": seen.subject.type})
 
 
-def recreated(seen: View, spec: QueueSpec) -> View:
+def recreated(seen: QueueState, spec: QueueSpec) -> QueueState:
     """Give the view of a live queue as it will be when it has been replaced."""
     wanted = replace(
         seen.subject,
@@ -130,11 +132,11 @@ def recreated(seen: View, spec: QueueSpec) -> View:
     return replace(fresh, queue=seen.queue, covering=seen.covering, winner=seen.winner)
 
 
-def _among(wanted: Subject, vhost: Vhost, topology: str) -> View:
+def _among(wanted: Subject, vhost: Vhost, topology: str) -> QueueState:
     considered = matching(vhost.candidates(wanted.name), wanted)
     operators = matching(vhost.operator_policies, wanted)
     foreign = tuple(p for p in considered if not is_derived_policy(p.name, topology))
-    return View(
+    return QueueState(
         wanted,
         None,
         topology,

@@ -33,9 +33,9 @@ class Declared:
         self._snapshot = snapshot
         self._left = replace(vhost, policies=self._states(vhost.policies)[-1])
 
-    def view(self, change: Change) -> queue_state.View:
+    def view(self, change: Change) -> queue_state.QueueState:
         """Give a declared queue among the policies that are left once the declared ones have changed."""
-        seen: queue_state.View = change.observed.raw
+        seen: queue_state.QueueState = change.observed.raw
         if not self._changes:
             return seen
         if seen.queue is None:
@@ -105,7 +105,7 @@ class Declared:
         )
         before = effective_settings.in_force(seen, now, operator)
         after = effective_settings.in_force(seen, then, operator)
-        return message_loss.losses(queue_state.View(seen, queue, ""), before, after)
+        return message_loss.losses(queue_state.QueueState(seen, queue, ""), before, after)
 
 
 def _wanted(change: Change) -> Iterator[Policy]:

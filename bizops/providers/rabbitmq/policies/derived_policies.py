@@ -118,7 +118,7 @@ class _Derivation:
         )
 
     def _notes(
-        self, found: Mapping[str, required_policies.Claim]
+        self, found: Mapping[str, required_policies.RequiredPolicy]
     ) -> Iterator[tuple[Address, Effect]]:
         for name, claim in found.items():
             for text in claim.notes:
@@ -129,7 +129,7 @@ class _Derivation:
         goes = {Action.DELETE, Action.REPLACE}
         return frozenset(name for name, c in self._changes.items() if c.action in goes)
 
-    def _claims(self) -> Iterator[tuple[str, required_policies.Claim]]:
+    def _claims(self) -> Iterator[tuple[str, required_policies.RequiredPolicy]]:
         covering = self._covering()
         for name in sorted({*self._vhost.queues, *self._changes}):
             change = self._changes.get(name)
@@ -144,7 +144,7 @@ class _Derivation:
                     ),
                 )
 
-    def _claim_of_undeclared(self, name: str, covering: Policy) -> required_policies.Claim:
+    def _claim_of_undeclared(self, name: str, covering: Policy) -> required_policies.RequiredPolicy:
         """Keep what the queue has, unless it left the file and another topology has written the same for it."""
         twins = (
             other
@@ -155,7 +155,7 @@ class _Derivation:
         )
         is_left_to_others = not self._is_partial and any(twins)
         return (
-            required_policies.Claim()
+            required_policies.RequiredPolicy()
             if is_left_to_others
             else required_policies.of_undeclared(covering)
         )
@@ -177,7 +177,7 @@ class _Derivation:
                     found[name] = policy
         return {name: policy for name, policy in found.items() if not is_protected_queue(name)}
 
-    def _warnings(self, found: Mapping[str, required_policies.Claim]) -> Iterator[str]:
+    def _warnings(self, found: Mapping[str, required_policies.RequiredPolicy]) -> Iterator[str]:
         if not any(claim.definition for claim in found.values()):
             return
         for name, policy in sorted(self._vhost.policies.items()):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from bizops.providers.rabbitmq.live.effective_settings import Policy
     from bizops.providers.rabbitmq.live.snapshots import Vhost
     from bizops.providers.rabbitmq.policies.grouping import Group
-    from bizops.providers.rabbitmq.policies.required_policies import Claim
+    from bizops.providers.rabbitmq.policies.required_policies import RequiredPolicy
     from bizops.resource import Address
 
 _GIVES = frozenset({Action.CREATE, Action.UPDATE, Action.REPLACE})
@@ -36,7 +36,7 @@ class PolicyWrites:
         changes: Sequence[Change],
         created: Sequence[Group],
         deleted: Sequence[Policy],
-        found: Mapping[str, Claim],
+        found: Mapping[str, RequiredPolicy],
     ) -> None:
         """Take a vhost and its scope in an address, the changes of all kinds, the policies and the claims."""
         self._vhost, self._scope = vhost[0].name, vhost[1]
@@ -147,7 +147,7 @@ class PolicyWrites:
             return True
         if change.action is not Action.REPLACE:
             return False
-        seen: queue_state.View = change.observed.raw
+        seen: queue_state.QueueState = change.observed.raw
         claim = self._found.get(name)
         keys = {key for key, _ in claim.definition} if claim is not None else set()
         return not keys or bool(
@@ -168,7 +168,7 @@ class PolicyWrites:
     def _must_be_empty(self, group: Group) -> Iterator[str]:
         """Give the queues that would lose messages to this policy if they held any."""
         for name in self._moved_of(group):
-            seen: queue_state.View = self._changes[name].observed.raw
+            seen: queue_state.QueueState = self._changes[name].observed.raw
             if seen.queue is None or not seen.is_known_empty:
                 continue
             filled = replace(seen, queue=replace(seen.queue, messages=1))

@@ -23,7 +23,7 @@ STAYS = frozenset({Action.NOOP, Action.UPDATE})
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class RequiredPolicy:
     """The definition that a queue's derived policy must have, empty where it needs none.
 
     `pins` names the policies that alone give a live queue what it declares, so that ours changes nothing today.
@@ -35,15 +35,15 @@ class Claim:
     pins: tuple[str, ...] = ()
 
 
-def of_undeclared(covering: Policy) -> Claim:
+def of_undeclared(covering: Policy) -> RequiredPolicy:
     """Keep what a live queue has that this plan says nothing about.
 
     A message published while no TTL matches never expires and blocks those behind it, so coverage never lapses.
     """
-    return Claim(covering.definition)
+    return RequiredPolicy(covering.definition)
 
 
-def of_change(change: Change, seen: queue_state.View, priority: int) -> Claim:
+def of_change(change: Change, seen: queue_state.QueueState, priority: int) -> RequiredPolicy:
     """Give the claim of a declared queue, with a refusal for each foreign policy in its way.
 
     `seen` is the queue among the policies that this plan leaves.
@@ -57,7 +57,7 @@ def of_change(change: Change, seen: queue_state.View, priority: int) -> Claim:
     if not wanted:
         is_dropped = any(f.path in setting_keys.POLICY_KEY for f in change.fields)
         kept = seen.is_covered and change.action is Action.NOOP and not is_dropped
-        return Claim(seen.covering[0].definition) if kept else Claim()
+        return RequiredPolicy(seen.covering[0].definition) if kept else RequiredPolicy()
     carried = rules.carried(seen, wanted)
     definition = field_types.freeze({**carried, **wanted})
     strong = _stronger(seen, definition, priority)
@@ -68,12 +68,12 @@ def of_change(change: Change, seen: queue_state.View, priority: int) -> Claim:
     is_met = not seen.is_covered and _is_met(wanted, without)
     givers = _givers(wanted, without) if is_met else ()
     if is_met and (refusals or not givers):
-        return Claim()
+        return RequiredPolicy()
     pins = givers if change.action in STAYS else ()
-    return Claim(definition, refusals, _notes(seen, carried), pins)
+    return RequiredPolicy(definition, refusals, _notes(seen, carried), pins)
 
 
-def _wanted(change: Change, seen: queue_state.View, spec: QueueSpec) -> dict[str, Any]:
+def _wanted(change: Change, seen: queue_state.QueueState, spec: QueueSpec) -> dict[str, Any]:
     """Give the declared settings of the policy; what `ignore_changes` hides stays as it is."""
     wanted = queue_state.policy_part(seen.subject.name, spec)
     if change.action not in STAYS:
@@ -102,7 +102,7 @@ def _givers(
     return tuple(sorted(origin for origin in origins if "policy " in origin))
 
 
-def _stronger(seen: queue_state.View, definition: Pairs, priority: int) -> tuple[Policy, ...]:
+def _stronger(seen: queue_state.QueueState, definition: Pairs, priority: int) -> tuple[Policy, ...]:
     """Give the foreign policies that would win over ours, or tie with it so that nobody can say which is in force.
 
     One that ties and says the same may win: nothing depends on it. So two topologies may declare one queue alike, and
@@ -140,7 +140,7 @@ def _overruled(change: Change, policy: Policy, key: str, priority: int) -> Refus
 
 
 def _weaker(
-    change: Change, seen: queue_state.View, wanted: Mapping[str, Any], priority: int
+    change: Change, seen: queue_state.QueueState, wanted: Mapping[str, Any], priority: int
 ) -> tuple[Refusal, ...]:
     """Refuse to displace foreign policies that cannot be carried: several, or one that sets the same key.
 
@@ -178,7 +178,7 @@ def _weaker(
 
 
 def _capped(
-    change: Change, seen: queue_state.View, wanted: Mapping[str, Any]
+    change: Change, seen: queue_state.QueueState, wanted: Mapping[str, Any]
 ) -> tuple[Refusal, ...]:
     """Refuse what an operator policy forbids on a queue that does not exist yet; rules see to live ones."""
     if change.action in STAYS:
@@ -196,7 +196,7 @@ def _capped(
     )
 
 
-def _notes(seen: queue_state.View, carried: Mapping[str, Any]) -> tuple[str, ...]:
+def _notes(seen: queue_state.QueueState, carried: Mapping[str, Any]) -> tuple[str, ...]:
     if not carried:
         return ()
     names = ", ".join(p.name for p in seen.foreign if p.keys & carried.keys())

@@ -48,7 +48,7 @@ _STOPPING = frozenset({"assigned", "accepted", "preparing", "ready", "starting",
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Convergence:
     """How many tasks run, and how many are to run.
 
     `problem` says that some do not and which nodes are missing, "" where all do or have ended well; `error` is the
@@ -96,10 +96,10 @@ def is_told(service: Raw, tasks: Sequence[Raw], now: float) -> bool:
     return is_well and not any(_is_new(service["Spec"], task, now) for task in tasks)
 
 
-def told(service: Raw) -> Standing:
+def told(service: Raw) -> Convergence:
     """Give the engine's own numbers. Right where all nodes are ready and `is_told`."""
     counts = service.get("ServiceStatus") or {}
-    return Standing(counts.get("RunningTasks", 0), desired(service, ()))
+    return Convergence(counts.get("RunningTasks", 0), desired(service, ()))
 
 
 def counted(
@@ -108,7 +108,7 @@ def counted(
     nodes: Nodes,
     now: float,
     up_to_date: Collection[str] = (),
-) -> Standing:
+) -> Convergence:
     """Count the tasks on nodes that are ready. `tasks` are all of this service, those that ended too.
 
     `up_to_date` are the ids of those on its present spec, where it is moving. `now` is in seconds since 1970, by the
@@ -124,14 +124,14 @@ def counted(
     rollout = "" if ends(spec) else _rollout(service, steady, up_to_date, wanted)
     if up + done >= wanted and not waits:
         error = last_error(heard)
-        return Standing(up, wanted, rollout=rollout, error=error, has_ended_well=done > 0)
+        return Convergence(up, wanted, rollout=rollout, error=error, has_ended_well=done > 0)
     problem = f"{up} of {wanted} {'task runs' if wanted == 1 else 'tasks run'}"
     if ends(spec):
         problem = f"{done} of {wanted} {'task has' if wanted == 1 else 'tasks have'} ended well"
     if up + done >= wanted:
         problem = f"{problem}, and another is to"
     is_over = not waits and _has_given_up(service, heard, wanted)
-    return Standing(
+    return Convergence(
         up,
         wanted,
         problem,

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from bizops.providers.swarm.engine.client import Engine
-    from bizops.providers.swarm.state.convergence import Standing
+    from bizops.providers.swarm.state.convergence import Convergence
 
 Raw = dict[str, Any]
 _LOOKS, _PAUSE = 10, 0.1
@@ -53,7 +53,7 @@ class Inventory:
     nodes: Nodes = field(default_factory=Nodes)
     tasks: Mapping[str, Sequence[Raw]] = field(default_factory=dict)
     containers: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    standings: Mapping[str, Standing] = field(default_factory=dict)
+    standings: Mapping[str, Convergence] = field(default_factory=dict)
 
 
 def read(engine: Engine, called: Mapping[str, str], *, with_configs: bool) -> Inventory:
@@ -136,7 +136,7 @@ def with_standings(engine: Engine, found: Inventory, wanted: Collection[str]) ->
     return replace(found, standings=standings)
 
 
-def _told(found: Inventory, wanted: Collection[str]) -> dict[str, Standing]:
+def _told(found: Inventory, wanted: Collection[str]) -> dict[str, Convergence]:
     """Give how the services stand by the engine's own numbers."""
     return {
         name: convergence.told(found.services[name]) for name in wanted if name in found.services
@@ -155,7 +155,7 @@ def _doubtful(engine: Engine, found: Inventory, wanted: Collection[str]) -> list
     ]
 
 
-def _standings(engine: Engine, found: Inventory, wanted: Collection[str]) -> dict[str, Standing]:
+def _standings(engine: Engine, found: Inventory, wanted: Collection[str]) -> dict[str, Convergence]:
     """Count all tasks of these services, those that ended too."""
     services = [found.services[name] for name in sorted(wanted) if name in found.services]
     if not services:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from bizops.providers.swarm.engine.registry import Resolved
-    from bizops.providers.swarm.state.convergence import Standing
+    from bizops.providers.swarm.state.convergence import Convergence
     from bizops.providers.swarm.state.inventory import Inventory, Raw
     from bizops.providers.swarm.state.usage import Users
     from bizops.resource import Path
@@ -269,7 +269,7 @@ def settings(raw: Raw, found: Inventory, spec: Service) -> tuple[tuple[Path, Fie
     return last_declared.marked(fields, record, spec.fields(), owner, found.names.called)
 
 
-def _degraded(address: Address, stands: Standing) -> str:
+def _degraded(address: Address, stands: Convergence) -> str:
     way = f"; --restart {address} tries again" if stands.is_over else ""
     return f"{stands.degraded}{way}"
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bizops.planner import Choice
+from bizops.planner import Targeting
 from bizops.provider import Options
 from bizops.provider.versions import parsed
 from bizops.providers.rabbitmq import DEFINITION
@@ -81,7 +81,7 @@ def test_it_is_neither_deleted_nor_replaced_whatever_is_allowed(nodes: Any) -> N
 
     undeclared = {k: v for k, v in DECLARED["queues"].items() if k != "own_there"}
     pruned = broker.plan(
-        DECLARED | {"queues": undeclared}, Choice(prune=True), allow_data_loss=("*",)
+        DECLARED | {"queues": undeclared}, Targeting(prune=True), allow_data_loss=("*",)
     )
     replaced = broker.plan(queues(own_there={"max_priority": 9}), allow_data_loss=("*",))
 
@@ -133,7 +133,7 @@ def test_a_deletion_that_meets_a_dead_node_is_not_called_done(nodes: Any) -> Non
     """The node dies after the plan. 3.10.8 answers 404, and 4.x that the queue is not empty: it stays."""
     settled(nodes, DECLARED)
     nodes.declare(3, "own_empty")
-    undeclared = nodes.broker.plan(DECLARED, Choice(prune=True))
+    undeclared = nodes.broker.plan(DECLARED, Targeting(prune=True))
     nodes.kill(3)
 
     result = nodes.broker.carry_out(undeclared)

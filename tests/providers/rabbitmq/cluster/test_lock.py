@@ -14,7 +14,7 @@ import requests
 
 from bizops import errors
 from bizops.applier import Stop
-from bizops.cli.lock import Terms, held
+from bizops.cli.lock import LockOptions, held
 from bizops.provider import Options
 from bizops.providers.rabbitmq import DEFINITION
 from bizops.providers.rabbitmq.declared.connection import Connection
@@ -90,7 +90,7 @@ def test_it_is_held_while_a_node_is_frozen(connect: Any, nodes: Any, frozen: int
     """Held as an apply holds it, until the others give the node up: each question takes ten seconds meanwhile."""
     mine, other = pair(connect, 1, 2, 3)
     stop = Stop()
-    with held(mine, Terms(), stop):
+    with held(mine, LockOptions(), stop):
         nodes.servers[frozen - 1].pause()
         deadline = time.monotonic() + FROZEN
         while time.monotonic() < deadline and not stop.level:
@@ -112,7 +112,7 @@ def test_a_lock_whose_deletion_was_cut_off_is_taken_over(connect: Any, nodes: An
         )
     nodes.revive()
 
-    with held(other, Terms(timeout=60), Stop()):
+    with held(other, LockOptions(timeout=60), Stop()):
         pass
 
 
@@ -148,7 +148,7 @@ def test_without_a_majority_a_lock_that_was_left_is_no_running_apply(connect: An
     """Its holder died; whoever waits for it reads that nothing answers behind it."""
     with (
         pytest.raises(errors.LockHeldError, match="its queue gives no answer"),
-        held(connect(1).lease("cluster", "you@there:2"), Terms(timeout=8), Stop()),
+        held(connect(1).lease("cluster", "you@there:2"), LockOptions(timeout=8), Stop()),
     ):
         pass
 

@@ -9,7 +9,7 @@ import pytest
 from bizops.change import Action, Change, FieldChange, System
 from bizops.provider import Derived, Observations, Scope
 from bizops.providers.kafka.declared.specs import TopicSpec
-from bizops.providers.kafka.live.cluster import Said, View, derive
+from bizops.providers.kafka.live.cluster import ClusterState, Said, derive
 from bizops.providers.kafka.live.members import Members
 from bizops.resource import Address, Field, Observation, Presence, Resource, absent
 
@@ -18,7 +18,7 @@ ONE_DOWN = Members(frozenset({1, 2}), away=frozenset({3}))
 ADDRESS = Address("kafka", "topic", ("t",))
 
 
-def _derived(change: Change, view: View | None) -> Derived:
+def _derived(change: Change, view: ClusterState | None) -> Derived:
     return derive([change], Observations(System("kafka", "x"), context=view), Scope("s"))
 
 
@@ -43,7 +43,7 @@ def test_too_few_brokers_are_refused_in_kafkas_words(
     said = Said("only 3 broker(s) are registered", "replication_factor")
 
     refusals = _derived(
-        _creation(replication_factor=factor), View(members, (("t", said),))
+        _creation(replication_factor=factor), ClusterState(members, (("t", said),))
     ).refusals
 
     assert ["replication_factor"] == [refusal.field for refusal in refusals]
@@ -53,7 +53,7 @@ def test_too_few_brokers_are_refused_in_kafkas_words(
 
 def test_what_the_controller_accepts_with_a_broker_down_is_a_warning() -> None:
     """During a rolling upgrade a topic may be made whose replicas catch up later; counting refuses nothing."""
-    derived = _derived(_creation(replication_factor=3), View(ONE_DOWN))
+    derived = _derived(_creation(replication_factor=3), ClusterState(ONE_DOWN))
 
     assert not derived.refusals
     assert [
@@ -62,15 +62,15 @@ def test_what_the_controller_accepts_with_a_broker_down_is_a_warning() -> None:
             "they catch up when it is back"
         )
     ] == list(derived.warnings)
-    assert not _derived(_creation(replication_factor=2), View(ONE_DOWN)).warnings
-    assert not _derived(_creation(replication_factor=3), View(ALL)).warnings
+    assert not _derived(_creation(replication_factor=2), ClusterState(ONE_DOWN)).warnings
+    assert not _derived(_creation(replication_factor=3), ClusterState(ALL)).warnings
 
 
 def test_kafkas_own_words_refuse_a_creation_and_name_the_nearest_key() -> None:
     """What the trial brought back stands in the plan."""
     words = "Unknown topic config name: retention.msec"
 
-    refusals = _derived(_creation(), View(ALL, (("t", Said(words)),))).refusals
+    refusals = _derived(_creation(), ClusterState(ALL, (("t", Said(words)),))).refusals
 
     assert [("configs.retention.msec", ("write retention.ms",))] == [
         (refusal.field, refusal.remedies) for refusal in refusals
@@ -80,7 +80,7 @@ def test_kafkas_own_words_refuse_a_creation_and_name_the_nearest_key() -> None:
 
 def test_words_about_another_topic_refuse_nothing() -> None:
     """A trial speaks of its own topic only."""
-    assert not _derived(_creation(), View(ALL, (("other", Said("no")),))).refusals
+    assert not _derived(_creation(), ClusterState(ALL, (("other", Said("no")),))).refusals
 
 
 def test_a_system_that_was_not_read_refuses_nothing() -> None:
@@ -98,7 +98,7 @@ def test_more_replicas_in_sync_than_the_live_topic_has_are_refused(
     live = Observation(ADDRESS, Presence.PRESENT, ((("replication_factor",), Field(2)),))
     change = Change(ADDRESS, Action.UPDATE, resource, live, (FieldChange(path, 1, wanted),))
 
-    assert is_refused == bool(_derived(change, View(ALL)).refusals)
+    assert is_refused == bool(_derived(change, ClusterState(ALL)).refusals)
 
 
 @pytest.mark.parametrize("action", [Action.DELETE, Action.NOOP])
@@ -106,4 +106,4 @@ def test_what_is_not_written_is_not_refused(action: Action) -> None:
     """Deleting needs no brokers."""
     change = Change(ADDRESS, action, None, absent(ADDRESS))
 
-    assert not _derived(change, View(ALL, (("t", Said("no")),))).refusals
+    assert not _derived(change, ClusterState(ALL, (("t", Said("no")),))).refusals

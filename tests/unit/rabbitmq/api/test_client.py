@@ -126,7 +126,7 @@ def test_a_connection_that_is_closed_without_an_answer_has_a_likely_reason(
     port: int, *, is_known: bool, words: str
 ) -> None:
     """A broker that starts takes connections before it serves them, behind a published port of a container."""
-    whom = error_messages.Whom(f"http://broker:{port}", "guest", 1.0, is_known)
+    whom = error_messages.Authentication(f"http://broker:{port}", "guest", 1.0, is_known)
     closed = urllib3.exceptions.ProtocolError("Connection aborted.", ConnectionResetError())
 
     assert words in str(error_messages.unanswered(whom, closed))
@@ -144,7 +144,7 @@ def test_a_connection_that_is_closed_without_an_answer_has_a_likely_reason(
 )
 def test_a_refusal_names_the_address_and_the_reason(status: int, body: bytes, words: str) -> None:
     """Of several addresses nobody knows else which one it was."""
-    whom = error_messages.Whom("http://rc2:15672", "guest", 1.0)
+    whom = error_messages.Authentication("http://rc2:15672", "guest", 1.0)
     said = str(error_messages.refused(whom, status, error_messages.reason(body)))
     assert said.startswith("http://rc2:15672: ")
     assert words in said

@@ -8,7 +8,7 @@ import pytest
 
 from bizops import errors, planner
 from bizops.change import Plan, System
-from bizops.planner import Choice, Desired
+from bizops.planner import Desired, Targeting
 from bizops.provider import Observations, Scope
 from bizops.providers.rabbitmq.api import requests
 from bizops.providers.rabbitmq.declared.specs import QueueSpec, Settings
@@ -33,7 +33,7 @@ def planned(vhost: Vhost, *names: str, prune: bool = False, **spec: Any) -> Plan
     found = Observer(snapshot, scope).observations(resources)
     observations = Observations(System("rabbitmq", "memory"), found, context=snapshot)
     desired = Desired("t", tuple(resources), {"rabbitmq": scope})
-    return planner.plan(desired, {"rabbitmq": observations}, Choice(prune=prune))
+    return planner.plan(desired, {"rabbitmq": observations}, Targeting(prune=prune))
 
 
 @pytest.mark.parametrize(

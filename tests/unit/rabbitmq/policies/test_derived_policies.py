@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from bizops import graph, planner
 from bizops.change import Action, Plan, Step, System
-from bizops.planner import Choice, Desired
+from bizops.planner import Desired, Targeting
 from bizops.provider import Observations, Scope
 from bizops.providers.rabbitmq import DEFINITION
 from bizops.providers.rabbitmq.declared import field_types, setting_keys
@@ -63,13 +63,13 @@ class Broker:
         }
         return Vhost("/", listed, {}, (), dict(self.policies), ())
 
-    def plan(self, declared: Declared, choice: Choice | None = None) -> Plan:
+    def plan(self, declared: Declared, choice: Targeting | None = None) -> Plan:
         resources = resources_of(declared)
         snapshot = Snapshot(self.version, "/", {"/": self.vhost()})
         found = Observer(snapshot, SCOPE).observations(resources)
         observations = Observations(System("rabbitmq", "memory"), found, context=snapshot)
         desired = Desired("t", tuple(resources), {"rabbitmq": SCOPE})
-        return planner.plan(desired, {"rabbitmq": observations}, choice or Choice())
+        return planner.plan(desired, {"rabbitmq": observations}, choice or Targeting())
 
     def carry_out(self, step: Step) -> None:
         if step.write is not None:
@@ -169,7 +169,7 @@ def test_no_queue_that_stays_is_ever_without_its_settings(
     for step in ordered(broker.plan(first), broker.chance):
         broker.carry_out(step)
     assert broker.plan(first).is_empty
-    plan = broker.plan(second, Choice(prune=prune))
+    plan = broker.plan(second, Targeting(prune=prune))
     assert not plan.refusals
     replaced = {c.address.name for c in plan.changes if c.action in {Action.REPLACE, Action.DELETE}}
     kept = [
@@ -189,7 +189,7 @@ def test_no_queue_that_stays_is_ever_without_its_settings(
             if name in broker.queues and name not in first and "message_ttl" in body:
                 assert broker.winner(name) is not None, (name, step.key)
 
-    assert broker.plan(second, Choice(prune=prune)).is_empty
+    assert broker.plan(second, Targeting(prune=prune)).is_empty
     for name, body in second.items():
         wanted = queue_state.policy_part(name, DEFINITION.kind("queue").spec.model_validate(body))
         winner = broker.winner(name)
@@ -358,7 +358,7 @@ def test_what_ignore_changes_hides_keeps_its_value() -> None:
     observations = Observations(System("rabbitmq", "memory"), found, context=snapshot)
 
     plan = planner.plan(
-        Desired("t", (ignoring,), {"rabbitmq": SCOPE}), {"rabbitmq": observations}, Choice()
+        Desired("t", (ignoring,), {"rabbitmq": SCOPE}), {"rabbitmq": observations}, Targeting()
     )
 
     assert plan.is_empty

@@ -7,7 +7,7 @@ import pika
 from workers.amqp.consumer import Consumer, Delivery, Requirements
 from workers.amqp.link import Link
 from workers.configuration.settings import load_settings
-from workers.connectivity import Reach
+from workers.connectivity import Connectivity
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +30,9 @@ def test_each_acknowledgement_is_sent_although_the_io_thread_overtook_the_one_be
 
     monkeypatch.setattr(Link, "call", call)
     settings = load_settings({"ENGINE": "stub"})
-    consumer = Consumer(settings, Reach(["rabbitmq"]), Requirements([QUEUE], []), lambda: None)
+    consumer = Consumer(
+        settings, Connectivity(["rabbitmq"]), Requirements([QUEUE], []), lambda: None
+    )
     consumer.subscribe(QUEUE, 2, lambda _: None)
 
     for tag in (1, 2):

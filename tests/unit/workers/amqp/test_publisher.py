@@ -10,7 +10,7 @@ from workers.amqp.link import Link
 from workers.amqp.properties import Properties
 from workers.amqp.publisher import NAME, Publisher
 from workers.configuration.settings import load_settings
-from workers.connectivity import Reach
+from workers.connectivity import Connectivity
 from workers.errors import PublishError, UnsendableError
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ NOWHERE = {"ENGINE": "stub", "RABBITMQ_HOST": "127.0.0.1", "RABBITMQ_PORT": "1"}
 
 @pytest.fixture
 def publisher() -> Iterator[Publisher]:
-    made = Publisher(load_settings(NOWHERE), Reach([NAME]))
+    made = Publisher(load_settings(NOWHERE), Connectivity([NAME]))
     yield made
     made.close(1)
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from workers.engine.circuit_breaker import LONGEST_PAUSE, Breaker, State
+from workers.engine.circuit_breaker import LONGEST_PAUSE, CircuitBreaker, State
 
 
 class Clock:
@@ -23,12 +23,12 @@ def changes() -> list[State]:
 
 
 @pytest.fixture
-def breaker(clock: Clock, changes: list[State]) -> Breaker:
-    return Breaker(3, 10, clock, changes.append)
+def breaker(clock: Clock, changes: list[State]) -> CircuitBreaker:
+    return CircuitBreaker(3, 10, clock, changes.append)
 
 
 def test_it_opens_at_the_limit_and_only_failures_in_a_row_count(
-    breaker: Breaker, changes: list[State]
+    breaker: CircuitBreaker, changes: list[State]
 ) -> None:
     assert [breaker.fail(), breaker.fail()] == [False, False]
     breaker.succeed()
@@ -37,7 +37,7 @@ def test_it_opens_at_the_limit_and_only_failures_in_a_row_count(
 
 
 def test_one_is_let_through_after_the_pause_and_its_run_decides(
-    breaker: Breaker, clock: Clock, changes: list[State]
+    breaker: CircuitBreaker, clock: Clock, changes: list[State]
 ) -> None:
     for _ in range(3):
         breaker.fail()
@@ -52,7 +52,7 @@ def test_one_is_let_through_after_the_pause_and_its_run_decides(
 
 
 def test_each_further_pause_is_twice_as_long_up_to_the_longest(
-    breaker: Breaker, clock: Clock
+    breaker: CircuitBreaker, clock: Clock
 ) -> None:
     pauses = []
     for _ in range(3):
@@ -68,7 +68,7 @@ def test_each_further_pause_is_twice_as_long_up_to_the_longest(
     assert pauses == [10, 20, 40, 80, 160, LONGEST_PAUSE, LONGEST_PAUSE, LONGEST_PAUSE]
 
 
-def test_it_waits_as_long_as_the_provider_asks(breaker: Breaker, clock: Clock) -> None:
+def test_it_waits_as_long_as_the_provider_asks(breaker: CircuitBreaker, clock: Clock) -> None:
     for _ in range(3):
         breaker.fail(retry_after=60)
     clock.now = 59
@@ -80,7 +80,7 @@ def test_it_waits_as_long_as_the_provider_asks(breaker: Breaker, clock: Clock) -
 
 
 def test_runs_that_were_under_way_count_no_attempt_and_change_nothing(
-    breaker: Breaker, changes: list[State]
+    breaker: CircuitBreaker, changes: list[State]
 ) -> None:
     for _ in range(3):
         breaker.fail()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from workers.engine.interface import Deadline
-from workers.engine.model_session import Conversation, Message, Reply
+from workers.engine.model_session import Message, ModelSession, Reply
 from workers.engine.provider_errors import from_status
 from workers.errors import RunError
 from workers.protocol.usage import Usage
@@ -40,7 +40,7 @@ def reply(text: str = "yes", ended: str = "stop") -> Reply:
 
 
 def test_calls_and_tokens_add_up() -> None:
-    conversation = Conversation(Script(reply("a"), reply("b", "end_turn")), Deadline(10))
+    conversation = ModelSession(Script(reply("a"), reply("b", "end_turn")), Deadline(10))
     assert [conversation.ask(MESSAGES), conversation.ask(MESSAGES)] == ["a", "b"]
     assert conversation.usage == Usage(2, 14, 6)
     assert conversation.failure is None
@@ -50,7 +50,7 @@ def test_after_a_failure_nothing_more_is_asked() -> None:
     """CrewAI asks again after a failure; it gets none, and the provider is left in peace."""
     failure = from_status(429, {"retry-after": "7"}, "", "")
     script = Script(failure, reply())
-    conversation = Conversation(script, Deadline(10))
+    conversation = ModelSession(script, Deadline(10))
     assert [conversation.ask(MESSAGES), conversation.ask(MESSAGES)] == [None, None]
     assert conversation.failure is failure
     assert conversation.usage == Usage(1)
@@ -70,7 +70,7 @@ def test_after_a_failure_nothing_more_is_asked() -> None:
 def test_what_is_no_answer_is_a_failure_and_paid_for_all_the_same(
     given: Reply, error_class: str
 ) -> None:
-    conversation = Conversation(Script(given), Deadline(10))
+    conversation = ModelSession(Script(given), Deadline(10))
     assert conversation.ask(MESSAGES) is None
     assert conversation.failure is not None
     assert conversation.failure.error_class == error_class
@@ -81,7 +81,7 @@ def test_what_is_no_answer_is_a_failure_and_paid_for_all_the_same(
 def test_no_request_begins_once_the_run_is_called_off() -> None:
     deadline, script = Deadline(10), Script(reply())
     deadline.call_off()
-    conversation = Conversation(script, deadline)
+    conversation = ModelSession(script, deadline)
     assert conversation.ask(MESSAGES) is None
     assert conversation.failure is not None
     assert conversation.failure.error_class == "called_off"
@@ -98,7 +98,7 @@ def test_where_the_run_s_own_time_ended_a_request_the_provider_is_not_to_blame()
             deadline.call_off()
             return super().ask(messages)
 
-    conversation = Conversation(Slow(from_status(500, {}, "", "")), deadline)
+    conversation = ModelSession(Slow(from_status(500, {}, "", "")), deadline)
     assert conversation.ask(MESSAGES) is None
     assert conversation.failure is not None
     assert (conversation.failure.error_class, conversation.failure.is_provider) == (

@@ -6,7 +6,7 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 
 from workers.configuration.settings import load_settings
-from workers.connectivity import Reach
+from workers.connectivity import Connectivity
 from workers.errors import EventsAwayError, SettingsError
 from workers.events.delivery_reports import Report, reported
 from workers.events.envelopes import Event
@@ -24,7 +24,7 @@ def stream() -> EventStream:
     settings = load_settings(
         {"ENGINE": "stub", "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1", "EVENT_TIMEOUT": "1h"}
     )
-    return EventStream(settings, Reach(["kafka"]), lambda _: None)
+    return EventStream(settings, Connectivity(["kafka"]), lambda _: None)
 
 
 def test_what_librdkafka_itself_has_not_is_a_fault_of_the_settings() -> None:
@@ -33,13 +33,13 @@ def test_what_librdkafka_itself_has_not_is_a_fault_of_the_settings() -> None:
     settings = load_settings({"ENGINE": "stub", **kerberos})
 
     with pytest.raises(SettingsError, match=r"^KAFKA_\.\.\.: .*GSSAPI"):
-        EventStream(settings, Reach(["kafka"]), lambda _: None)
+        EventStream(settings, Connectivity(["kafka"]), lambda _: None)
 
 
 def test_the_longest_time_for_an_event_is_one_that_librdkafka_takes() -> None:
     settings = load_settings({"ENGINE": "stub", "EVENT_TIMEOUT": "1d"})
 
-    EventStream(settings, Reach(["kafka"]), lambda _: None).close(0)
+    EventStream(settings, Connectivity(["kafka"]), lambda _: None).close(0)
 
 
 def test_a_producer_that_is_replaced_reports_what_it_held(

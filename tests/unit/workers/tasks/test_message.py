@@ -10,7 +10,7 @@ import pytest
 from workers.amqp.consumer import Delivery
 from workers.amqp.properties import CUT, Properties
 from workers.amqp.publisher import MOST_PROPERTIES
-from workers.protocol.dead_letter_reason import MAX_HEADER, Obituary
+from workers.protocol.dead_letter_reason import MAX_HEADER, DeadLetterReason
 from workers.tasks.message import OF_DEATH, Message
 
 
@@ -182,7 +182,7 @@ def test_a_revived_dead_letter_is_a_new_first_attempt_and_says_nothing_of_its_de
     assert properties.timestamp == pytest.approx(time.time(), abs=5)
 
 
-SOUND = {**Obituary("permanent", "bad_request", "no").headers("order@a:1", "auto_orders")}
+SOUND = {**DeadLetterReason("permanent", "bad_request", "no").headers("order@a:1", "auto_orders")}
 
 
 @pytest.mark.parametrize(

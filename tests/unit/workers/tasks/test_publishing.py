@@ -10,17 +10,17 @@ import pytest
 from workers.amqp.consumer import Delivery
 from workers.errors import RefusedError, UnsendableError
 from workers.metrics import Metrics
-from workers.protocol.dead_letter_reason import Obituary
+from workers.protocol.dead_letter_reason import DeadLetterReason
 from workers.protocol.retries import TIERS
 from workers.tasks import publishing
 from workers.tasks.message import Message
-from workers.tasks.publishing import Outlets
+from workers.tasks.publishing import Publishing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 QUEUE = "auto_orders"
-WHY = Obituary("permanent", "bad_request", "no")
+WHY = DeadLetterReason("permanent", "bad_request", "no")
 
 
 class Broker:
@@ -53,10 +53,10 @@ def broker(monkeypatch: pytest.MonkeyPatch) -> Broker:
 
 
 @pytest.fixture
-def exits(broker: Broker) -> Iterator[Outlets]:
+def exits(broker: Broker) -> Iterator[Publishing]:
     metrics = Metrics("order", QUEUE, "m/x")
     anything: Any = broker
-    made = Outlets("order@a:1", anything, anything, anything, metrics)
+    made = Publishing("order@a:1", anything, anything, anything, metrics)
     yield made
     made.close()
 
@@ -69,7 +69,7 @@ def delivered(**headers: Any) -> Message:
 
 
 def test_a_copy_that_cannot_be_sent_goes_without_its_senders_headers(
-    broker: Broker, exits: Outlets
+    broker: Broker, exits: Publishing
 ) -> None:
     exits.dead_letter(delivered(tenant="t7", attempt=3), WHY)
     exits.put_back(delivered(tenant="t7"), TIERS[0], attempt=2)
@@ -87,7 +87,7 @@ def test_a_copy_that_cannot_be_sent_goes_without_its_senders_headers(
 
 
 def test_a_dead_letter_that_its_queue_refuses_waits_with_what_could_be_sent(
-    broker: Broker, exits: Outlets, monkeypatch: pytest.MonkeyPatch
+    broker: Broker, exits: Publishing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(publishing, "REFUSED_SECONDS", -1)
 
