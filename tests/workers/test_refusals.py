@@ -38,19 +38,21 @@ AGENT = '''\
 import os
 import sys
 
-from workers import events, kafka, logs, outlets
+from workers import logs
 from workers.agents.order import OrderWorker
-from workers.engine.interface import Answer
-from workers.protocol.usage import Usage
 from workers.configuration.settings import load_settings
+from workers.engine.interface import Answer
+from workers.events import envelopes, producer
+from workers.protocol.usage import Usage
+from workers.tasks import publishing
 
 topic = os.environ.pop("TEST_TOPIC")
-events._TYPES[topic] = events._TYPES.pop(events.COMPLETIONS)
-events.COMPLETIONS = topic
-kafka.TOPICS = tuple(events._TYPES)
-kafka.MISSING_SECONDS = 2
-kafka.PROBE_PAUSE = 1
-outlets.REFUSED_SECONDS = 5
+envelopes._TYPES[topic] = envelopes._TYPES.pop(envelopes.COMPLETIONS)
+envelopes.COMPLETIONS = topic
+producer.TOPICS = tuple(envelopes._TYPES)
+producer.MISSING_SECONDS = 2
+producer.PROBE_PAUSE = 1
+publishing.REFUSED_SECONDS = 5
 
 
 class Answering(OrderWorker):
