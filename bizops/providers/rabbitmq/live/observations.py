@@ -50,7 +50,8 @@ class Observer:
             name: binding_ends.by_end(vhost.bindings) for name, vhost in snapshot.vhosts.items()
         }
         self._owners = {
-            name: Owners(vhost, scope.topology) for name, vhost in snapshot.vhosts.items()
+            name: Owners(vhost, snapshot.version, scope.topology)
+            for name, vhost in snapshot.vhosts.items()
         }
 
     def observations(self, resources: Sequence[Resource]) -> tuple[Observation, ...]:

@@ -1,7 +1,7 @@
 """Whose live objects are, as derived policies tell it: what another topology declares is neither pruned nor destroyed.
 
 A queue without any setting has no policy, so nothing shows whose it is. Where the dead letters of another topology's
-queue lead to it, it is that topology's, too, and so are the bindings on the way. Pure.
+queue lead to it, it is that topology's, too, and so are the bindings on the route. Pure.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from bizops.resource import Presence
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
+    from bizops.providers.rabbitmq.live.effective_settings import Version
     from bizops.providers.rabbitmq.live.snapshots import Vhost
     from bizops.resource import Address, Observation
 
@@ -25,8 +26,9 @@ if TYPE_CHECKING:
 class Owners:
     """The other topologies that declare objects of one vhost."""
 
-    def __init__(self, vhost: Vhost, topology: str) -> None:
+    def __init__(self, vhost: Vhost, version: Version, topology: str) -> None:
         self._vhost = vhost
+        self._version = version
         self._topology = topology
         self._is_shared = any(self._among(vhost.policies))
 
@@ -56,7 +58,7 @@ class Owners:
 
     def _leading_to(self, address: Address) -> Iterator[str]:
         if address.kind == "queue":
-            yield from self._ways.into[address.name]
+            yield from self._dead_letters.into[address.name]
         elif address.kind == "binding":
             yield address.parts[2]
             yield from self._through.get(address._replace(scope=""), ())
@@ -67,13 +69,15 @@ class Owners:
         }
 
     @functools.cached_property
-    def _ways(self) -> DeadLetters:
-        return DeadLetters(self._vhost)
+    def _dead_letters(self) -> DeadLetters:
+        return DeadLetters(self._vhost, self._version)
 
     @functools.cached_property
     def _through(self) -> dict[Address, list[str]]:
         """The senders by the address of a binding without the vhost: the scope says which it is."""
-        return {binding_ends.address(b, ""): names for b, names in self._ways.through.items()}
+        return {
+            binding_ends.address(b, ""): names for b, names in self._dead_letters.through.items()
+        }
 
 
 def text(topology: str) -> str:

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 from bizops.change import Action, Effect, EffectKind
 from bizops.provider import Derived, Observations, Scope
 from bizops.providers.rabbitmq.changes import (
+    dead_letters,
     deprecated_features,
     precheck,
     queue_types,
     vhost_limits,
 )
 from bizops.providers.rabbitmq.declared.specs import Settings
-from bizops.providers.rabbitmq.live import dead_letters, effective_settings
+from bizops.providers.rabbitmq.live import effective_settings
 from bizops.providers.rabbitmq.naming import patterns
 from bizops.providers.rabbitmq.naming.names import (
     is_derived,

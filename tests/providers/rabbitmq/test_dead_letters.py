@@ -106,3 +106,38 @@ def test_r2_queues_whose_dead_letters_lead_into_each_other_go_together(
     assert not plan.refusals
     assert carry_out(broker.live, plan).is_ok
     assert broker.listing("queues") == []
+
+
+def test_r2_another_strategy_is_no_other_route(broker: Any, owning: Any) -> None:
+    """The setting that changes beside it says nothing of where dead letters go."""
+
+    def declared(strategy: str) -> dict[str, Any]:
+        letters = {
+            "exchange": "dead",
+            "routing_key": "a",
+            "strategy": strategy,
+            "settings_in": "policy",
+        }
+        queue = {
+            "type": "quorum",
+            "max_length": 9,
+            "overflow": "reject-publish",
+            "dead_letter": letters,
+        }
+        return {"exchanges": {"dead": {}}, "queues": {"shop_a": queue}}
+
+    kept = {
+        "queues": {"shop_kept": {}},
+        "bindings": [{"exchange": "dead", "queue": "shop_kept", "routing_key": "a"}],
+    }
+    first = declared("at-least-once")
+    both = {**first, **kept, "queues": {**first["queues"], **kept["queues"]}}
+    converge(broker.live, broker.resources(both), broker.scope)
+
+    left = broker.resources(declared("at-most-once"))
+    plan = plan_for(broker.live, left, owning, Targeting(prune=True))
+
+    assert {str(refusal.address) for refusal in plan.refusals} == {
+        "rabbitmq.queue/shop_kept",
+        "rabbitmq.binding/dead:a:shop_kept",
+    }
