@@ -9,8 +9,8 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from bizops.applier.board import Schedule
 from bizops.applier.progress import Listener, Stop, Timing
+from bizops.applier.schedule import Schedule
 from bizops.applier.users import Users
 from bizops.applier.worker import Worker
 from bizops.change import ApplyResult

@@ -13,8 +13,8 @@ from bizops.change import Outcome, Status, Step
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bizops.applier.board import Schedule
     from bizops.applier.progress import Stop, Timing
+    from bizops.applier.schedule import Schedule
     from bizops.change import Readiness
     from bizops.provider import Provider
 

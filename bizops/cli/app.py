@@ -41,19 +41,24 @@ app = typer.Typer(
 
 
 COMMANDS: tuple[tuple[str, type[options.Output], str, str], ...] = (
-    ("plan", options.Plan, "look", "Show what apply would do, and what stands in its way."),
+    ("plan", options.Plan, "inspect", "Show what apply would do, and what stands in its way."),
     (
         "drift",
         options.Compare,
-        "look",
+        "inspect",
         "Compare what is declared with what is live; writes nothing.",
     ),
-    ("status", options.Status, "look", "Show the health of what is declared."),
-    ("validate", options.Offline, "look", "Check the files; asks no system."),
+    ("status", options.Status, "inspect", "Show the health of what is declared."),
+    ("validate", options.Offline, "inspect", "Check the files; asks no system."),
     ("apply", options.Apply, "change", "Make the live systems what the files say."),
     ("destroy", options.Destroy, "change", "Delete what the files declare."),
     ("unlock", options.Online, "change", "Free the lock that another apply holds."),
-    ("schema", options.Output, "look", "Print the JSON Schema of the topology file, for editors."),
+    (
+        "schema",
+        options.Output,
+        "inspect",
+        "Print the JSON Schema of the topology file, for editors.",
+    ),
     ("version", options.Output, "version", "Show the version."),
 )
 """Name, options, module of this package (imported when the command is called), and what it is for."""

@@ -12,11 +12,11 @@ from bizops.applier import Listener, Stop, Timing
 from bizops.change import ApplyResult, Status
 from bizops.cli import lock
 from bizops.cli.console import UnwritableError
-from bizops.cli.look import tell_unread
+from bizops.cli.inspect import tell_unread
 from bizops.cli.options import Switch
-from bizops.cli.road import ApplyOptions
 from bizops.cli.session import Session, question, session
 from bizops.cli.signals import Signals
+from bizops.cli.workflow import ApplyOptions
 from bizops.render.outcome import is_listed
 from bizops.render.progress import Lines, Screen
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from bizops.change import Outcome, Plan, Step
     from bizops.cli import options
     from bizops.cli.console import Console
-    from bizops.cli.road import GuardedPlan, PlanOptions
+    from bizops.cli.workflow import GuardedPlan, PlanOptions
 
 _PASSING = 5.0
 """Seconds on top of a request's time in which a system may come back by itself: an election, a restart."""
@@ -63,7 +63,7 @@ def destroy(given: options.Destroy, console: Console) -> int:
 def unlock(given: options.Online, console: Console) -> int:
     """Free the lock, whoever holds it."""
     with session("unlock", given, console) as opened:
-        holder = opened.road.unlock()
+        holder = opened.workflow.unlock()
         if console.is_json:
             console.document({"format_version": "1.0", "holder": holder, "errored": False})
         elif holder:
@@ -216,7 +216,7 @@ def _carried_out(
                 Timing(settle_timeout=given.settle_timeout, silence=given.timeout + _PASSING),
                 lock.LockOptions(given.lock is Switch.TRUE, given.lock_timeout, console.warning),
             )
-            result = opened.road.apply(planned, asked, carriage)
+            result = opened.workflow.apply(planned, asked, carriage)
         word = "Destroy" if asked.choice.destroy else "Apply"
         seconds = time.monotonic() - started
         text = render.result_text(

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from bizops import errors, render, topology
 from bizops.cli.failure import debugged
 from bizops.cli.options import Adopt, AdoptOptions, DataLossOptions, FileOptions, Online, Prune
-from bizops.cli.road import PlanOptions, Workflow
 from bizops.cli.signals import exit_at_once
+from bizops.cli.workflow import PlanOptions, Workflow
 from bizops.guard import Consents
 from bizops.planner import Targeting
 from bizops.provider import Options
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
     from bizops.change import Plan
     from bizops.cli.console import Console
     from bizops.cli.options import Compare
-    from bizops.cli.road import GuardedPlan
+    from bizops.cli.workflow import GuardedPlan
     from bizops.topology import Topology
 
 
 @dataclass(frozen=True)
 class Session:
-    """One loaded topology and the road to its systems. `words` is the command line up to the targets."""
+    """One loaded topology, and the steps over its systems. `words` is the command line up to the targets."""
 
     topology: Topology
-    road: Workflow
+    workflow: Workflow
     words: str
     console: Console
 
@@ -46,7 +46,7 @@ class Session:
     def plan(self, asked: PlanOptions) -> GuardedPlan:
         """Read and plan, and let the console know what live objects are called and which of their values are secret."""
         with self.console.waiting(self.reading):
-            planned = self.road.plan(asked)
+            planned = self.workflow.plan(asked)
         secrets = render.live_secrets(planned.plan, self.console.redacted)
         named = render.secrets_in_live_names(planned.plan, self.console.redacted)
         named |= self.topology.nameless_secrets()
@@ -104,12 +104,12 @@ def _working_directory() -> Path:
 def session(command: str, given: Online, console: Console) -> Iterator[Session]:
     """Give a session and close its connections afterwards; a signal meanwhile ends the process."""
     found = loaded(given, console)
-    road = Workflow(found, Options(timeout=given.timeout, parallelism=given.parallelism))
+    workflow = Workflow(found, Options(timeout=given.timeout, parallelism=given.parallelism))
     with exit_at_once():
         try:
-            yield Session(found, road, _words(command, given), console)
+            yield Session(found, workflow, _words(command, given), console)
         finally:
-            road.close()
+            workflow.close()
 
 
 def question(given: Compare, *, destroy: bool = False) -> PlanOptions:

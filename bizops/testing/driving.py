@@ -1,4 +1,4 @@
-"""Drive one live provider through the same road as the command line."""
+"""Drive one live provider by the same steps as the command line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The road from files to a topology: read, lay over each other, fill in, declare, check."""
+"""The steps from files to a topology: read, lay over each other, fill in, declare, check."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The commands against the real RabbitMQ and Kafka: the whole road, the lock, and systems that do not answer."""
+"""The commands against the real RabbitMQ and Kafka: all steps, the lock, and systems that do not answer."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bizops import topology
-from bizops.cli.road import Workflow
+from bizops.cli.workflow import Workflow
 from bizops.provider import Options
 from stack.addresses import Addresses, read_addresses
 from stack.names import own_name
@@ -126,8 +126,8 @@ class Shop:
         assert ran.code == 0, ran.out + ran.err
         return ran
 
-    def road(self) -> Workflow:
-        """Give the road of all commands over the file, so that something can be done between two of its stretches."""
+    def workflow(self) -> Workflow:
+        """Give the steps of all commands over the file, so that something can be done between two of them."""
         found = topology.load([str(self.file)], variables=self.environment(), directory=self.folder)
         return Workflow(found, Options(timeout=40))
 

@@ -10,7 +10,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from bizops import errors
 from bizops.applier import Listener, Stop, Timing
 from bizops.cli import lock
-from bizops.cli.road import ApplyOptions, PlanOptions
+from bizops.cli.workflow import ApplyOptions, PlanOptions
 from bizops.guard import Consents
 from bizops.planner import Targeting
 
@@ -57,18 +57,18 @@ kafka:
 
 def movement(shop: Any, act: Callable[[], object], question: PlanOptions | None = None) -> str:
     """Plan, let others act, apply what was agreed to, and give the words of the refusal."""
-    road = shop.road()
+    workflow = shop.workflow()
     try:
         asked = question or PlanOptions()
-        planned = road.plan(asked)
+        planned = workflow.plan(asked)
         assert not planned.plan.is_empty
         assert not planned.plan.refusals, planned.plan.refusals
         act()
         with pytest.raises(errors.StalePlanError) as refused:
-            road.apply(planned, asked, UNLOCKED)
+            workflow.apply(planned, asked, UNLOCKED)
         return str(refused.value)
     finally:
-        road.close()
+        workflow.close()
 
 
 def test_s3_a_service_that_others_started_anew_has_moved(

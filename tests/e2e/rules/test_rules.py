@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from bizops import errors
 from bizops.applier import Listener, Stop, Timing
 from bizops.cli import lock
-from bizops.cli.road import ApplyOptions, PlanOptions
+from bizops.cli.workflow import ApplyOptions, PlanOptions
 from bizops.guard import Consents
 from bizops.planner import Targeting
 
@@ -143,31 +143,31 @@ class Case:
         destroy: bool = False,
     ) -> None:
         """Apply with `--prune`, without what is refused; `act` is done between plan and consent."""
-        stop, road = Stop(), self.shop.road()
+        stop, workflow = Stop(), self.shop.workflow()
         listener = Interrupted(stop, *interrupt) if interrupt else Listener()
         terms = lock.LockOptions(is_wanted=False)
         try:
             asked = _asked(destroy=destroy)
-            planned = road.plan(asked)
+            planned = workflow.plan(asked)
             if refused := planned.plan.refused():
                 assert may_fail, planned.plan.refusals
                 asked = _asked(*map(str, refused))
-                planned = road.plan(asked)
+                planned = workflow.plan(asked)
             act()
-            result = road.apply(planned, asked, ApplyOptions(listener, stop, PACE, terms))
+            result = workflow.apply(planned, asked, ApplyOptions(listener, stop, PACE, terms))
             assert result.is_ok or may_fail, result.outcomes
         except (errors.StalePlanError, errors.RefusedPlanError):
             assert may_fail
         finally:
-            road.close()
+            workflow.close()
 
     def is_clean(self) -> bool:
         """Tell whether a plan calls everything converged."""
-        road = self.shop.road()
+        workflow = self.shop.workflow()
         try:
-            plan = road.plan(_asked()).plan
+            plan = workflow.plan(_asked()).plan
         finally:
-            road.close()
+            workflow.close()
         assert plan.is_complete, plan.systems
         left = {observed.address.name for observed in plan.unmanaged}
         is_quiet = not (plan.refusals or plan.degraded or left - {f"{self.shop.tag}_claimed"})

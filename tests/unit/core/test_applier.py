@@ -10,7 +10,7 @@ import pytest
 
 from bizops import applier, errors, graph
 from bizops.applier import Listener, Stop, Timing
-from bizops.applier.board import Schedule
+from bizops.applier.schedule import Schedule
 from bizops.applier.users import Users
 from bizops.change import Action, ApplyResult, Outcome, Readiness, Status, Step, Write
 from bizops.graph import Graph

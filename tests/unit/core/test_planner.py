@@ -212,7 +212,7 @@ def test_what_dies_with_a_replaced_object_is_planned_again(thing: Make, planned:
 def test_destroy_deletes_what_is_declared_except_external_and_protected(
     thing: Make, planned: Make
 ) -> None:
-    """Destroying is the same road with deletions at its end."""
+    """Destroying takes the same steps, with deletions at the end."""
     live = FakeProvider({"a": {}, "ext": {}, "safe": {}, "stray": {}})
     resources = (
         thing("a"),

@@ -1,4 +1,4 @@
-"""The one road of all commands: observe, plan, guard, and for some of them lock, apply and settle.
+"""The steps that all commands share: observe, plan, guard, and for some of them lock, apply and settle.
 
 plan, apply, drift and destroy cut it at different places. Nothing here prints or asks.
 """

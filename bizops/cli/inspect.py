@@ -62,7 +62,7 @@ def status(given: options.Status, console: Console) -> int:
     """Print the health of what is declared; 3 where a system could not be read, 2 where something is not well."""
     with session("status", given, console) as opened:
         with console.waiting(opened.reading):
-            found = opened.road.status()
+            found = opened.workflow.status()
         resources = opened.topology.resources
         console.know(render.secrets_of_healths(found, resources, console.redacted), ())
         healths = render.veiled_health(found, resources)
