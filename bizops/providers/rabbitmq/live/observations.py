@@ -50,7 +50,7 @@ class Observer:
             name: binding_ends.by_end(vhost.bindings) for name, vhost in snapshot.vhosts.items()
         }
         self._owners = {
-            name: Owners(vhost, snapshot.version, scope.topology)
+            name: Owners(vhost, self._bindings[name], snapshot.version, scope.topology)
             for name, vhost in snapshot.vhosts.items()
         }
 

@@ -1,7 +1,7 @@
 """Whose live objects are, as derived policies tell it: what another topology declares is neither pruned nor destroyed.
 
 A queue without any setting has no policy, so nothing shows whose it is. Where the dead letters of another topology's
-queue lead to it, it is that topology's, too, and so are the bindings on the route. Pure.
+queue lead to it, it is that topology's, too, and so are the bindings and exchanges on the route. Pure.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from bizops.resource import Presence
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
+    from bizops.providers.rabbitmq.live.binding_ends import BindingEnds
     from bizops.providers.rabbitmq.live.effective_settings import Version
     from bizops.providers.rabbitmq.live.snapshots import Vhost
     from bizops.resource import Address, Observation
@@ -26,8 +27,11 @@ if TYPE_CHECKING:
 class Owners:
     """The other topologies that declare objects of one vhost."""
 
-    def __init__(self, vhost: Vhost, version: Version, topology: str) -> None:
+    def __init__(
+        self, vhost: Vhost, bindings: BindingEnds, version: Version, topology: str
+    ) -> None:
         self._vhost = vhost
+        self._bindings = bindings
         self._version = version
         self._topology = topology
         self._is_shared = any(self._among(vhost.policies))
@@ -39,7 +43,9 @@ class Owners:
     def with_claims(
         self, found: Observation, ours: Collection[Address] | None = None
     ) -> Observation:
-        """Add whose it is by what leads to it: a binding is its queue's, and a dead-letter queue its senders'.
+        """Add whose it is by what it leads to or comes from.
+
+        A binding is its queue's, a dead-letter queue its senders', and an exchange that of the queues at its bindings.
 
         Of what is declared here only queues among `ours` count: it is not theirs because a queue of theirs leads in.
         """
@@ -48,7 +54,7 @@ class Owners:
         scope = found.address.scope
         queues = [
             name
-            for name in self._leading_to(found.address)
+            for name in self._queues_of(found.address)
             if ours is None or queue_address(name, scope) in ours
         ]
         more = {claim for name in queues for claim in self.of_queue(name)} - {*found.claims}
@@ -56,12 +62,18 @@ class Owners:
         claims = tuple(sorted({*found.claims, *more}))
         return replace(found, claims=claims, notes=(*found.notes, *notes))
 
-    def _leading_to(self, address: Address) -> Iterator[str]:
+    def _queues_of(self, address: Address) -> Iterator[str]:
+        """Give the queues that an object serves."""
         if address.kind == "queue":
             yield from self._dead_letters.into[address.name]
         elif address.kind == "binding":
             yield address.parts[2]
             yield from self._through.get(address._replace(scope=""), ())
+        elif address.kind == "exchange":
+            for binding in self._bindings.of_exchange[address.name]:
+                if binding.is_to_queue:
+                    yield binding.destination
+                yield from self._dead_letters.through[binding]
 
     def _among(self, policies: Iterable[str]) -> set[str]:
         return {topology_of_policy(name) for name in policies if is_derived(name)} - {
